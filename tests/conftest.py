@@ -1,0 +1,123 @@
+"""A small world for the tests: configurations, a tokenizer, encoded examples, a model."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+
+from xling.__main__ import conf_folder
+from xling.config import Config, checked
+from xling.model import Classifier
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+torch.set_num_threads(1)  # two busy threads on two cores are slower than one
+
+LANGUAGES = ("de", "en", "fr")
+
+
+def config(*overrides: str) -> Config:
+    """Compose and check a configuration, as the command line does."""
+    with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+        composed = compose("config", list(overrides))
+    return checked(OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+
+
+def run_xling(
+    *arguments: str, folder: Path, timeout: float = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the real command in a folder of its own, as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "xling", *arguments],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "", **environment},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
+
+
+SMALL = (
+    "languages=[de,en,fr]",
+    "data.train_per_language=40",
+    "data.dev_per_language=20",
+    "data.test_per_language=20",
+    "tuning.epochs=2",
+    "tuning.batch_size=16",
+    "model.tiny.layers=1",
+    "model.tiny.hidden=32",
+    "model.tiny.intermediate=32",
+    "model.tiny.vocabulary=1200",
+    "influence.test_per_language=4",
+    "influence.top_k=10",
+)
+"""Overrides for a whole run in seconds."""
+
+
+@pytest.fixture(scope="session")
+def tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer of 60 words w4 ... w59."""
+    words = ["<s>", "<pad>", "</s>", "<unk>", *(f"w{index}" for index in range(4, 60))]
+    plain = Tokenizer(models.WordLevel({word: i for i, word in enumerate(words)}, "<unk>"))
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    return PreTrainedTokenizerFast(
+        tokenizer_object=plain,
+        bos_token="<s>",
+        pad_token="<pad>",
+        eos_token="</s>",
+        unk_token="<unk>",
+        cls_token="<s>",
+    )
+
+
+def encoded(count: int, seed: int = 0) -> datasets.Dataset:
+    """Random sequences of 4 to 14 tokens in three languages; word 4 or 5 tells the label."""
+    rng = np.random.default_rng(seed)
+    rows = []
+    for index in range(count):
+        label = int(rng.integers(2))
+        length = int(rng.integers(4, 15))
+        ids = [0, *rng.integers(6, 60, length - 2).tolist(), 2]
+        ids[int(rng.integers(1, length - 1))] = 4 + label
+        language = LANGUAGES[index % 3]
+        rows.append(
+            {
+                "id": f"{language}{index}",
+                "language": language,
+                "label": label,
+                "input_ids": ids,
+                "attention_mask": [1] * length,
+                "length": length,
+            }
+        )
+    return datasets.Dataset.from_list(rows)
+
+
+@pytest.fixture
+def make_model() -> Callable[[], Classifier]:
+    """A small classifier, the same weights every time, in evaluation mode as a loaded one."""
+
+    def make() -> Classifier:
+        torch.manual_seed(0)
+        shape = XLMRobertaConfig(
+            vocab_size=60,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=48,
+            max_position_embeddings=40,
+            type_vocab_size=1,
+        )
+        return Classifier(XLMRobertaModel(shape, add_pooling_layer=False), classes=2).eval()
+
+    return make

@@ -1,0 +1,171 @@
+"""Every table against a case computed by hand."""
+
+import datasets
+import numpy as np
+import pandas as pd
+import pytest
+
+from xling.analysis.accuracy import accuracy
+from xling.analysis.browser import influential
+from xling.analysis.corpus import Examples, examples
+from xling.analysis.coverage import coverage, group_of
+from xling.analysis.intervals import interval
+from xling.analysis.means import mean_influence
+from xling.analysis.shares import own_language_share, shares
+from xling.analysis.translations import reinforcing
+from xling.influence import Ranking, Traces
+from xling.sketch import Sketches
+
+# Training examples 0-5: de 1, de 2, en 1, en 2, fr 1, fr 3 (language, parallel id).
+TRAIN = Examples(
+    ids=("de1", "de2", "en1", "en2", "fr1", "fr3"),
+    languages=("de", "en", "fr"),
+    language=np.array([0, 0, 1, 1, 2, 2]),
+    parallel=np.array([0, 1, 0, 1, 0, 2]),
+)
+# Test examples: two of de, two of en.
+TEST = Examples(("de8", "de9", "en8", "en9"), ("de", "en"), np.array([0, 0, 1, 1]), None)
+POSITIVE = np.array([[0, 2, 4], [1, 0, 5], [2, 3, 1], [4, 5, 0]])
+NEGATIVE = np.array([[5, 4, 3], [2, 3, 4], [0, 1, 4], [0, 1, 2]])
+
+
+def traces() -> Traces:
+    scores = np.tile(np.array([3.0, 2.0, 1.0]), (4, 1))
+    means = np.arange(12.0).reshape(4, 3)
+    return Traces(Ranking(POSITIVE, scores), Ranking(NEGATIVE, -scores), means)
+
+
+def cell(table: pd.DataFrame, column: str, **where: object) -> float:
+    for key, value in where.items():
+        table = table[table[key] == value]
+    assert len(table) == 1
+    return table[column].item()
+
+
+def test_shares():
+    table = shares([traces(), traces()], TRAIN, TEST)
+    positive = table[(table.epoch == 0) & (table.sign == "+")]
+    found = {(r.test_language, r.train_language): r.share for r in positive.itertuples()}
+    # de8: one of each; de9: de de fr. en8: en en de; en9: fr fr de.
+    sixth = 1 / 6
+    assert found == pytest.approx(
+        {
+            ("de", "de"): 3 * sixth,
+            ("de", "en"): 1 * sixth,
+            ("de", "fr"): 2 * sixth,
+            ("en", "de"): 2 * sixth,
+            ("en", "en"): 2 * sixth,
+            ("en", "fr"): 2 * sixth,
+        }
+    )
+    of = dict(epoch=0, sign="+", test_language="de", train_language="de")
+    assert cell(table, "low", **of) == pytest.approx(1 / 3)  # the two examples have 1/3 and 2/3
+    assert cell(table, "high", **of) == pytest.approx(2 / 3)
+    assert set(table.base_rate) == {1 / 3} and set(table.test_examples) == {2}
+    sums = table.groupby(["epoch", "sign", "test_language"]).share.sum()
+    assert np.allclose(sums, 1) and len(sums) == 8
+    assert own_language_share(table) == pytest.approx({"de": 0.5, "en": 1 / 3})
+
+
+def test_mean_influence():
+    table = mean_influence([traces()], TRAIN, TEST)
+    assert cell(table, "mean", test_language="de", train_language="fr") == (2 + 5) / 2
+    assert cell(table, "mean", test_language="en", train_language="de") == (6 + 9) / 2
+    assert cell(table, "low", test_language="de", train_language="fr") == 2
+
+
+def test_reinforcing():
+    table = reinforcing(traces(), TRAIN, TEST)
+    # de8: de1 with en1 and fr1, both its translations; de9: fr3 translates neither. 2 of 3.
+    assert cell(table, "reinforcing", sign="+", test_language="de") == pytest.approx(2 / 3)
+    assert cell(table, "members", sign="+", test_language="de") == 3
+    # en8: en1, en2 and de2, a translation; en9: no English member, so its three are none. 1 of 4.
+    assert cell(table, "reinforcing", sign="+", test_language="en") == pytest.approx(1 / 4)
+    # Negative: de8 has no German member, de9 neither: 0 of 6.
+    assert cell(table, "reinforcing", sign="-", test_language="de") == 0
+
+
+def test_reinforcing_has_no_row_where_it_is_not_defined():
+    only_own = Traces(
+        Ranking(np.array([[0, 1], [1, 0], [0, 4], [2, 4]]), np.zeros((4, 2))),
+        Ranking(NEGATIVE, np.zeros((4, 3))),
+        np.zeros((4, 3)),
+    )
+    table = reinforcing(only_own, TRAIN, TEST)
+    assert set(zip(table.sign, table.test_language, strict=True)) == {
+        ("+", "en"),
+        ("-", "de"),
+        ("-", "en"),
+    }
+    unseen = Examples(("ko1", "ko2"), ("ko",), np.array([0, 0]), None)
+    assert len(reinforcing(only_own, TRAIN, unseen)) == 0
+
+
+def test_browser_marks_translations():
+    corpus = datasets.Dataset.from_dict(
+        {
+            "id": list(TRAIN.ids),
+            "language": ["de", "de", "en", "en", "fr", "fr"],
+            "label": [0, 1, 0, 1, 0, 1],
+            "text": list("abcdef"),
+            "text_pair": [None] * 6,
+        }
+    )
+    table = influential(traces(), corpus, TRAIN, TEST, ("no", "yes"))
+    first = table[(table.test_id == "de8") & (table.sign == "+")]
+    assert first.train_id.tolist() == ["de1", "en1", "fr1"]
+    assert first.translation.tolist() == [False, True, True]
+    assert first["rank"].tolist() == [1, 2, 3] and first.score.tolist() == [3, 2, 1]
+    assert first.text.tolist() == ["a", "c", "e"] and first.label.tolist() == ["no"] * 3
+    assert len(table) == 4 * 3 * 2
+
+
+def test_accuracy():
+    history = [
+        {"epoch": 1, "languages": {"de": 0.5, "en": 0.75}},
+        {"epoch": 2, "languages": {"de": 1.0, "en": 0.25}},
+    ]
+    table = accuracy(history, list("xxxx"), ["de", "de", "en"], [True, False, True], 2)
+    assert cell(table, "accuracy", split="dev", epoch=2, language="en") == 0.25
+    assert cell(table, "accuracy", split="test", language="de") == 0.5
+    assert cell(table, "examples", split="test", language="en") == 1
+
+
+def test_coverage():
+    names = {
+        "encoder.embeddings.word_embeddings.weight": 6.0,
+        "encoder.embeddings.LayerNorm.bias": 1.0,
+        "encoder.layer.0.attention.self.query.weight": 2.0,
+        "encoder.layer.0.output.dense.weight": 3.0,
+        "head.output.weight": 8.0,
+    }
+    sizes = dict.fromkeys(names, 10)
+    sketches = Sketches(np.ones((1, 1)), ["a"], {}, names, sizes, ["head.output.weight"])
+    table = coverage([sketches, sketches])
+    assert cell(table, "square_norm_share", group="head") == 0.4
+    assert not cell(table, "covered", group="head")
+    assert cell(table, "square_norm_share", group="feed-forward") == pytest.approx(3 / 20)
+    assert table.parameters.sum() == 50 and table.square_norm_share.sum() == pytest.approx(1)
+    del names["head.output.weight"]  # skipped and not measured: no share, rather than a zero
+    table = coverage([sketches])
+    assert np.isnan(cell(table, "square_norm_share", group="head"))
+    assert group_of("encoder.layer.3.attention.output.LayerNorm.weight") == "layer norm"
+
+
+def test_intervals_cover_the_truth():
+    """Of 200 samples' 95 % intervals, about 95 % hold the mean that the samples are drawn from."""
+    rng = np.random.default_rng(0)
+    hits = 0
+    for seed in range(200):
+        low, high = interval(rng.normal(0.3, 1, size=60), seed=seed)
+        hits += low <= 0.3 <= high
+    assert 0.89 <= hits / 200 <= 0.99
+
+
+def test_examples_are_numbered_by_language_and_translation():
+    data = datasets.Dataset.from_dict(
+        {"id": ["a", "b", "c"], "language": ["en", "de", "en"], "parallel_id": ["7", "7", "9"]}
+    )
+    found = examples(data, ["de", "fr", "en"])
+    assert found.languages == ("de", "en") and found.language.tolist() == [1, 0, 1]
+    assert found.parallel.tolist() == [0, 0, 1] and found.of("en").tolist() == [0, 2]

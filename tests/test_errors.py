@@ -1,0 +1,112 @@
+"""Every mistake gets a few lines that say what to write instead, by the real command."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import SMALL, config, run_xling
+
+from xling.command_line import check, explain
+from xling.errors import UserError, nearest
+
+MISTAKES = {
+    "a typo in a key": (["imbalence=25"], ["no switch imbalence", "Did you mean 'imbalance'?"]),
+    "a typo in a nested key": (["tuning.epoch=3"], ["tuning.epoch", "'tuning.epochs'"]),
+    "a key added": (["+typo=1"], ["+typo=1", "switches are neither added nor removed"]),
+    "a typo in a key added": (["+imbalence=25"], ["Did you mean 'imbalance'?"]),
+    "dashes": (["--imbalance", "25"], ["with '=': imbalance=25"]),
+    "dashes and a typo": (["--imbalence=25"], ["Did you mean 'imbalance'?"]),
+    "a task that is not there": (["task=xnil"], ["marc, pawsx, sib200, xnli", "'xnli'?"]),
+    "a value that is not there": (["data.on_bad_row=dop"], ["'stop' or 'drop'", "'drop'?"]),
+    "a value out of range": (["tuning.epochs=0"], ["tuning.epochs=0", "greater than 0"]),
+    "a value of another type": (["imbalance=much"], ["imbalance=much", "integer"]),
+    "a list not closed": (["languages=[de,"], ["languages=[de,", "'languages=[de,en]'"]),
+    "a missing value": (["data=files"], ["data.path has no value", "write data.path=..."]),
+    "a language that the task does not have": (
+        ["exclude=kr"],
+        ["exclude=kr", "de, en, es, fr, ru"],
+    ),
+    "a language that the sample does not have": (["languages=[de,sw]"], ["sw"]),
+    "one language left": (["exclude=[de,en,es,fr]"], ["leaves ru to train on"]),
+    "an imbalance of no language": (["imbalance=25", "imbalance_language=ko"], ["not a training"]),
+    "an imbalance beyond the data": (["imbalance=900"], ["imbalance"]),
+    "a task without a sample": (["task=sib200"], ["sib200", "data=files"]),
+    "a folder that is not there": (["data=files", "data.path=nowhere"], ["nowhere"]),
+    "a model that is not there": (
+        ["model=local", "model.path=nowhere"],
+        ["nowhere", "hf download"],
+    ),
+    "a loss that is not a number": (
+        [*SMALL, "tuning.learning_rate=1e25"],
+        ["tuning.learning_rate"],
+    ),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_mistakes_get_a_short_answer(mistake, tmp_path):
+    arguments, expected = MISTAKES[mistake]
+    done = run_xling(*arguments, folder=tmp_path)
+    assert done.returncode == 1
+    for part in expected:
+        assert part in done.stderr
+    assert "Traceback" not in done.stderr and len(done.stderr.splitlines()) <= 8, done.stderr
+    assert not list(tmp_path.glob("multirun/*/*/results.json"))
+    assert not [run for run in tmp_path.glob("multirun/*/tiny-*") if not run.name.endswith(".part")]
+
+
+def test_the_traceback_comes_when_asked_for(tmp_path):
+    done = run_xling("exclude=kr", folder=tmp_path, HYDRA_FULL_ERROR="1")
+    assert done.returncode != 0 and "Traceback" in done.stderr
+
+
+def test_help_is_quick_and_names_the_groups(tmp_path):
+    done = run_xling("--help", folder=tmp_path)
+    assert done.returncode == 0
+    for part in ("task: marc, pawsx, sib200, xnli", "imbalance=25,50,75,100", "top_k: 100"):
+        assert part in done.stdout
+    code = "import sys; sys.argv=['xling', '--help']\ntry:\n import xling.__main__ as m; m.main()\n"
+    code += "finally:\n slow = {'torch', 'pytorch_lightning', 'transformers', 'pandas'}\n"
+    code += " print('IMPORTED', sorted(slow & set(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "IMPORTED []" in done.stdout, done.stderr
+
+
+def test_good_arguments_pass():
+    check(["task=xnli", "--multirun", "imbalance=25,50", "-m", "exclude=[de,en]", "--cfg", "job"])
+
+
+def test_other_errors_are_not_hidden():
+    assert explain(RuntimeError("a defect"), Path()) is None
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
+def test_a_full_disk(tmp_path):
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("no small disk can be mounted here")
+    try:
+        done = run_xling(*SMALL, f"folder={disk}/multirun", folder=tmp_path)
+        assert done.returncode == 1, done.stdout
+        assert "no space left" in done.stderr and "folder=DIR" in done.stderr, done.stderr
+        assert "Traceback" not in done.stderr
+        assert not [p for p in disk.glob("multirun/xnli/tiny-*") if not p.name.endswith(".part")]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+def test_the_nearest_choice():
+    assert nearest("imbalence", ["imbalance", "seed"]) == " Did you mean 'imbalance'?"
+    assert nearest("xyz", ["imbalance", "seed"]) == ""
+
+
+def test_cross_checks_of_the_configuration():
+    with pytest.raises(UserError, match="names a language twice"):
+        config("languages=[de,en,de]")
+    assert config("exclude=ru").exclude == ("ru",)
+    assert config("exclude=ru").train_languages == ("de", "en", "es", "fr")
+    assert config("imbalance=0", "imbalance_language=es") == config("imbalance_language=fr")

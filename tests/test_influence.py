@@ -1,0 +1,77 @@
+"""Influence against hand-computed and brute-force scores."""
+
+import numpy as np
+import pytest
+
+from xling.errors import UserError
+from xling.influence import trace
+from xling.influence.tracin import largest
+from xling.sketch import Sketches
+
+
+def sketches(rows: list | np.ndarray, epoch: int = 1, **settings: object) -> Sketches:
+    rows = np.asarray(rows, dtype=np.float32)
+    ids = [str(index) for index in range(len(rows))]
+    return Sketches(rows, ids, {"epoch": epoch, **settings}, {}, {}, [])
+
+
+def test_a_case_computed_by_hand():
+    """Five training and two test examples in two dimensions, at two checkpoints."""
+    train = [
+        sketches([[2, 0], [0, 3], [-1, 0], [1, 1], [3, 4]], 1),
+        sketches([[0, 1], [0, -1], [5, 0], [1, 0], [0, 2]], 2),
+    ]
+    test = [sketches([[1, 0], [0, 2]], 1), sketches([[0, 1], [1, 0]], 2)]
+    summed, first, second = trace(train, test, np.array([0, 0, 1, 1, 1]), k=2)
+    # s_1 of the first test example: 1, 0, -1, √½, 3/5; s_2: 1, -1, 0, 0, 1; I: 2, -1, -1, √½, 8/5.
+    assert first.positive.index[0].tolist() == [0, 3]
+    assert second.positive.index[0].tolist() == [0, 4]
+    assert summed.positive.index[0].tolist() == [0, 4]
+    assert summed.positive.score[0] == pytest.approx([2, 1.6])
+    assert summed.negative.index[0].tolist() == [1, 2]  # equal scores: in the order of the rows
+    assert summed.negative.score[0] == pytest.approx([-1, -1])
+    assert summed.group_mean[0] == pytest.approx([0.5, (-1 + 0.5**0.5 + 1.6) / 3])
+    # The second: s_1: 0, 1, 0, √½, 4/5; s_2: 0, 0, 1, 1, 0; I: 0, 1, 1, 1+√½, 4/5.
+    assert summed.positive.index[1].tolist() == [3, 1]
+    assert summed.negative.index[1].tolist() == [0, 4]
+    assert first.group_mean[1] == pytest.approx([0.5, (0.5**0.5 + 0.8) / 3])
+
+
+def test_many_test_examples_equal_a_full_sort():
+    """More test examples than one block holds; every ranking equals a stable sort of all scores."""
+    rng = np.random.default_rng(0)
+    left = [rng.normal(size=(90, 12)), rng.normal(size=(90, 12))]
+    right = [rng.normal(size=(700, 12)), rng.normal(size=(700, 12))]
+    traces = trace(
+        [sketches(rows, e) for e, rows in enumerate(left)],
+        [sketches(rows, e) for e, rows in enumerate(right)],
+        np.arange(90) % 3,
+        k=7,
+    )
+    norms = [rows / np.linalg.norm(rows, axis=1, keepdims=True) for rows in (*left, *right)]
+    scores = norms[2] @ norms[0].T + norms[3] @ norms[1].T
+    best = np.argsort(-scores, axis=1, kind="stable")[:, :7]
+    worst = np.argsort(scores, axis=1, kind="stable")[:, :7]
+    assert np.array_equal(traces[0].positive.index, best)
+    assert np.array_equal(traces[0].negative.index, worst)
+    np.testing.assert_allclose(
+        traces[0].positive.score, np.take_along_axis(scores, best, 1), atol=1e-5
+    )
+    groups = np.stack([scores[:, g::3].mean(1) for g in range(3)], axis=1)
+    np.testing.assert_allclose(traces[0].group_mean, groups, atol=1e-5)
+
+
+def test_ties_stand_in_the_order_of_the_examples():
+    scores = np.array([[1.0, 2.0, 2.0, 1.0, 2.0, 1.0]])
+    assert largest(scores, 2).index[0].tolist() == [1, 2]
+    assert largest(scores, 5).index[0].tolist() == [1, 2, 4, 0, 3]
+
+
+def test_rankings_are_no_longer_than_the_training_data():
+    (summed, _) = trace([sketches(np.eye(3))], [sketches([[1, 2, 3]])], np.zeros(3, int), k=100)
+    assert summed.positive.index.tolist() == [[2, 1, 0]]
+
+
+def test_sketches_of_different_projections_are_refused():
+    with pytest.raises(UserError, match=r"not comparable.*seed \(0 and 1\)"):
+        trace([sketches(np.eye(2), seed=0)], [sketches(np.eye(2), seed=1)], np.array([0, 1]), k=1)

@@ -1,0 +1,420 @@
+"""The report page of a run: what it shows, that it is safe, small, and asks nothing of the net."""
+
+import itertools
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from xling import report
+from xling.errors import UserError
+from xling.report import browser, wording
+from xling.report.__main__ import main
+
+LANGUAGES = ("de", "en", "ko")
+ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)> & </script> \"'"
+
+
+def make_run(
+    folder: Path,
+    languages: tuple[str, ...] = LANGUAGES,
+    exclude: tuple[str, ...] = (),
+    epochs: int = 3,
+    traced_per_language: int = 3,
+    top_k: int = 12,
+    parallel: bool = True,
+    texts: dict[str, list[str]] | None = None,
+    profile: str = "sample",
+) -> Path:
+    """Write results.json and the tables of an invented run, as a finished run leaves them."""
+    rng = np.random.default_rng(0)
+    trained = [language for language in languages if language not in exclude]
+    tables = {
+        "accuracy": _accuracy(rng, languages, epochs),
+        "shares": _shares(rng, languages, trained, epochs, traced_per_language),
+        "mean_influence": _means(rng, languages, trained, epochs),
+        "coverage": pd.DataFrame(
+            [
+                ("embeddings", 1_000_000, 0.31, True),
+                ("attention", 500_000, 0.27, True),
+                ("feed-forward", 900_000, 0.35, True),
+                ("layer norm", 4_000, 0.05, True),
+                ("head", 70_000, 0.02, False),
+            ],
+            columns=["group", "parameters", "square_norm_share", "covered"],
+        ),
+        **_examples(rng, languages, trained, traced_per_language, top_k, texts or {}),
+    }
+    if parallel:
+        rows = [
+            (sign, language, value := float(rng.uniform(0.2, 0.5)), value - 0.04, value + 0.04, 900)
+            for sign, language in itertools.product("+-", trained)
+        ]
+        columns = ["sign", "test_language", "reinforcing", "low", "high", "members"]
+        tables["reinforcing"] = pd.DataFrame(rows, columns=columns)
+    (folder / "tables").mkdir(parents=True)
+    for name, table in tables.items():
+        table.to_parquet(folder / "tables" / f"{name}.parquet")
+        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    results = _results(folder.name, languages, exclude, epochs, top_k, profile)
+    (folder / "results.json").write_text(json.dumps(results, ensure_ascii=False), "utf-8")
+    return folder
+
+
+def _results(run, languages, exclude, epochs, top_k, profile):
+    trained = [language for language in languages if language not in exclude]
+    return {
+        "xling": "0.1.0",
+        "run": run,
+        "task": "xnli",
+        "profile": profile,
+        "languages": list(languages),
+        "exclude": list(exclude),
+        "imbalance": 0,
+        "imbalance_language": None,
+        "model": "tiny",
+        "classes": ["not_entailment", "entailment"],
+        "epochs": epochs,
+        "kept_epoch": epochs,
+        "train_examples": dict.fromkeys(trained, 2000),
+        "dev_accuracy": 0.842,
+        "top_k": top_k,
+        "sketch": {"side": 16, "stack": 4, "combine": "sum", "dimensions": 1024},
+        "config": {"tuning": {"batch_size": 32, "learning_rate": 2e-5}, "seed": 0},
+        "command": "xling task=xnli",
+        "seconds": {"data": 3.2, "tuning": 61.0, "sketch": 44.5, "influence": 2.1},
+        "something_new": {"of": "later"},
+    }
+
+
+def _accuracy(rng, languages, epochs):
+    rows = []
+    for place, language in enumerate(languages):
+        for epoch in range(1, epochs + 1):
+            value = 0.86 - 0.012 * place - 0.3 * np.exp(-0.8 * epoch) + rng.normal(0, 0.008)
+            rows.append(("dev", epoch, language, value, 500))
+        rows.append(("test", epochs, language, value - 0.01, 1000))
+    return pd.DataFrame(rows, columns=["split", "epoch", "language", "accuracy", "examples"])
+
+
+def _shares(rng, languages, trained, epochs, examples):
+    rows = []
+    for sign, epoch, test in itertools.product("+-", range(epochs + 1), languages):
+        weights = rng.uniform(0.7, 1.3, len(trained))
+        if test in trained:
+            weights[trained.index(test)] *= (2.6 if sign == "+" else 1.7) - 0.15 * epoch
+        for train, share in zip(trained, weights / weights.sum(), strict=True):
+            interval = max(0.0, share - 0.025), share + 0.025
+            rows.append((epoch, sign, test, train, share, *interval, 1 / len(trained), examples))
+    columns = ["epoch", "sign", "test_language", "train_language", "share", "low", "high"]
+    return pd.DataFrame(rows, columns=[*columns, "base_rate", "test_examples"])
+
+
+def _means(rng, languages, trained, epochs):
+    rows = []
+    for epoch, test, train in itertools.product(range(epochs + 1), languages, trained):
+        value = rng.normal(0.02, 0.05) + 0.12 * (test == train)
+        rows.append((epoch, test, train, value, value - 0.01, value + 0.01))
+    columns = ["epoch", "test_language", "train_language", "mean", "low", "high"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _examples(rng, languages, trained, per_language, top_k, texts):
+    def text(language):
+        choices = texts.get(language) or [f"Sentence {i} in {language}." for i in range(50)]
+        return str(choices[int(rng.integers(len(choices)))])
+
+    labels = ("not_entailment", "entailment")
+    traced, influential = [], []
+    for language, i in itertools.product(languages, range(per_language)):
+        test_id, label = f"{language}{i}", labels[i % 2]
+        traced.append(
+            (test_id, language, label, label, 0.5 + i / 100, text(language), text(language), str(i))
+        )
+        for sign, rank in itertools.product("+-", range(1, top_k + 1)):
+            train = trained[int(rng.integers(len(trained)))]
+            score = (3 - 0.2 * rank / top_k) * (1 if sign == "+" else -1)
+            ids = f"{train}{int(rng.integers(2000))}"
+            row = (test_id, sign, rank, ids, train, labels[rank % 2], score, rank % 3 == 0)
+            influential.append((*row, text(train), text(train)))
+    columns = ["test_id", "language", "label", "predicted", "probability", "text", "text_pair"]
+    members = ["test_id", "sign", "rank", "train_id", "train_language", "label", "score"]
+    return {
+        "traced": pd.DataFrame(traced, columns=[*columns, "parallel_id"]),
+        "influential": pd.DataFrame(
+            influential, columns=[*members, "translation", "text", "text_pair"]
+        ),
+    }
+
+
+@pytest.fixture(scope="module")
+def run_folder(tmp_path_factory):
+    return make_run(tmp_path_factory.mktemp("report") / "xnli-0a1b2c3d")
+
+
+@pytest.fixture(scope="module")
+def page_file(run_folder):
+    return report.write(run_folder)
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    """A headless Chromium: the one on the path, driven by playwright."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    names = ("chromium", "chromium-browser", "google-chrome")
+    executable = next((found for name in names if (found := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip(f"no Chromium on the path (looked for {', '.join(names)})")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Opened:
+    """A report open in the browser, with all that it asked for and complained of."""
+
+    def __init__(self, browser, file, **context):
+        self.requests, self.complaints = [], []
+        self.page = browser.new_page(**context)
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        self.page.on("console", lambda message: self.complaints.append(message.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("dialog", lambda dialog: self.complaints.append(f"dialog {dialog.message}"))
+        self.page.goto(file.as_uri())
+        self.page.wait_for_selector(".dt-paging")
+        self.page.wait_for_function(
+            "[...document.querySelectorAll('figure.chart')].every(f => f.querySelector('svg.marks'))"
+        )
+
+    def choose(self, name, value):
+        self.page.locator(".filters").get_by_label(name).select_option(value)
+
+    def search(self, text):
+        self.page.locator(".dt-search").get_by_label("Search").fill(text)
+
+    def rows(self):
+        return self.page.locator("#browser > tbody > tr:visible")
+
+    def outside_requests(self):
+        return [url for url in self.requests if not url.startswith(("file:", "data:", "blob:"))]
+
+
+def test_page_opens_without_requests_and_complaints(chromium, run_folder, page_file):
+    opened = Opened(chromium, page_file)
+    assert opened.outside_requests() == []
+    assert opened.complaints == []
+    assert sum(url.startswith("file:") for url in opened.requests) == 1
+    # 4 matrices and lines, reinforcing bars, and one small chart per language
+    assert opened.page.locator("figure.chart svg.marks").count() == 5 + len(LANGUAGES)
+    assert opened.rows().count() == len(LANGUAGES) * 3
+    assert "1–9 of 9 test examples" in opened.page.locator(".dt-info").inner_text()
+
+
+def test_positive_heatmap_shows_the_shares_of_the_table(chromium, run_folder, page_file):
+    opened = Opened(chromium, page_file)
+    drawn = opened.page.locator("#shares .pair > div:first-child .role-mark.mark-text text")
+    shares = report.load(run_folder).tables["shares"].query("epoch == 0 and sign == '+'")
+    assert sorted(drawn.all_inner_texts()) == sorted(f"{100 * s:.1f}" for s in shares["share"])
+
+
+def test_filters_and_search_choose_rows(chromium, run_folder, page_file):
+    opened = Opened(chromium, page_file)
+    traced = report.load(run_folder).tables["traced"]
+    opened.choose("Test language", "ko")
+    assert opened.rows().count() == 3
+    assert set(opened.page.locator("#browser summary .code").all_inner_texts()) == {"ko"}
+    opened.choose("Class", "entailment")
+    expected = traced.query("language == 'ko' and label == 'entailment'")
+    assert opened.rows().count() == len(expected) == 1
+    opened.choose("Test language", "all")
+    opened.choose("Class", "all")
+    opened.search("no such text anywhere")
+    assert opened.page.locator(".dt-empty").inner_text() == "No test example matches."
+    opened.search("en2")
+    assert "en2" in opened.rows().first.inner_text()
+
+
+def test_sign_and_training_language_choose_members(chromium, run_folder, page_file):
+    opened = Opened(chromium, page_file)
+    sets = opened.page.locator("#browser details[open] .set:visible")
+    assert sets.count() == 2
+    opened.choose("Influence", "negative")
+    assert sets.count() == 1
+    assert "Most negative" in sets.inner_text()
+    opened.choose("Training language", "ko")
+    members = sets.locator(".member:visible")
+    influential = report.load(run_folder).tables["influential"]
+    expected = influential.query("test_id == 'de0' and sign == '-' and rank <= 10")
+    assert members.count() == (expected["train_language"] == "ko").sum() > 0
+
+
+def test_browser_works_by_keyboard(chromium, run_folder, page_file):
+    opened = Opened(chromium, page_file)
+    second = opened.page.locator("#browser details").nth(1)
+    assert not second.locator(".sets").is_visible()
+    second.locator("summary").focus()
+    opened.page.keyboard.press("Enter")
+    assert second.locator(".sets").is_visible()
+
+
+def test_texts_of_users_are_shown_and_never_run(chromium, tmp_path):
+    folder = make_run(tmp_path / "run", texts=dict.fromkeys(LANGUAGES, [ATTACK]))
+    rename = {"config": {"evil": ATTACK}, "command": ATTACK, "run": ATTACK}
+    results = json.loads((folder / "results.json").read_text()) | rename
+    (folder / "results.json").write_text(json.dumps(results))
+    opened = Opened(chromium, report.write(folder))
+    assert opened.complaints == [] and opened.outside_requests() == []
+    assert opened.page.locator("#browser .text").first.inner_text() == ATTACK
+    opened.search("alert(1)")
+    assert opened.rows().count() == 9
+    assert opened.page.locator("img").count() == 0
+
+
+def test_language_codes_with_markup_stay_text(chromium, tmp_path):
+    evil = "</script><script>alert(1)</script>"
+    opened = Opened(chromium, report.write(make_run(tmp_path / "run", languages=("de", evil))))
+    assert opened.complaints == []
+    assert evil in opened.page.locator("#run").inner_text()
+    assert opened.page.locator(f"#browser [data-language={json.dumps(evil)}]").count() > 0
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page_fits_its_width_in_light_and_dark(chromium, page_file, width, scheme):
+    size = {"width": width, "height": 900}
+    opened = Opened(chromium, page_file, viewport=size, color_scheme=scheme)
+    assert opened.page.evaluate("document.documentElement.scrollWidth") == width
+    ink, paper = opened.page.evaluate(
+        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
+    )
+    brightness = [sum(map(int, color[4:-1].split(", "))) for color in (ink, paper)]
+    assert (brightness[0] < brightness[1]) == (scheme == "light")
+
+
+def test_languages_left_out_of_training_and_other_scripts(chromium, tmp_path):
+    folder = make_run(tmp_path / "run", ("ar", "de", "ko"), exclude=("ko",), profile="paper")
+    opened = Opened(chromium, report.write(folder))
+    text = opened.page.locator("main").inner_text()
+    assert "ko was left out of training" in text
+    assert "Sample corpus." not in text
+    assert opened.page.locator("#epochs figure").count() == 2
+    assert opened.page.locator("#browser .text[lang=ar][dir=auto]").count() > 0
+
+
+def test_report_without_parallel_data_and_with_one_epoch(chromium, tmp_path):
+    folder = make_run(tmp_path / "run", ("de", "en"), epochs=1, parallel=False)
+    opened = Opened(chromium, report.write(folder))
+    assert opened.complaints == []
+    assert opened.page.locator("figure.chart svg.marks").count() == 3
+    assert opened.page.locator("#reinforcing, #epochs").count() == 0
+    assert "Sample corpus." in opened.page.locator(".banner").inner_text()
+
+
+def test_page_stays_below_5_mb_and_says_what_it_leaves_out(tmp_path):
+    languages = ("ar", "de", "en", "es", "fr", "ko", "ru", "zh")
+    texts = {language: [f"{i} " + "텍" * 150 for i in range(40)] for language in languages}
+    folder = make_run(tmp_path / "run", languages, traced_per_language=40, texts=texts)
+    written = report.write(folder)
+    assert written.stat().st_size < 5_000_000
+    shown = browser.browser(report.load(folder))
+    per_language = pd.Series([traced.example["language"] for traced in shown.examples])
+    counts = per_language.value_counts()
+    assert counts.nunique() == 1 and 1 <= counts.iloc[0] < browser.EXAMPLES
+    assert f"{len(shown.examples)} of the 320 traced" in written.read_text("utf-8")
+
+
+def test_finding_is_computed_from_the_table():
+    def table(rows):
+        columns = ["test_language", "train_language", "share", "low", "high", "base_rate"]
+        return pd.DataFrame(rows, columns=columns).assign(epoch=0, sign="+")
+
+    rows = [
+        ("de", "de", 0.24, 0.22, 0.26, 0.2),
+        ("de", "en", 0.5, 0.4, 0.6, 0.2),
+        ("en", "en", 0.41, 0.19, 0.5, 0.2),
+    ]
+    assert wording.finding(table(rows), 100) == (
+        "Each language’s own data holds 24–41% of the 100 training examples that help its test "
+        "examples most; by its size alone it would hold 20%. The 95% interval lies above that "
+        "base rate in 1 of 2 languages."
+    )
+    assert "every language" in wording.finding(table(rows[:1]), 100)
+    assert wording.finding(table(rows[1:2]), 100).startswith("No test language has")
+
+
+def test_numbers_in_words():
+    assert wording.percent(0.3141) == "31.4%"
+    assert wording.percent_range([0.201, 0.199]) == "20%"
+    assert wording.number(-1234.5678, 2) == "\u22121\u202f234.57"
+    assert [wording.duration(s) for s in (59.6, 42, 3600, 7440)] == [
+        "1 min 0 s", "42 s", "1 h 0 min", "2 h 4 min",
+    ]  # fmt: skip
+
+
+def test_heatmaps_are_coloured_from_the_base_rate_on_one_scale(run_folder):
+    shares = report.load(run_folder).tables["shares"]
+    chart = report.charts.share_heatmap(shares, "-", epoch=2, limit=0.5).to_dict()
+    cells = pd.DataFrame(next(iter(chart["datasets"].values())))
+    table = shares.query("sign == '-' and epoch == 2")
+    assert len(cells) == len(table) == len(LANGUAGES) ** 2
+    np.testing.assert_allclose(cells["excess"], 100 * (table["share"] - table["base_rate"]))
+    domain = chart["layer"][0]["encoding"]["color"]["scale"]["domain"]
+    assert (domain[0], domain[1], domain[-1]) == (-50, 0, 50)
+
+
+def test_own_share_takes_the_diagonal_of_single_epochs(run_folder):
+    shares = report.load(run_folder).tables["shares"]
+    own = report.charts.own_per_epoch(shares)
+    assert len(own) == 2 * 3 * len(LANGUAGES)
+    low, high = report.charts.own_domain(own)
+    assert low == 0 and high >= own["high"].max()
+    report.charts.own_share_by_epoch(shares).to_dict()
+
+
+def test_figures_are_written_as_svg_and_png(run_folder):
+    written = report.figures(run_folder)
+    names = {"accuracy_by_epoch", "positive_shares", "negative_shares", "mean_influence"}
+    names |= {"own_share_by_epoch", "reinforcing"}
+    assert {path.name for path in written} == {f"{n}.{s}" for n in names for s in ("svg", "png")}
+    for path in written:
+        start = path.read_bytes()[:8]
+        assert start.startswith(b"<svg" if path.suffix == ".svg" else b"\x89PNG\r\n")
+    assert not list((run_folder / "figures").glob("*.part"))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / "results.json").unlink(), "no results.json"),
+        (lambda folder: (folder / "results.json").write_text("{}"), "lacks run, task"),
+        (lambda folder: (folder / "tables/shares.parquet").unlink(), "no shares.parquet"),
+        (lambda folder: _change(folder, lambda t: t.drop(columns="low")), "no column low"),
+        (lambda folder: _change(folder, lambda t: t.assign(share=np.nan)), "column share has no"),
+        (lambda folder: _change(folder, lambda t: t.assign(sign="pos")), "sign=pos; expected + or"),
+    ],
+)
+def test_what_is_missing_is_named(tmp_path, spoil, words):
+    folder = make_run(tmp_path / "run", ("de", "en"), epochs=1, traced_per_language=1)
+    spoil(folder)
+    with pytest.raises(UserError, match=re.escape(words)):
+        report.write(folder)
+    assert not (folder / "report.html").exists()
+
+
+def _change(folder, change):
+    file = folder / "tables" / "shares.parquet"
+    change(pd.read_parquet(file)).to_parquet(file)
+
+
+def test_the_module_makes_reports_again(run_folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["xling.report", str(run_folder)])
+    main()
+    assert str(run_folder / "report.html") in capsys.readouterr().out
+    monkeypatch.setattr("sys.argv", ["xling.report", str(tmp_path)])
+    with pytest.raises(SystemExit, match="not the folder of a finished run"):
+        main()

@@ -1,0 +1,167 @@
+"""Whole runs by the real command: restart, reuse, sweeps, exclusion, imbalance, tracking."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import SMALL, run_xling
+
+
+def only(folder: Path, pattern: str) -> Path:
+    found = [path for path in folder.glob(pattern) if path.is_dir()]
+    assert len(found) == 1, found
+    return found[0]
+
+
+def results(folder: Path, task: str = "xnli") -> dict:
+    return json.loads((only(folder, f"multirun/{task}/tiny-*") / "results.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    """A finished run, in the folder where the command was given."""
+    folder = tmp_path_factory.mktemp("undisturbed")
+    done = run_xling("task=xnli", *SMALL, folder=folder)
+    assert done.returncode == 0, done.stderr
+    (folder / "output.txt").write_text(done.stdout)
+    return folder
+
+
+def test_a_run_leaves_everything(undisturbed):
+    run = only(undisturbed, "multirun/xnli/tiny-*")
+    found = json.loads((run / "results.json").read_text("utf-8"))
+    assert set(found["own_language_share"]) == {"de", "en", "fr"} == set(found["test_accuracy"])
+    assert found["command"].startswith("xling task=xnli") and found["software"]["torch"]
+    assert found["sketch"]["parameters_covered"] == 1
+    assert found["sketch"]["square_norm_covered"] == pytest.approx(1)
+    assert (run / "report.html").stat().st_size > 10_000
+    tables = {file.stem: pd.read_parquet(file) for file in (run / "tables").glob("*.parquet")}
+    for name, table in tables.items():
+        assert len(pd.read_csv(run / "tables" / f"{name}.csv")) == len(table) > 0
+    sums = tables["shares"].groupby(["epoch", "sign", "test_language"]).share.sum()
+    assert sums.round(6).eq(1).all()
+    assert len(tables["influential"]) == 3 * 4 * 2 * 10
+    epochs = found["kept_epoch"]
+    assert set(tables["shares"].epoch) == set(range(epochs + 1))
+    stage = only(undisturbed, "multirun/xnli/stages/tuning-*")
+    assert len(list(stage.glob("checkpoints/*.safetensors"))) == found["epochs"]
+    assert not list(undisturbed.rglob("*.part"))
+
+
+def test_the_terminal_says_what_matters(undisturbed):
+    lines = (undisturbed / "output.txt").read_text().splitlines()
+    assert "task xnli" in lines[0] and "SAMPLE profile" in lines[1]
+    assert any("profile=paper" in line for line in lines[:6])
+    assert sum(line.startswith("epoch") for line in lines) == 2
+    assert lines[-1].startswith("Report: multirun/xnli/tiny-")
+    assert (undisturbed / lines[-1].removeprefix("Report: ")).is_file()
+    assert "\r" not in "".join(lines) and "\x1b" not in "".join(lines)
+
+
+def test_a_finished_run_is_not_run_again_and_its_training_is_shared(undisturbed):
+    stage = only(undisturbed, "multirun/xnli/stages/tuning-*")
+    before = {path: path.stat().st_mtime_ns for path in stage.rglob("*")}
+    again = run_xling("task=xnli", *SMALL, folder=undisturbed)
+    assert again.returncode == 0 and "finished already" in again.stdout
+    assert "epoch  1" not in again.stdout
+    other = run_xling("task=xnli", *SMALL, "influence.top_k=5", folder=undisturbed)
+    assert other.returncode == 0 and "fine-tuned already" in other.stdout, other.stderr
+    assert {path: path.stat().st_mtime_ns for path in stage.rglob("*")} == before
+    runs = [run for run in (undisturbed / "multirun/xnli").glob("tiny-*") if run.is_dir()]
+    assert sorted(len(pd.read_parquet(run / "tables/influential.parquet")) for run in runs) == [
+        3 * 4 * 2 * 5,
+        3 * 4 * 2 * 10,
+    ]
+    shutil.rmtree(
+        next(run for run in runs if json.loads((run / "results.json").read_text())["top_k"] == 5)
+    )
+
+
+KILLED_WHEN_THERE_IS = {
+    "training": "multirun/xnli/stages/tuning-*.part/history.json",
+    "sketching": "multirun/xnli/stages/tuning-*.part/sketches-*/epoch-02.part",
+    "scoring": "multirun/xnli/tiny-*.part/sketches/test/epoch-01*",
+}
+
+
+@pytest.mark.parametrize("stage", KILLED_WHEN_THERE_IS)
+def test_a_killed_run_goes_on_to_the_same_results(undisturbed, tmp_path, stage):
+    command = [sys.executable, "-m", "xling", "task=xnli", *SMALL]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
+    process = subprocess.Popen(
+        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    deadline = time.monotonic() + 120
+    while not list(tmp_path.glob(KILLED_WHEN_THERE_IS[stage])):
+        assert process.poll() is None, process.stderr.read().decode()
+        assert time.monotonic() < deadline
+        time.sleep(0.002)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    process.stderr.close()
+    assert not list(tmp_path.glob("multirun/xnli/tiny-*/results.json"))
+    again = run_xling("task=xnli", *SMALL, folder=tmp_path)
+    assert again.returncode == 0, again.stderr
+    whole = only(undisturbed, "multirun/xnli/tiny-*")
+    resumed = only(tmp_path, "multirun/xnli/tiny-*")
+    assert resumed.name == whole.name
+    assert (resumed / "results.json").read_bytes() == (whole / "results.json").read_bytes()
+    for table in ("shares", "influential", "mean_influence"):
+        file = f"tables/{table}.csv"
+        assert (resumed / file).read_bytes() == (whole / file).read_bytes()
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def test_sweeps_over_imbalance_and_exclusion(tmp_path):
+    done = run_xling("--multirun", "imbalance=0,50", "exclude=fr,[]", *SMALL, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    found = {}
+    for file in tmp_path.glob("multirun/xnli/tiny-*/results.json"):
+        run = json.loads(file.read_text("utf-8"))
+        found[run["imbalance"], tuple(run["exclude"])] = run
+    assert set(found) == {(0, ()), (0, ("fr",)), (50, ()), (50, ("fr",))}
+    assert found[50, ()]["train_examples"] == {"de": 40, "en": 60, "fr": 40}
+    assert found[0, ("fr",)]["train_examples"] == {"de": 40, "en": 40}
+    assert set(found[0, ("fr",)]["test_accuracy"]) == {"de", "en", "fr"}
+    assert set(found[0, ("fr",)]["own_language_share"]) == {"de", "en"}
+    folder = next(tmp_path.glob("multirun/xnli/tiny-no_fr-*/tables"))
+    shares = pd.read_parquet(folder / "shares.parquet")
+    assert set(shares.test_language) == {"de", "en", "fr"}
+    assert set(shares.train_language) == {"de", "en"}
+
+
+def test_runs_that_are_not_parallel(tmp_path):
+    small = [each for each in SMALL if not each.startswith("languages")]
+    done = run_xling("task=marc", "languages=[de,zh]", *small, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    run = only(tmp_path, "multirun/marc/tiny-*")
+    assert not (run / "tables/reinforcing.csv").exists()
+    assert pd.read_parquet(run / "tables/influential.parquet").translation.isna().all()
+
+
+@pytest.mark.skipif(not shutil.which("wandb"), reason="the wandb command is not on the path")
+def test_weights_and_biases_offline(tmp_path):
+    done = run_xling(
+        "tracker=wandb", "tracker.mode=offline", "tracker.tags=[a,b]", *SMALL, folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    run = only(tmp_path, "multirun/xnli/tiny-*")
+    offline = only(tmp_path, f"multirun/wandb/offline-run-*-{run.name}")
+    inspected = subprocess.run(
+        ["wandb", "leet", "inspect", "--json", str(next(offline.glob("*.wandb")))],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "WANDB_MODE": "offline"},
+    )
+    (tmp_path / "inspected.json").write_text(inspected.stdout)
+    found = json.loads(inspected.stdout)
+    print(json.dumps(found)[:3000])
+    assert found

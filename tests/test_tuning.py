@@ -1,0 +1,229 @@
+"""Fine-tuning: repeatable, resumable, undisturbed by the sketches, the same on two processes."""
+
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pytest
+import torch
+from conftest import LANGUAGES, config, encoded
+from safetensors.torch import load_file
+
+from xling.errors import UserError
+from xling.sketch import Sketches
+from xling.tuning.batches import Collator, EpochBatches
+from xling.tuning.callbacks import weights_file
+from xling.tuning.fit import fine_tune, finished, kept_epoch
+from xling.tuning.modules import FullFineTuning
+from xling.tuning.predict import draw_traced, probabilities
+from xling.tuning.sketches import SketchDump
+
+SETTINGS = (
+    "languages=[de,en,fr]",
+    "trainer.accelerator=cpu",
+    "tuning.batch_size=8",
+    "tuning.learning_rate=1e-3",
+    "sketch.side=4",
+)
+
+
+def silent(record: dict) -> None:
+    """Say nothing of an epoch."""
+
+
+def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = True, log=None):
+    settings = config(*SETTINGS, *overrides)
+    splits = datasets.DatasetDict({"train": encoded(60), "dev": encoded(30, seed=1)})
+    collate = Collator(tokenizer, LANGUAGES)
+    dump = SketchDump(splits["train"], collate, settings.sketch, folder / "sketches", "")
+    model = make_model()
+    log = log or silent
+    return fine_tune(settings, model, splits, collate, folder, dump if sketches else None, log)
+
+
+def weights(folder: Path, epoch: int) -> dict[str, torch.Tensor]:
+    return load_file(weights_file(folder, epoch))
+
+
+def same(left: dict, right: dict) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def test_sketches_do_not_change_the_training_by_a_bit(tmp_path, make_model, tokenizer):
+    with_sketches = tune(tmp_path / "with", make_model, tokenizer, "tuning.epochs=3")
+    without = tune(tmp_path / "without", make_model, tokenizer, "tuning.epochs=3", sketches=False)
+    assert with_sketches == without and len(without) == 3
+    for epoch in (1, 2, 3):
+        assert same(weights(tmp_path / "with", epoch), weights(tmp_path / "without", epoch))
+    assert not same(weights(tmp_path / "with", 1), weights(tmp_path / "with", 2))
+
+
+def test_sketches_are_those_of_the_written_weights(tmp_path, make_model, tokenizer):
+    """The callback's sketches equal those made later from the checkpoint, in any batches."""
+    tune(tmp_path, make_model, tokenizer, "tuning.epochs=2")
+    settings = config(*SETTINGS, "sketch.batch_tokens=17")
+    model = make_model()
+    for epoch in (1, 2):
+        model.load_state_dict(weights(tmp_path, epoch))
+        dump = SketchDump(
+            encoded(60), Collator(tokenizer, LANGUAGES), settings.sketch, tmp_path, ""
+        )
+        again = dump.sketches(model, epoch)
+        found = Sketches.read(tmp_path / "sketches" / f"epoch-0{epoch}")
+        np.testing.assert_allclose(found.rows, again.rows, rtol=1e-4, atol=1e-5)
+        assert found.ids == encoded(60)["id"] and found.settings == again.settings
+
+
+@pytest.mark.parametrize("stop_in_epoch", [1, 2, 3])
+def test_training_that_was_stopped_goes_on_to_the_same_weights(
+    tmp_path, make_model, tokenizer, stop_in_epoch, monkeypatch
+):
+    whole = tune(tmp_path / "whole", make_model, tokenizer, "tuning.epochs=3", sketches=False)
+    step = FullFineTuning.training_step
+
+    def stops(self, batch, index):
+        if self.current_epoch == stop_in_epoch - 1 and index == 4:
+            raise KeyboardInterrupt
+        return step(self, batch, index)
+
+    monkeypatch.setattr(FullFineTuning, "training_step", stops)
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        tune(tmp_path / "stopped", make_model, tokenizer, "tuning.epochs=3", sketches=False)
+    monkeypatch.setattr(FullFineTuning, "training_step", step)
+    seen = []
+    again = tune(
+        tmp_path / "stopped",
+        make_model,
+        tokenizer,
+        "tuning.epochs=3",
+        sketches=False,
+        log=lambda record: seen.append(record["epoch"]),
+    )
+    assert seen == list(range(stop_in_epoch, 4))  # what was finished is not done again
+    assert again == whole
+    assert same(weights(tmp_path / "whole", 3), weights(tmp_path / "stopped", 3))
+    assert not (tmp_path / "stopped" / "resume").exists()
+
+
+def test_dropout_is_on_in_training_and_off_in_sketches(
+    tmp_path, make_model, tokenizer, monkeypatch
+):
+    modes = set()
+    step = FullFineTuning.training_step
+
+    def watched(self, batch, index):
+        modes.add(all(module.training for module in self.model.modules()))
+        return step(self, batch, index)
+
+    monkeypatch.setattr(FullFineTuning, "training_step", watched)
+    model = make_model()
+    assert not model.training
+    tune(tmp_path, lambda: model, tokenizer, "tuning.epochs=2")
+    assert modes == {True}
+
+
+def test_the_seed_decides(tmp_path, make_model, tokenizer):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        tune(
+            tmp_path / name,
+            make_model,
+            tokenizer,
+            "tuning.epochs=1",
+            f"seed={seed}",
+            sketches=False,
+        )
+    assert same(weights(tmp_path / "a", 1), weights(tmp_path / "b", 1))
+    assert not same(weights(tmp_path / "a", 1), weights(tmp_path / "c", 1))
+
+
+def test_early_stopping(tmp_path, make_model, tokenizer, monkeypatch):
+    accuracies = iter([0.5, 0.7, 0.6, 0.7, 0.7, 0.9])
+
+    def planted(self):
+        record = {"epoch": self.current_epoch + 1, "dev_accuracy": next(accuracies)}
+        self.history.append(record)
+        self.log("dev_accuracy", record["dev_accuracy"])
+
+    monkeypatch.setattr(FullFineTuning, "on_validation_epoch_end", planted)
+    history = tune(tmp_path, make_model, tokenizer, "tuning.epochs=6", sketches=False)
+    assert [record["dev_accuracy"] for record in history] == [0.5, 0.7, 0.6, 0.7, 0.7]
+    assert kept_epoch(history) == 2
+    assert finished(history, 6, 3) and not finished(history[:4], 6, 3) and not finished([], 6, 3)
+    # Given again, it stays as it is: an epoch more would change what is kept.
+    assert tune(tmp_path, make_model, tokenizer, "tuning.epochs=6", sketches=False) == history
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(tmp_path, make_model, tokenizer):
+    with pytest.raises(UserError, match=r"loss is nan in epoch 1.*\n?.*tuning.learning_rate"):
+        tune(tmp_path, make_model, tokenizer, "tuning.learning_rate=1e25", sketches=False)
+
+
+def test_two_processes_train_as_one(tmp_path, make_model, tokenizer):
+    """DDP over gloo: the same batches, so the same weights but for the order of the sums."""
+    quiet = ("tuning.epochs=2", "sketch.side=4")
+    one = tune(tmp_path / "one", deterministic(make_model), tokenizer, *quiet)
+    two = tune(tmp_path / "two", deterministic(make_model), tokenizer, *quiet, "trainer.devices=2")
+    for left, right in zip(one, two, strict=True):
+        assert left["train_loss"] == pytest.approx(right["train_loss"], rel=1e-4)
+        assert left["languages"] == right["languages"]
+    a, b = weights(tmp_path / "one", 2), weights(tmp_path / "two", 2)
+    assert max(float((a[key] - b[key]).abs().max()) for key in a) < 1e-3
+    rows = [
+        Sketches.read(tmp_path / name / "sketches" / "epoch-02").rows for name in ("one", "two")
+    ]
+    assert np.abs(rows[0] - rows[1]).max() < 0.05 * np.abs(rows[0]).max()
+
+
+def deterministic(make_model):
+    """Without dropout, whose draws differ between the processes."""
+
+    def make():
+        model = make_model()
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        for layer in model.encoder.encoder.layer:
+            layer.attention.self.dropout.p = 0.0
+        return model
+
+    return make
+
+
+def test_batches_hold_every_example_once_whatever_the_number_of_processes():
+    for examples, world in [(23, 1), (23, 2), (23, 3), (17, 4), (16, 4), (33, 5)]:
+        shares = [EpochBatches(examples, 8, seed=3, rank=r, world=world) for r in range(world)]
+        for share in shares:
+            share.set_epoch(2)
+        whole = EpochBatches(examples, 8, seed=3)
+        whole.set_epoch(2)
+        together = [sorted(sum(batch, [])) for batch in zip(*shares, strict=True)]
+        assert all(batch for share in shares for batch in share)  # none waits for another's batch
+        assert sorted(sum(together, [])) == list(range(examples))
+        if examples % 8 == 0 or examples % 8 >= world:
+            assert together == [sorted(batch) for batch in whole]
+        assert len(whole) == len(list(whole))
+    first, second = EpochBatches(23, 8, seed=3), EpochBatches(23, 8, seed=3)
+    second.set_epoch(1)
+    assert list(first) == list(first) != list(second)
+
+
+def test_traced_examples_are_correct_ones_and_independent_of_the_other_languages():
+    languages = ["de"] * 50 + ["en"] * 50
+    correct = np.arange(100) % 2 == 0
+    drawn = draw_traced(languages, correct, 10, seed=4)
+    assert len(drawn) == 20 == len(set(drawn)) and correct[drawn].all()
+    assert (drawn[:10] < 50).all() and (drawn[10:] >= 50).all()
+    only = draw_traced(languages[50:], correct[50:], 10, seed=4)
+    assert (only + 50).tolist() == drawn[10:].tolist()
+    assert len(draw_traced(languages, correct, 1000, seed=4)) == 50
+    with pytest.raises(UserError, match="classifies 0 of 50 test examples of en"):
+        draw_traced(languages, np.arange(100) < 50, 10, seed=4)
+
+
+def test_predictions_do_not_depend_on_the_batch(make_model, tokenizer):
+    model, collate = make_model(), Collator(tokenizer, LANGUAGES)
+    model.train()
+    one = probabilities(model, encoded(20), collate, batch_size=1)
+    many = probabilities(model, encoded(20), collate, batch_size=20)
+    np.testing.assert_allclose(one, many, atol=1e-6)
+    assert one.shape == (20, 2) and np.allclose(one.sum(1), 1)

@@ -1,0 +1,1 @@
+"""Which languages does a multilingual model learn from?"""

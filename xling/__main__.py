@@ -1,0 +1,49 @@
+"""The command line: `python -m xling task=xnli` or `xling task=xnli`."""
+
+import os
+import sys
+from pathlib import Path
+
+
+def conf_folder() -> Path:
+    """Return the folder of the configuration, in an installed package or in a checkout."""
+    here = Path(__file__).parent
+    return next(folder for folder in (here / "conf", here.parent / "conf") if folder.is_dir())
+
+
+def task(composed: object) -> None:
+    """Run one composed configuration; Hydra and OmegaConf end here."""
+    from omegaconf import OmegaConf
+
+    from xling.config import checked
+
+    config = checked(OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+
+    from xling.run import run  # only now: it takes seconds to import, and mistakes show at once
+
+    run(config, " ".join(["xling", *sys.argv[1:]]))
+
+
+def main() -> None:
+    """Read the command line and run; errors that the user can mend are printed in a few lines."""
+    import hydra
+
+    from xling.command_line import check, explain
+
+    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on instead of printing them
+    try:
+        check(sys.argv[1:])
+        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(task)()
+    except KeyboardInterrupt:
+        sys.exit("Stopped. The same command goes on from here.")
+    except Exception as error:
+        message = explain(error, conf_folder())
+        if full or message is None:
+            raise
+        print(message, file=sys.stderr)
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""From influence to tidy tables, one per table or figure of the papers."""

@@ -1,0 +1,34 @@
+"""Bootstrap intervals over test examples."""
+
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+from scipy import stats
+
+RESAMPLES = 1000
+
+
+def interval(
+    *samples: np.ndarray, statistic: Callable[..., np.ndarray] = np.mean, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the ends of the 95 % percentile bootstrap interval of a statistic.
+
+    Args:
+        samples: arrays with the test examples along axis 0, resampled together. At least two
+            examples.
+        statistic: of the samples, along `axis`.
+        seed: of the resampling.
+    """
+    with warnings.catch_warnings():  # equal values have an interval of width zero
+        warnings.filterwarnings("ignore", category=stats.DegenerateDataWarning)
+        ends = stats.bootstrap(
+            samples,
+            statistic,
+            n_resamples=RESAMPLES,
+            paired=len(samples) > 1,
+            axis=0,
+            method="percentile",
+            rng=np.random.default_rng(seed),
+        ).confidence_interval
+    return ends.low, ends.high

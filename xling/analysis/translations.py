@@ -1,0 +1,54 @@
+"""Reinforcing and complementary influence in parallel data (Choenni et al. 2023, §8.1, Tab. 4)."""
+
+import numpy as np
+import pandas as pd
+
+from xling.analysis.corpus import Examples
+from xling.analysis.intervals import interval
+from xling.analysis.shares import SIGNS, ranking
+from xling.influence import Traces
+
+
+def translations(members: np.ndarray, train: Examples, language: str) -> np.ndarray:
+    """Mark members from other languages that translate a member from the given language.
+
+    Args:
+        members: (k,) rows of training examples, the influential ones of one test example.
+
+    Returns:
+        (k,) booleans.
+    """
+    if language not in train.languages:
+        return np.zeros(len(members), dtype=bool)
+    own = train.language[members] == train.languages.index(language)
+    parallel = train.parallel[members]
+    return ~own & np.isin(parallel, parallel[own])
+
+
+def reinforcing(traces: Traces, train: Examples, test: Examples, seed: int = 0) -> pd.DataFrame:
+    """Tabulate the part of other languages' members that reinforces: the rest is complementary.
+
+    Pooled over the test examples of a language. A test language without training data, or
+    without a member from another language, has no row: the part is not defined.
+
+    Returns:
+        Columns sign, test_language, reinforcing, low, high, members.
+    """
+    rows = []
+    for sign in SIGNS:
+        index = ranking(traces, sign).index
+        for language in (each for each in test.languages if each in train.languages):
+            code = train.languages.index(language)
+            of = index[test.of(language)]
+            others = (train.language[of] != code).sum(1)
+            same = np.array([translations(each, train, language).sum() for each in of])
+            if others.sum() == 0:
+                continue
+            low, high = interval(same, others, statistic=_ratio, seed=seed)
+            rows.append((sign, language, same.sum() / others.sum(), low, high, others.sum()))
+    columns = "sign test_language reinforcing low high members"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def _ratio(same: np.ndarray, others: np.ndarray, axis: int) -> np.ndarray:
+    return same.sum(axis) / others.sum(axis)

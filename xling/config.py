@@ -1,0 +1,270 @@
+"""The composed configuration as frozen, checked, plain dataclasses."""
+
+import dataclasses
+import hashlib
+import json
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+
+from xling.errors import UserError, nearest
+
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+Languages = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+]
+Strict = ConfigDict(extra="forbid")
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """Names of a data set's columns; `id: None` identifies a row by its number."""
+
+    id: str | None
+    text: str
+    text_pair: str | None
+    label: str
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Hub:
+    """A data set on the Hugging Face hub, pinned to a revision."""
+
+    path: str
+    revision: str
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A classification task: one file of conf/task/."""
+
+    name: str
+    languages: tuple[str, ...]
+    parallel: bool
+    columns: Columns
+    headerless: tuple[str, ...] | None
+    labels: dict[str, tuple[str | int, ...]]
+    ignore_labels: tuple[str | int, ...]
+    learning_rate: float
+    hub: Hub | None
+    __pydantic_config__: ClassVar = Strict
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; a label is an index into them."""
+        return tuple(self.labels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Where the text comes from and how much of it is drawn; sizes are rows per language."""
+
+    source: Literal["sample", "hub", "files"]
+    path: str | None
+    splits: dict[Literal["train", "dev", "test"], str]
+    on_bad_row: Literal["stop", "drop"]
+    train_per_language: Positive | None
+    dev_per_language: Positive | None
+    test_per_language: Positive | None
+    max_length: Positive
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiny:
+    """Shape of the encoder that is trained from scratch on the sample corpus."""
+
+    layers: Positive
+    hidden: Positive
+    heads: Positive
+    intermediate: Positive
+    vocabulary: Positive
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """The encoder: a hub id or folder (`path`), or a shape to build (`tiny`)."""
+
+    name: str
+    path: str | None
+    revision: str | None
+    learning_rate: float | None
+    tiny: Tiny | None
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """How the model is fine-tuned."""
+
+    name: Literal["full"]
+    epochs: Positive
+    patience: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)] | None
+    weight_decay: Annotated[float, Field(ge=0)]
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Sketch:
+    """The random projection of the gradients, and the size of the sketch pass's batches."""
+
+    side: Positive
+    stack: Positive
+    combine: Literal["sum", "concat"]
+    seed: NotNegative
+    skip: tuple[str, ...]
+    batch_tokens: Positive
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Influence:
+    """How many test examples are traced and how large the sets of influential examples are."""
+
+    test_per_language: Positive
+    top_k: Positive
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Tracker:
+    """Where metrics go besides the run's own files."""
+
+    name: Literal["none", "wandb"]
+    mode: Literal["online", "offline"]
+    project: str
+    entity: str | None
+    group: str | None
+    tags: tuple[str, ...]
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """Device, precision and threads of the training."""
+
+    accelerator: str
+    devices: Positive
+    precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
+    threads: Positive | None
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that a run depends on. Made by `checked`."""
+
+    profile: str
+    task: Task
+    data: Data
+    model: Model
+    tuning: Tuning
+    sketch: Sketch
+    influence: Influence
+    tracker: Tracker
+    trainer: Trainer
+    languages: Languages
+    exclude: Languages
+    imbalance: NotNegative
+    imbalance_language: str | None
+    seed: NotNegative
+    folder: str
+    __pydantic_config__: ClassVar = Strict
+
+    @property
+    def train_languages(self) -> tuple[str, ...]:
+        """Languages that the model is trained on: all but the excluded ones."""
+        return tuple(language for language in self.languages if language not in self.exclude)
+
+    @property
+    def learning_rate(self) -> float:
+        """The override, else the model's own, else the task's (Choenni et al. 2023, §4.1)."""
+        return self.tuning.learning_rate or self.model.learning_rate or self.task.learning_rate
+
+
+def checked(values: dict[str, Any]) -> Config:
+    """Turn the composed values into a `Config`.
+
+    Raises:
+        UserError: a value of the wrong type or range, or values that do not fit each other.
+    """
+    try:
+        config = TypeAdapter(Config).validate_python(values)
+    except ValidationError as error:
+        raise UserError("\n".join(_explain(problem) for problem in error.errors())) from None
+    _check_languages(config)
+    if not config.imbalance:  # then the language makes no difference, nor may it name another run
+        config = dataclasses.replace(config, imbalance_language=None)
+    return config
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "literal_error":
+        allowed = problem["ctx"]["expected"]
+        choices = [choice.strip("' ") for choice in allowed.replace(" or ", ", ").split(",")]
+        hint = nearest(problem["input"], choices)
+        return f"{key}={problem['input']} is not possible: write {allowed}.{hint}"
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"{key} is not a setting of xling."
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{key}={problem['input']} is not possible: {message}."
+
+
+def _check_languages(config: Config) -> None:
+    if len(set(config.languages)) < len(config.languages):
+        raise UserError(f"languages={list(config.languages)} names a language twice.")
+    for language in config.exclude:
+        if language not in config.languages:
+            raise UserError(
+                f"exclude={language}: the run has no such language; it has "
+                f"{', '.join(config.languages)}.{nearest(language, config.languages)}"
+            )
+    if len(config.train_languages) < 2:
+        left = ", ".join(config.train_languages) or "none"
+        raise UserError(
+            f"exclude={','.join(config.exclude)} leaves {left} to train on; influence between "
+            "languages needs two or more. Leave out fewer, or add some: languages=[...]."
+        )
+    if config.imbalance and config.imbalance_language not in config.train_languages:
+        raise UserError(
+            f"imbalance_language={config.imbalance_language}: not a training language of this run. "
+            f"Write one of {', '.join(config.train_languages)}."
+            f"{nearest(config.imbalance_language, config.train_languages)}"
+        )
+
+
+def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
+    """Return all that can change a run's result, as plain values.
+
+    Left out: where it runs (trainer but for the precision), where it is written, how it is
+    tracked, and the batch size of the sketch pass. `fingerprints` are digests of local files that
+    the configuration only points to.
+    """
+    values = dataclasses.asdict(config)
+    for key in ("folder", "tracker", "profile"):
+        del values[key]
+    del values["sketch"]["batch_tokens"]
+    values["trainer"] = {"precision": config.trainer.precision}
+    values["tuning"]["learning_rate"] = config.learning_rate
+    return {**values, "fingerprints": fingerprints}
+
+
+def plain(config: Config) -> dict[str, Any]:
+    """Return the configuration as nested plain values, but for where it runs and is tracked."""
+    values = dataclasses.asdict(config)
+    for key in ("tracker", "folder"):
+        del values[key]
+    return values
+
+
+def digest(values: Any) -> str:
+    """Return 8 hexadecimal digits that name plain values (sorted JSON)."""
+    text = json.dumps(values, sort_keys=True, ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:8]

@@ -1,0 +1,60 @@
+"""From texts to token ids."""
+
+from typing import TYPE_CHECKING
+
+from xling.errors import UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+    from transformers import PreTrainedTokenizerBase
+
+
+def encode(dataset: "Dataset", tokenizer: "PreTrainedTokenizerBase", max_length: int) -> "Dataset":
+    """Add the tokenizer's columns (input_ids, attention_mask, …), `length` and `truncated`.
+
+    All other columns are kept. Of pairs that are too long, the longer text is cut first.
+
+    Args:
+        max_length: tokens of an example at most, special ones included.
+
+    Raises:
+        UserError: a `max_length` that the tokenizer cannot keep to.
+    """
+    from datasets import Dataset, concatenate_datasets
+
+    texts, pairs = list(dataset["text"]), list(dataset["text_pair"])
+    paired = any(pair is not None for pair in pairs)
+    _check_length(tokenizer, max_length, paired)
+    if not texts:
+        return dataset
+    columns = dict(tokenizer(texts, pairs if paired else None, verbose=False))
+    long = [n for n, tokens in enumerate(columns["input_ids"]) if len(tokens) > max_length]
+    if long:
+        cut = tokenizer(
+            [texts[n] for n in long],
+            [pairs[n] for n in long] if paired else None,
+            truncation="longest_first",
+            max_length=max_length,
+        )
+        for name, values in cut.items():
+            for place, value in zip(long, values, strict=True):
+                columns[name][place] = value
+    columns["length"] = [len(tokens) for tokens in columns["input_ids"]]
+    columns["truncated"] = [False] * len(texts)
+    for place in long:
+        columns["truncated"][place] = True
+    return concatenate_datasets([dataset, Dataset.from_dict(columns)], axis=1)
+
+
+def _check_length(tokenizer: "PreTrainedTokenizerBase", max_length: int, paired: bool) -> None:
+    special = tokenizer.num_special_tokens_to_add(pair=paired)
+    if max_length <= special:
+        raise UserError(
+            f"data.max_length={max_length} leaves no room for text: the tokenizer adds {special} "
+            "special tokens. Write 128, for instance."
+        )
+    if max_length > tokenizer.model_max_length:
+        raise UserError(
+            f"data.max_length={max_length}: the model reads {tokenizer.model_max_length} tokens "
+            f"at most. Write data.max_length={tokenizer.model_max_length} or less."
+        )

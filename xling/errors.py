@@ -1,0 +1,14 @@
+"""Errors that a user can mend: printed as a few plain lines, without a traceback."""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class UserError(Exception):
+    """Input or configuration that cannot be used; the message says what to write instead."""
+
+
+def nearest(word: object, choices: Iterable[object]) -> str:
+    """Return `" Did you mean 'x'?"` for the choice closest to `word`, or `""` if none is close."""
+    match = get_close_matches(str(word), [str(choice) for choice in choices], n=1, cutoff=0.6)
+    return f" Did you mean '{match[0]}'?" if match else ""

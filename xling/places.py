@@ -1,0 +1,60 @@
+"""Where a run stands, and the stages that runs share: folders named by their settings."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from xling.config import Config, digest, identity
+
+
+@dataclasses.dataclass(frozen=True)
+class Places:
+    """The folders of a run.
+
+    Attributes:
+        run: the report, the tables and all that is this run's own.
+        tuning: the fine-tuned checkpoints, shared by the runs that differ only in what is traced.
+        sketches: the training examples' sketches of one design, in a folder of the tuning stage.
+    """
+
+    run: Path
+    tuning: Path
+    sketches: str
+
+
+def places(config: Config, fingerprints: dict[str, str]) -> Places:
+    """Name the folders by the readable switches and a digest of every value that matters.
+
+    Args:
+        fingerprints: digests of the local files that the configuration points to.
+    """
+    values = identity(config, fingerprints)
+    root = Path(config.folder) / config.task.name
+    tuned_by = {key: values[key] for key in values if key not in ("influence", "sketch")}
+    name = "-".join([*switches(config), digest(values)])
+    design = (
+        f"{config.sketch.combine}-{config.sketch.stack}x{config.sketch.side}x{config.sketch.side}"
+    )
+    return Places(
+        run=root / name,
+        tuning=root / "stages" / "-".join(["tuning", *switches(config), digest(tuned_by)]),
+        sketches=f"sketches-{design}-{digest(values['sketch'])}",
+    )
+
+
+def switches(config: Config) -> list[str]:
+    """Return the switches that people sweep, readable: model, and what differs from a plain run."""
+    parts: list[Any] = [config.model.name]
+    if config.data.source == "files":
+        parts.append("files")
+    if tuple(config.languages) != tuple(config.task.languages):
+        parts.append(
+            "+".join(config.languages) if len(config.languages) < 6 else len(config.languages)
+        )
+    if config.exclude:
+        parts.append("no_" + "+".join(config.exclude))
+    if config.imbalance:
+        parts.append(f"{config.imbalance_language}{config.imbalance}")
+    if config.seed:
+        parts.append(f"seed{config.seed}")
+    return [str(part) for part in parts]

@@ -1,0 +1,98 @@
+"""The test examples of the page's browser with their most influential training examples."""
+
+import dataclasses
+from typing import Any
+
+import pandas as pd
+
+from xling.report.tables import Run
+
+MEMBERS = 10  # training examples per sign that the page shows of each test example
+EXAMPLES = 25  # test examples per language that the page shows at most
+BYTES = 2_600_000  # about what the browser may weigh, so that the page stays below 5 MB
+MARKUP = 420  # bytes of HTML around a training example
+SIGNS = {"+": "positive", "-": "negative"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Influential:
+    """The strongest training examples of one sign, and all of that sign counted by language."""
+
+    sign: str
+    members: list[dict[str, Any]]
+    languages: list[tuple[str, int]]
+
+
+@dataclasses.dataclass(frozen=True)
+class Traced:
+    """A test example and what influenced its prediction."""
+
+    example: dict[str, Any]
+    influential: list[Influential]
+
+
+@dataclasses.dataclass(frozen=True)
+class Browser:
+    """What the page shows, and of how many; `shown` is the number of test examples per language."""
+
+    examples: list[Traced]
+    traced: int
+    members: int
+    top_k: int
+    train_languages: list[str]
+    test_languages: list[str]
+
+
+def browser(run: Run) -> Browser:
+    """Choose the test examples that the page shows: the first of each language, within `BYTES`."""
+    traced, influential = run.tables["traced"], run.tables["influential"]
+    strongest = influential[influential["rank"] <= MEMBERS]
+    chosen = traced.groupby("language", sort=False).head(per_language(traced, strongest))
+    rank = {language: place for place, language in enumerate(run.languages)}
+    chosen = chosen.sort_values("language", key=lambda column: column.map(rank), kind="stable")
+    top_k = int(influential["rank"].max()) if len(influential) else 0
+    influential = influential[influential["test_id"].isin(chosen["test_id"])]
+    sets = {key: rows for key, rows in influential.groupby(["test_id", "sign"])}
+    trained = set(influential["train_language"])
+    return Browser(
+        examples=[
+            Traced(
+                example,
+                [
+                    _influential(sign, sets[example["test_id"], sign])
+                    for sign in SIGNS
+                    if (example["test_id"], sign) in sets
+                ],
+            )
+            for example in _records(chosen)
+        ],
+        traced=len(traced),
+        members=min(MEMBERS, top_k),
+        top_k=top_k,
+        train_languages=[language for language in run.languages if language in trained],
+        test_languages=list(dict.fromkeys(chosen["language"])),
+    )
+
+
+def per_language(traced: pd.DataFrame, strongest: pd.DataFrame) -> int:
+    """Return how many test examples of each language fit into `BYTES`, at least 1."""
+    if traced.empty or strongest.empty:
+        return EXAMPLES
+    texts = strongest[["text", "text_pair"]].fillna("")
+    weight = sum(len(text.encode()) for column in texts for text in texts[column])
+    weight += MARKUP * len(strongest)
+    mean = weight / strongest["test_id"].nunique()
+    return max(1, min(EXAMPLES, int(BYTES / (mean * traced["language"].nunique()))))
+
+
+def _influential(sign: str, rows: pd.DataFrame) -> Influential:
+    members = rows[rows["rank"] <= MEMBERS].sort_values("rank")
+    counts = rows["train_language"].value_counts()
+    return Influential(
+        SIGNS[sign], _records(members), [(str(name), int(count)) for name, count in counts.items()]
+    )
+
+
+def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Rows as plain dictionaries, with None for every missing value."""
+    return table.astype(object).where(table.notna(), None).to_dict("records")

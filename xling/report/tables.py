@@ -1,0 +1,168 @@
+"""What a run leaves for the report: results.json and the tables, checked and documented."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xling.errors import UserError, nearest
+
+
+@dataclasses.dataclass(frozen=True)
+class Schema:
+    """A table's purpose and its columns with what they hold; `gaps` may lack values."""
+
+    about: str
+    columns: dict[str, str]
+    required: bool = True
+    gaps: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A finished run as read from its folder."""
+
+    folder: Path
+    results: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+
+    @property
+    def languages(self) -> list[str]:
+        """Languages in the run's own order."""
+        return list(self.results["languages"])
+
+
+NEEDED = ("run", "task", "profile", "languages", "classes", "epochs", "kept_epoch", "dev_accuracy")
+NEEDED += ("top_k",)
+EPOCH = "epoch, from 1; 0 is the sum over the checkpoints"
+INTERVAL = "end of the 95% bootstrap interval over test examples"
+
+SCHEMAS = {
+    "accuracy": Schema(
+        "Accuracy per language: the development set after every epoch, the test set at the end.",
+        {
+            "split": "dev or test",
+            "epoch": "epoch, from 1; for the test set the epoch that was kept",
+            "language": "language code",
+            "accuracy": "part of the examples classified correctly, 0 to 1",
+            "examples": "number of examples",
+        },
+    ),
+    "shares": Schema(
+        "What each training language holds of the most influential training examples.",
+        {
+            "epoch": EPOCH,
+            "sign": "+ for the most positive, - for the most negative training examples",
+            "test_language": "language of the test examples",
+            "train_language": "language of the training examples",
+            "share": "mean part of the top-k set, 0 to 1",
+            "low": f"lower {INTERVAL}",
+            "high": f"upper {INTERVAL}",
+            "base_rate": "part of all training data that is of the training language, 0 to 1",
+            "test_examples": "number of test examples averaged over",
+        },
+    ),
+    "mean_influence": Schema(
+        "Mean influence over all pairs of a training and a test example.",
+        {
+            "epoch": EPOCH,
+            "test_language": "language of the test examples",
+            "train_language": "language of the training examples",
+            "mean": "mean influence (cosine; summed over the checkpoints where epoch is 0)",
+            "low": f"lower {INTERVAL}",
+            "high": f"upper {INTERVAL}",
+        },
+    ),
+    "reinforcing": Schema(
+        "Influential examples of other languages that are translations of own-language ones.",
+        {
+            "sign": "+ for the most positive, - for the most negative training examples",
+            "test_language": "language of the test examples",
+            "reinforcing": "part of the members from other languages that are translations of a "
+            "member from the test language, 0 to 1",
+            "low": f"lower {INTERVAL}",
+            "high": f"upper {INTERVAL}",
+            "members": "number of members from other languages",
+        },
+        required=False,
+    ),
+    "coverage": Schema(
+        "Which parameters the gradient sketches cover.",
+        {
+            "group": "kind of parameter",
+            "parameters": "number of parameters",
+            "square_norm_share": "part of the squared gradient norm, 0 to 1",
+            "covered": "whether the sketches cover it",
+        },
+    ),
+    "traced": Schema(
+        "The test examples whose influential training examples were looked for.",
+        {
+            "test_id": "id of the test example",
+            "language": "language code",
+            "label": "its class",
+            "predicted": "class that the model predicts",
+            "probability": "probability of that class, 0 to 1",
+            "text": "text",
+            "text_pair": "second text, where the task has one",
+            "parallel_id": "id that an example shares with its translations",
+        },
+        gaps=("text_pair", "parallel_id"),
+    ),
+    "influential": Schema(
+        "The most positive and most negative training examples of each traced test example.",
+        {
+            "test_id": "id of the test example",
+            "sign": "+ for the most positive, - for the most negative training examples",
+            "rank": "1 is the strongest",
+            "train_id": "id of the training example",
+            "train_language": "its language",
+            "label": "its class",
+            "score": "influence: cosine of the gradients, summed over the checkpoints",
+            "translation": "whether it is a translation of a member from the test language",
+            "text": "text",
+            "text_pair": "second text, where the task has one",
+        },
+        gaps=("text_pair", "translation"),
+    ),
+}
+
+
+def load(folder: Path) -> Run:
+    """Read the results and tables of a finished run.
+
+    Raises:
+        UserError: a file, a key or a column is not there, or a number is missing.
+    """
+    file = folder / "results.json"
+    if not file.is_file():
+        raise UserError(
+            f"{folder}: no results.json, so this is not the folder of a finished run. "
+            "Give a folder that the program has finished, as in multirun/xnli/<name>."
+        )
+    results = json.loads(file.read_text(encoding="utf-8"))
+    if lacking := [key for key in NEEDED if key not in results]:
+        raise UserError(f"{file}: lacks {', '.join(lacking)}. Run the command of that run again.")
+    tables = {path.stem: pd.read_parquet(path) for path in sorted(folder.glob("tables/*.parquet"))}
+    for name, schema in SCHEMAS.items():
+        if name in tables:
+            _check(tables[name], schema, folder / "tables" / f"{name}.parquet")
+        elif schema.required:
+            raise UserError(f"{folder}/tables: no {name}.parquet.{nearest(name, tables)}")
+    return Run(folder, results, tables)
+
+
+def _check(table: pd.DataFrame, schema: Schema, file: Path) -> None:
+    for column in schema.columns:
+        if column not in table:
+            raise UserError(
+                f"{file}: no column {column}; it has {', '.join(table.columns)}."
+                f"{nearest(column, table.columns)}"
+            )
+        if column not in schema.gaps and table[column].isna().any():
+            row = int(table[column].isna().to_numpy().argmax())
+            raise UserError(f"{file}: column {column} has no value in row {row}: {schema.about}")
+    if "sign" in table and (wrong := set(table["sign"]) - {"+", "-"}):
+        raise UserError(f"{file}: sign={sorted(map(str, wrong))[0]}; expected + or -.")

@@ -1,0 +1,242 @@
+"""A run, from the text to the report: the rooms in their order."""
+
+import dataclasses
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas as pd
+from safetensors.torch import load_model
+
+from xling import data, model, report, tracker
+from xling.analysis.accuracy import accuracy
+from xling.analysis.browser import influential, traced
+from xling.analysis.corpus import examples
+from xling.analysis.coverage import coverage
+from xling.analysis.means import mean_influence
+from xling.analysis.shares import shares
+from xling.analysis.translations import reinforcing
+from xling.config import Config
+from xling.console import plain_libraries, say
+from xling.data import sample
+from xling.influence import trace
+from xling.places import Places, places
+from xling.provenance import machine, software
+from xling.results import headline, write_config, write_json, write_table
+from xling.stages import stage
+from xling.summary import closing, epoch_line, opening
+from xling.tuning.batches import Collator
+from xling.tuning.callbacks import read_history, weights_file
+from xling.tuning.fit import device, fine_tune, kept_epoch
+from xling.tuning.predict import draw_traced, probabilities
+from xling.tuning.sketches import SketchDump
+
+
+@dataclasses.dataclass(frozen=True)
+class Materials:
+    """What the stages work on: the corpus as text and as tokens, and the untrained model."""
+
+    corpus: datasets.DatasetDict
+    encoded: datasets.DatasetDict
+    collate: Collator
+    classifier: model.Classifier
+
+
+def run(config: Config, command: str) -> Path:
+    """Do what is not done yet of a run and return its folder.
+
+    Args:
+        command: what the user wrote, for the record.
+    """
+    say(opening(config))
+    plain_libraries()
+    where = places(config, {**data.fingerprint(config), **model.fingerprint(config.model)})
+    with stage(where.run) as folder:
+        if folder:
+            with tracker.tracking(config, where.run.name) as tracked:
+                complete(config, where, folder, command, tracked)
+        else:
+            say("This run is finished already.")
+    say(closing(where.run))
+    return where.run
+
+
+def complete(
+    config: Config, where: Places, folder: Path, command: str, tracked: tracker.Tracked
+) -> None:
+    """Go through all rooms; what an earlier try finished is taken up."""
+    seconds: dict[str, float] = {}
+    write_config(config, folder)
+    with timed(seconds, "corpus"):
+        materials = prepare(config)
+    with timed(seconds, "tuning"):
+        history = tune(config, where, materials, tracked)
+    with timed(seconds, "tracing"):
+        results, tables = analyse(config, where, materials, history, folder)
+    results["command"] = command
+    results["software"] = software()
+    write_json(folder / "results.json", results)
+    for name, table in tables.items():
+        write_table(folder / "tables", name, table)
+    with timed(seconds, "report"):
+        report.write(folder)
+        report.figures(folder)
+        tracker.log_results(tracked, results, tables, folder)
+    write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
+
+
+def prepare(config: Config) -> Materials:
+    """Load the corpus, the tokenizer and the model, and encode."""
+    corpus = data.load_corpus(config, say)
+    classifier, tokenizer = model.load(config, lambda: tokenizer_texts(config, corpus))
+    encoded = datasets.DatasetDict(
+        {
+            split: data.encode(rows, tokenizer, config.data.max_length)
+            for split, rows in corpus.items()
+        }
+    )
+    for split, rows in encoded.items():
+        if cut := sum(rows["truncated"]):
+            say(
+                f"{split}: {cut:,} of {len(rows):,} examples are longer than "
+                f"data.max_length={config.data.max_length} tokens and were cut"
+            )
+    return Materials(corpus, encoded, Collator(tokenizer, config.languages), classifier)
+
+
+def tokenizer_texts(config: Config, corpus: datasets.DatasetDict) -> Iterable[str]:
+    """Return what a tiny model's tokenizer is trained on.
+
+    For the sample corpus that is all of its languages, so that leaving one out of the training
+    changes neither the tokenizer nor the model's start.
+    """
+    columns = (config.task.columns.text, config.task.columns.text_pair)
+    if config.data.source == "sample":
+        rows = (
+            row
+            for language in sample.LANGUAGES
+            for row in sample.rows(config.task.name, language, "train")
+        )
+        return (row[column] for row in rows for column in columns if column)
+    train = corpus["train"]
+    return (text for column in ("text", "text_pair") for text in train[column] if text)
+
+
+def tune(
+    config: Config, where: Places, materials: Materials, tracked: tracker.Tracked
+) -> list[dict[str, Any]]:
+    """Fine-tune and sketch the training examples, as far as that is not done, for the history."""
+    tuning, train = config.tuning, materials.encoded["train"]
+    say(
+        f"Fine-tuning on {len(train):,} examples for up to {tuning.epochs} epochs "
+        f"(learning rate {config.learning_rate:g}, batches of {tuning.batch_size}), with a sketch "
+        "of every example's gradient after each"
+    )
+    several = config.trainer.devices > 1  # then epochs end in another process, out of W&B's reach
+    log = partial(announce, None if several else tracked)
+    with stage(where.tuning) as part:
+        if part:
+            dump = train_dump(config, part / where.sketches, materials)
+            fine_tune(
+                config, materials.classifier, materials.encoded, materials.collate, part, dump, log
+            )
+        else:
+            say(f"The model is fine-tuned already: {where.tuning}")
+        if several or not part:
+            for record in read_history(part or where.tuning):
+                tracker.log_epoch(tracked, record)
+    history = read_history(where.tuning)
+    dump = train_dump(config, where.tuning / where.sketches, materials)
+    for epoch in dump.missing(kept_epoch(history)):  # of a design that the training did not dump
+        say(f"Sketching the training examples at epoch {epoch}")
+        dump(at_epoch(config, where, materials, epoch), epoch)
+    return history
+
+
+def announce(tracked: tracker.Tracked, record: dict[str, Any]) -> None:
+    """Say how an epoch went."""
+    say(epoch_line(record))
+    tracker.log_epoch(tracked, record)
+
+
+def train_dump(config: Config, folder: Path, materials: Materials) -> SketchDump:
+    """Return what sketches the training examples."""
+    return SketchDump(
+        materials.encoded["train"], materials.collate, config.sketch, folder, "training sketches"
+    )
+
+
+def at_epoch(config: Config, where: Places, materials: Materials, epoch: int) -> model.Classifier:
+    """Return the model with the weights of an epoch."""
+    classifier = materials.classifier.to(device(config.trainer))
+    load_model(classifier, str(weights_file(where.tuning, epoch)))
+    return classifier
+
+
+def analyse(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    history: list[dict[str, Any]],
+    folder: Path,
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Trace correctly classified test examples and put the results into tables."""
+    kept = kept_epoch(history)
+    test, encoded = materials.corpus["test"], materials.encoded["test"]
+    predicted = probabilities(
+        at_epoch(config, where, materials, kept),
+        encoded,
+        materials.collate,
+        2 * config.tuning.batch_size,
+    )
+    correct = predicted.argmax(1) == np.array(test["label"])
+    chosen = draw_traced(test["language"], correct, config.influence.test_per_language, config.seed)
+    say(
+        f"Kept epoch {kept} of {len(history)}; tracing {len(chosen)} test examples "
+        f"that it classifies correctly"
+    )
+    dump = SketchDump(
+        encoded.select(chosen),
+        materials.collate,
+        config.sketch,
+        folder / "sketches" / "test",
+        "test sketches",
+    )
+    for epoch in dump.missing(kept):
+        dump(at_epoch(config, where, materials, epoch), epoch)
+    train_sketches = train_dump(config, where.tuning / where.sketches, materials).read(kept)
+    train = examples(materials.corpus["train"], config.languages)
+    traced_test = examples(test.select(chosen), config.languages)
+    traces = trace(train_sketches, dump.read(kept), train.language, config.influence.top_k)
+
+    classes = config.task.classes
+    tables = {
+        "accuracy": accuracy(
+            history, materials.corpus["dev"]["language"], test["language"], correct, kept
+        ),
+        "shares": shares(traces, train, traced_test, config.seed),
+        "mean_influence": mean_influence(traces, train, traced_test, config.seed),
+        "coverage": coverage(train_sketches),
+        "traced": traced(test.select(chosen), predicted[chosen], classes),
+        "influential": influential(
+            traces[0], materials.corpus["train"], train, traced_test, classes
+        ),
+    }
+    if config.task.parallel:
+        tables["reinforcing"] = reinforcing(traces[0], train, traced_test, config.seed)
+    languages = materials.corpus["train"]["language"]
+    dimensions = train_sketches[0].rows.shape[1]
+    return headline(config, where.run.name, history, languages, dimensions, tables), tables
+
+
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note how long a block takes."""
+    start = time.perf_counter()
+    yield
+    seconds[name] = round(time.perf_counter() - start, 1)

@@ -1,0 +1,79 @@
+"""What a run says at its start and its end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xling.config import Config
+
+
+def opening(config: Config) -> str:
+    """Say what is run; plainly so if it is only the sample."""
+    lines = [
+        f"xling · task {config.task.name} · languages {' '.join(config.languages)}"
+        + (f" · trained without {' '.join(config.exclude)}" if config.exclude else "")
+        + (f" · {config.imbalance} % more {config.imbalance_language}" if config.imbalance else "")
+    ]
+    if config.data.source == "sample":
+        lines += [
+            "This is the SAMPLE profile: a small generated corpus, to try the program. Its figures",
+            "say nothing about natural language.",
+            f"  The papers' setting:   python -m xling task={config.task.name} profile=paper",
+            "  Your data and model:   python -m xling profile=paper data=files data.path=DIR "
+            "model=local model.path=DIR",
+        ]
+    return "\n".join(lines)
+
+
+def epoch_line(record: dict[str, Any]) -> str:
+    """Say how an epoch went."""
+    languages = "  ".join(f"{key} {value:.2f}" for key, value in record["languages"].items())
+    return (
+        f"epoch {record['epoch']:>2}  loss {record['train_loss']:.3f}  "
+        f"dev accuracy {record['dev_accuracy']:.3f}  ({languages})"
+    )
+
+
+def closing(folder: Path) -> str:
+    """Tabulate a finished run's headline figures and say where its report is."""
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    shares = pd.read_parquet(folder / "tables" / "shares.parquet")
+    accuracy = pd.read_parquet(folder / "tables" / "accuracy.parquet")
+    dev = accuracy[(accuracy.split == "dev") & (accuracy.epoch == results["kept_epoch"])]
+    dev = dict(zip(dev.language, dev.accuracy, strict=True))
+    own = shares[
+        (shares.epoch == 0) & (shares.sign == "+") & (shares.test_language == shares.train_language)
+    ].set_index("test_language")
+    lines = [
+        "",
+        f"           accuracy        own language among the {results['top_k']} most positive",
+        "language   dev    test     share   95 % interval   base rate",
+    ]
+    for language in results["languages"]:
+        line = f"{language:<9}  {_number(dev.get(language))}  "
+        line += f"{_number(results['test_accuracy'].get(language))}    "
+        if language in own.index:
+            row = own.loc[language]
+            line += f"{row.share:6.1%}   {row.low:5.1%} – {row.high:5.1%}   {row.base_rate:8.1%}"
+        else:
+            line += "not trained on"
+        lines.append(line)
+    lines += ["", coverage_line(results["sketch"]), f"Report: {folder / 'report.html'}"]
+    return "\n".join(lines)
+
+
+def coverage_line(sketch: dict[str, Any]) -> str:
+    """Say what the sketches cover."""
+    norm = sketch["square_norm_covered"]
+    return (
+        f"Sketches of {sketch['dimensions']:,} numbers cover {sketch['parameters_covered']:.1%} of "
+        "the parameters and "
+        + (f"{norm:.1%}" if norm is not None else "an unmeasured part")
+        + " of the squared gradient norm."
+    )
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.3f}" if value is not None else "  –  "

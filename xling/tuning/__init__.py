@@ -1,0 +1,1 @@
+"""Fine-tuning, with a checkpoint and the training examples' sketches after every epoch."""

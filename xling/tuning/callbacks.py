@@ -1,0 +1,72 @@
+"""What happens at the end of every epoch: sketches, weights and the history are written."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytorch_lightning as pl
+from safetensors.torch import save_model
+
+from xling.tuning.sketches import SketchDump, epoch_name
+
+
+class GradientSketches(pl.Callback):
+    """Dumps the sketches of all training examples' gradients after every epoch.
+
+    A pass of its own over the data, in evaluation mode and with the weights that the epoch ends
+    with. Training goes on to the same weights, bit for bit, as without it.
+    """
+
+    def __init__(self, dump: SketchDump) -> None:
+        self.dump = dump
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Sketch; other processes wait."""
+        if trainer.is_global_zero:
+            self.dump.drop(trainer.current_epoch + 1)
+            self.dump(module.model, trainer.current_epoch + 1)
+        trainer.strategy.barrier()
+
+
+class EpochRecords(pl.Callback):
+    """Writes the weights after every epoch, the checkpoints θ_1, θ_2, ... of TracIn; the history.
+
+    It stands behind `GradientSketches`, so that an epoch in the history has all its files.
+
+    Args:
+        folder: takes `checkpoints/epoch-NN.safetensors` and `history.json`.
+        announce: called with each record of the history.
+    """
+
+    def __init__(self, folder: Path, announce: Callable[[dict], None]) -> None:
+        self.folder, self.announce = folder, announce
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
+        """Write both and announce the record."""
+        if not trainer.is_global_zero:
+            return
+        weights = weights_file(self.folder, trainer.current_epoch + 1)
+        weights.parent.mkdir(parents=True, exist_ok=True)
+        part = weights.with_suffix(".part")
+        save_model(module.model, str(part))
+        part.replace(weights)
+        write_history(self.folder, module.history)
+        self.announce(module.history[-1])
+
+
+def weights_file(folder: Path, epoch: int) -> Path:
+    """Return where the weights of an epoch, counted from 1, are kept."""
+    return folder / "checkpoints" / f"{epoch_name(epoch)}.safetensors"
+
+
+def write_history(folder: Path, history: list[dict]) -> None:
+    """Write the records of the finished epochs, at once or not at all."""
+    part = folder / "history.json.part"
+    part.write_text(json.dumps(history, indent=1), "utf-8")
+    part.replace(folder / "history.json")
+
+
+def read_history(folder: Path) -> list[dict]:
+    """Read the records of the finished epochs; none before the first has ended."""
+    file = folder / "history.json"
+    return json.loads(file.read_text("utf-8")) if file.exists() else []

@@ -1,0 +1,159 @@
+"""Fine-tuning, from the first epoch or from where it was stopped."""
+
+import logging
+import os
+import shutil
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import datasets
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from torch.utils.data import DataLoader
+
+from xling.config import Config, Trainer
+from xling.console import interactive
+from xling.model import Classifier
+from xling.tuning.batches import Collator, EpochBatches, eval_loader
+from xling.tuning.callbacks import EpochRecords, GradientSketches, read_history
+from xling.tuning.modules import FullFineTuning
+from xling.tuning.sketches import SketchDump
+
+
+class TuningData(pl.LightningDataModule):
+    """Training and development batches for the process that asks for them."""
+
+    def __init__(
+        self, splits: datasets.DatasetDict, collate: Collator, batch_size: int, seed: int
+    ) -> None:
+        super().__init__()
+        self.splits, self.collate, self.batch_size, self.seed = splits, collate, batch_size, seed
+
+    def train_dataloader(self) -> DataLoader:
+        """Shuffled by seed and epoch, each batch shared out among the processes."""
+        batches = EpochBatches(
+            len(self.splits["train"]),
+            self.batch_size,
+            self.seed,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+        )
+        return DataLoader(self.splits["train"], batch_sampler=batches, collate_fn=self.collate)
+
+    def val_dataloader(self) -> DataLoader:
+        """Every development example once, over all processes."""
+        return eval_loader(
+            self.splits["dev"],
+            self.collate,
+            2 * self.batch_size,
+            self.trainer.global_rank,
+            self.trainer.world_size,
+        )
+
+
+def fine_tune(
+    config: Config,
+    model: Classifier,
+    encoded: datasets.DatasetDict,
+    collate: Collator,
+    folder: Path,
+    dump: SketchDump | None,
+    log: Callable[[dict], None],
+) -> list[dict]:
+    """Fine-tune with early stopping on the development accuracy, dumping sketches every epoch.
+
+    Args:
+        model: at its start; it holds other weights afterwards.
+        encoded: with splits train and dev.
+        folder: takes `checkpoints/`, `history.json` and, until the end, the state to go on from.
+        dump: sketches the training examples; None trains without.
+        log: called with each epoch's record, in the process that writes the files.
+
+    Returns:
+        The history, see `FullFineTuning`.
+    """
+    tuning = config.tuning
+    if finished(read_history(folder), tuning.epochs, tuning.patience):
+        return read_history(folder)
+    module = FullFineTuning(
+        model, config.train_languages, config.learning_rate, tuning.weight_decay, config.seed
+    )
+    data = TuningData(encoded, collate, tuning.batch_size, config.seed)
+    resume = folder / "resume"
+    callbacks = [
+        EarlyStopping("dev_accuracy", mode="max", patience=tuning.patience, min_delta=0.0),
+        *([GradientSketches(dump)] if dump else []),
+        EpochRecords(folder, log),
+        ModelCheckpoint(dirpath=resume, filename="{epoch:03d}", save_on_train_epoch_end=True),
+        *([TQDMProgressBar()] if interactive() else []),
+    ]
+    with quiet():
+        trainer = pl.Trainer(
+            **placement(config.trainer),
+            max_epochs=tuning.epochs,
+            callbacks=callbacks,
+            logger=False,
+            default_root_dir=folder,
+            deterministic="warn",
+            enable_model_summary=False,
+            enable_progress_bar=interactive(),
+            log_every_n_steps=1,
+            num_sanity_val_steps=0,
+            use_distributed_sampler=False,
+        )
+        trainer.fit(module, datamodule=data, ckpt_path=latest(resume))
+    shutil.rmtree(resume)
+    return read_history(folder)
+
+
+def finished(history: list[dict], epochs: int, patience: int) -> bool:
+    """Tell whether a history ends where training ends: all epochs, or no gain for `patience`."""
+    return bool(history) and (
+        len(history) == epochs or len(history) - kept_epoch(history) >= patience
+    )
+
+
+def kept_epoch(history: list[dict]) -> int:
+    """Return the first epoch (from 1) of the best development accuracy: early stopping keeps it."""
+    return max(history, key=lambda record: (record["dev_accuracy"], -record["epoch"]))["epoch"]
+
+
+def latest(resume: Path) -> str | None:
+    """Return the newest state to go on from."""
+    files = sorted(resume.glob("epoch=*.ckpt"))
+    return str(files[-1]) if files else None
+
+
+def placement(trainer: Trainer) -> dict:
+    """Translate the configuration into Lightning's arguments of device and precision."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for deterministic algorithms
+    if trainer.threads:
+        torch.set_num_threads(trainer.threads)
+    return {
+        "accelerator": trainer.accelerator,
+        "devices": trainer.devices,
+        "precision": trainer.precision,
+        # Spawned processes start at `fit`; launched ones would run the whole command again.
+        "strategy": "ddp_spawn" if trainer.devices > 1 else "auto",
+    }
+
+
+def device(trainer: Trainer) -> torch.device:
+    """Return the device for the passes outside of the training."""
+    if trainer.accelerator == "cpu":
+        return torch.device("cpu")
+    return torch.accelerator.current_accelerator(check_available=True) or torch.device("cpu")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep Lightning's hints off the terminal: they address who writes a Trainer."""
+    for name in ("pytorch_lightning", "lightning_fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        warnings.filterwarnings("ignore", message=".*deterministic")
+        yield
