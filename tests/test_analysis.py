@@ -87,7 +87,7 @@ def test_reinforcing():
 
 def test_reinforcing_has_no_row_where_it_is_not_defined():
     only_own = Traces(
-        Ranking(np.array([[0, 1], [1, 0], [0, 4], [2, 4]]), np.zeros((4, 2))),
+        Ranking(np.array([[0, 1], [1, 4], [0, 4], [2, 4]]), np.zeros((4, 2))),
         Ranking(NEGATIVE, np.zeros((4, 3))),
         np.zeros((4, 3)),
     )

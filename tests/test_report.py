@@ -188,7 +188,7 @@ class Opened:
         self.page.goto(file.as_uri())
         self.page.wait_for_selector(".dt-paging")
         self.page.wait_for_function(
-            "[...document.querySelectorAll('figure.chart')].every(f => f.querySelector('svg.marks'))"
+            "[...document.querySelectorAll('.chart')].every(f => f.querySelector('svg.marks'))"
         )
 
     def choose(self, name, value):
@@ -219,7 +219,7 @@ def test_positive_heatmap_shows_the_shares_of_the_table(chromium, run_folder, pa
     opened = Opened(chromium, page_file)
     drawn = opened.page.locator("#shares .pair > div:first-child .role-mark.mark-text text")
     shares = report.load(run_folder).tables["shares"].query("epoch == 0 and sign == '+'")
-    assert sorted(drawn.all_inner_texts()) == sorted(f"{100 * s:.1f}" for s in shares["share"])
+    assert sorted(drawn.all_text_contents()) == sorted(f"{100 * s:.1f}" for s in shares["share"])
 
 
 def test_filters_and_search_choose_rows(chromium, run_folder, page_file):
@@ -235,8 +235,8 @@ def test_filters_and_search_choose_rows(chromium, run_folder, page_file):
     opened.choose("Class", "all")
     opened.search("no such text anywhere")
     assert opened.page.locator(".dt-empty").inner_text() == "No test example matches."
-    opened.search("en2")
-    assert "en2" in opened.rows().first.inner_text()
+    opened.search("probability 0.52")  # the third test example of each language
+    assert opened.rows().count() == len(LANGUAGES)
 
 
 def test_sign_and_training_language_choose_members(chromium, run_folder, page_file):
@@ -263,7 +263,7 @@ def test_browser_works_by_keyboard(chromium, run_folder, page_file):
 
 
 def test_texts_of_users_are_shown_and_never_run(chromium, tmp_path):
-    folder = make_run(tmp_path / "run", texts=dict.fromkeys(LANGUAGES, [ATTACK]))
+    folder = make_run(tmp_path / "run", texts={key: [ATTACK] for key in LANGUAGES})
     rename = {"config": {"evil": ATTACK}, "command": ATTACK, "run": ATTACK}
     results = json.loads((folder / "results.json").read_text()) | rename
     (folder / "results.json").write_text(json.dumps(results))
@@ -283,17 +283,20 @@ def test_language_codes_with_markup_stay_text(chromium, tmp_path):
     assert opened.page.locator(f"#browser [data-language={json.dumps(evil)}]").count() > 0
 
 
-@pytest.mark.parametrize("width", [360, 1280])
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_page_fits_its_width_in_light_and_dark(chromium, page_file, width, scheme):
-    size = {"width": width, "height": 900}
-    opened = Opened(chromium, page_file, viewport=size, color_scheme=scheme)
-    assert opened.page.evaluate("document.documentElement.scrollWidth") == width
-    ink, paper = opened.page.evaluate(
-        "[getComputedStyle(document.body).color, getComputedStyle(document.body).backgroundColor]"
-    )
-    brightness = [sum(map(int, color[4:-1].split(", "))) for color in (ink, paper)]
-    assert (brightness[0] < brightness[1]) == (scheme == "light")
+def test_page_fits_its_width_in_light_and_dark(chromium, tmp_path):
+    folder = make_run(tmp_path / "run", traced_per_language=25, top_k=2)
+    page = Opened(chromium, report.write(folder)).page
+    assert page.locator(".dt-paging-button").count() > 7
+    for width, scheme in itertools.product((360, 1280), ("light", "dark")):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(color_scheme=scheme)
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+        colors = [
+            page.evaluate(f"getComputedStyle(document.body).{name}")
+            for name in ("color", "backgroundColor")
+        ]
+        ink, paper = (sum(map(int, color[4:-1].split(", "))) for color in colors)
+        assert (ink < paper) == (scheme == "light")
 
 
 def test_languages_left_out_of_training_and_other_scripts(chromium, tmp_path):
@@ -349,6 +352,7 @@ def test_finding_is_computed_from_the_table():
 
 def test_numbers_in_words():
     assert wording.percent(0.3141) == "31.4%"
+    assert (wording.percent(0.0004), wording.percent(0.0)) == ("<0.1%", "0.0%")
     assert wording.percent_range([0.201, 0.199]) == "20%"
     assert wording.number(-1234.5678, 2) == "\u22121\u202f234.57"
     assert [wording.duration(s) for s in (59.6, 42, 3600, 7440)] == [
@@ -365,6 +369,22 @@ def test_heatmaps_are_coloured_from_the_base_rate_on_one_scale(run_folder):
     np.testing.assert_allclose(cells["excess"], 100 * (table["share"] - table["base_rate"]))
     domain = chart["layer"][0]["encoding"]["color"]["scale"]["domain"]
     assert (domain[0], domain[1], domain[-1]) == (-50, 0, 50)
+
+
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [
+        ([0.4, 0.5, 0.6, 0.66], [0.4, 0.66]),
+        ([0.050, 0.051, 0.050, 0.052], [0, 0.052]),
+        ([-0.1, -0.4, -0.2, -0.3], [-0.4, -0.1]),
+    ],
+)
+def test_mean_influence_of_one_sign_uses_one_hue(means, expected):
+    pairs = list(itertools.product(("de", "en"), repeat=2))
+    table = pd.DataFrame(pairs, columns=["test_language", "train_language"])
+    table = table.assign(epoch=0, mean=means, low=means, high=means)
+    scale = report.charts.mean_influence_matrix(table).to_dict()["layer"][0]["encoding"]["color"]
+    np.testing.assert_allclose(scale["scale"]["domain"], expected)
 
 
 def test_own_share_takes_the_diagonal_of_single_epochs(run_folder):

@@ -28,8 +28,9 @@ def translations(members: np.ndarray, train: Examples, language: str) -> np.ndar
 def reinforcing(traces: Traces, train: Examples, test: Examples, seed: int = 0) -> pd.DataFrame:
     """Tabulate the part of other languages' members that reinforces: the rest is complementary.
 
-    Pooled over the test examples of a language. A test language without training data, or
-    without a member from another language, has no row: the part is not defined.
+    Pooled over the test examples of a language. A test language without training data, or with
+    fewer than two test examples that have a member from another language, has no row: the part,
+    or its interval, is not defined.
 
     Returns:
         Columns sign, test_language, reinforcing, low, high, members.
@@ -42,9 +43,10 @@ def reinforcing(traces: Traces, train: Examples, test: Examples, seed: int = 0) 
             of = index[test.of(language)]
             others = (train.language[of] != code).sum(1)
             same = np.array([translations(each, train, language).sum() for each in of])
-            if others.sum() == 0:
+            has = others > 0  # the rest has no part in the ratio
+            if has.sum() < 2:
                 continue
-            low, high = interval(same, others, statistic=_ratio, seed=seed)
+            low, high = interval(same[has], others[has], statistic=_ratio, seed=seed)
             rows.append((sign, language, same.sum() / others.sum(), low, high, others.sum()))
     columns = "sign test_language reinforcing low high members"
     return pd.DataFrame(rows, columns=columns.split())

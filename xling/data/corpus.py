@@ -119,7 +119,7 @@ def draw(config: Config, parts: dict[str, list[Part]], pools: Pools) -> Drawn:
                 order = permutation(pool, config.seed, f"{language}/{source}")
             gets_more = shares[0].split == "train" and language == config.imbalance_language
             extra = extra_size(config) if gets_more else 0
-            where = f"Source split '{source}' of {language}"
+            where = f"source split '{source}' of {language}"
             ids = allot(order, shares, extra, where, config.imbalance)
             ids[shares[0].split] += ids.pop("extra")
             for split, chosen in ids.items():

@@ -58,8 +58,7 @@ def usable(tables: Sequence[Table], task: Task) -> tuple[list[Row], list[Bad]]:
         UserError: the number of rows read is not the number that the file has.
     """
     labels = label_index(task)
-    places: dict[str, str] = {}
-    rows: list[Row] = []
+    rows: dict[str, Row] = {}
     bad: list[Bad] = []
     number = 0
     for table in tables:
@@ -67,17 +66,16 @@ def usable(tables: Sequence[Table], task: Task) -> tuple[list[Row], list[Bad]]:
         for record in table.records:
             result = _checked(table, record, str(number), task, labels)
             number += 1
-            if isinstance(result, Row) and result.id in places:
-                detail = f"duplicate id {result.id}: {places[result.id]} has it too"
-                result = Bad(result.file, result.line, "duplicate id", detail)
             if isinstance(result, Bad):
                 bad.append(result)
+            elif first := rows.get(result.id):
+                detail = f"duplicate id {result.id}: {first.file}:{first.line} has it too"
+                bad.append(Bad(result.file, result.line, "duplicate id", detail))
             else:
-                places[result.id] = f"{result.file}:{result.line}"
-                rows.append(result)
+                rows[result.id] = result
         if number - start != table.count:
             raise UserError(f"{table.name}: {number - start} rows read, but it has {table.count}.")
-    return rows, bad
+    return list(rows.values()), bad
 
 
 def _checked(
@@ -89,8 +87,9 @@ def _checked(
         return Bad(table.name, record.line, reason, detail or reason, label)
 
     if record.problem:
-        wrong = "unreadable row" if "JSON" in record.problem else "wrong number of fields"
-        return refused(wrong, record.problem)
+        counted = "fields instead" in record.problem
+        reason = "wrong number of fields" if counted else "unreadable row"
+        return refused(reason, record.problem)
     identity = number if table.id_column is None else values.get(table.id_column)
     if identity is None or not str(identity).strip():
         return refused("no id")
@@ -99,22 +98,26 @@ def _checked(
     if not label:
         return refused("no label")
     if label not in labels:
-        detail = f"unknown label '{label}'.{nearest(label, labels)}"
-        return refused("unknown label", detail, label)
-    texts = [values.get(name) for name in (columns.text, columns.text_pair) if name is not None]
-    for name, text in zip((columns.text, columns.text_pair), texts, strict=False):
-        if problem := _text_problem(text):
-            return refused(problem, f"{problem} ({name})")
-    pair = texts[1] if len(texts) > 1 else None
-    return Row(str(identity).strip(), labels[label], texts[0], pair, table.name, record.line)
+        return refused("unknown label", f"unknown label '{label}'", label)
+    if labels[label] == IGNORED:
+        return Row(str(identity).strip(), IGNORED, "", None, table.name, record.line)
+    text = values.get(columns.text)
+    if problem := _text_problem(text):
+        return refused(problem, f"{problem} ({columns.text})")
+    pair = None
+    if columns.text_pair is not None:
+        pair = values.get(columns.text_pair)
+        if problem := _text_problem(pair):
+            return refused(problem, f"{problem} ({columns.text_pair})")
+    return Row(str(identity).strip(), labels[label], text, pair, table.name, record.line)
 
 
 def _text_problem(text: object) -> str:
-    if text is None:
+    if text is None or text == "":
         return "empty text"
     if not isinstance(text, str):
         return "not text"
-    if not text.strip():
+    if text.isspace():
         return "empty text"
     if not text.isascii():
         try:
@@ -193,8 +196,10 @@ def _unknown_labels(bad: Sequence[Bad], task: Task) -> list[str]:
     if not unknown:
         return []
     first = {row.label: row for row in reversed(bad) if row.label}
+    known = label_index(task)
     said = [
-        f"  '{label}': {count:,} rows, the first {first[label].file}:{first[label].line}"
+        f"  '{label}': {count:,} rows, the first {first[label].file}:{first[label].line}."
+        f"{nearest(label, known)}"
         for label, count in unknown.most_common(10)
     ]
     if len(unknown) > 10:
@@ -202,7 +207,7 @@ def _unknown_labels(bad: Sequence[Bad], task: Task) -> list[str]:
     return [
         f"Labels that task {task.name} does not know:",
         *said,
-        f"Known: {', '.join(label_index(task))}. Add the others to a class of task.labels, or to "
+        f"Known: {', '.join(known)}. Add the others to a class of task.labels, or to "
         "task.ignore_labels to leave their rows out.",
     ]
 

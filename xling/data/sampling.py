@@ -87,14 +87,14 @@ def allot(
         wanted = " + ".join(f"{part.split} {part.size or 'the rest'}" for part in parts)
         keys = ", ".join(f"data.{part.split}_per_language" for part in parts)
         raise UserError(
-            f"{where} has {len(ids):,} usable rows per language, but wanted are {wanted}. "
+            f"Too few rows: {where} has {len(ids):,} usable ones, but wanted are {wanted}. "
             f"Lower {keys}."
         )
     left = len(ids) - head - tail
     if extra > left:
         raise UserError(
-            f"imbalance={imbalance} needs {extra:,} more rows per language than the {head:,} of "
-            f"the others, but {where} has {left:,} left. Write "
+            f"imbalance={imbalance} takes {extra:,} rows more than the {head:,} of each language, "
+            f"but {where} has {left:,} left. Write "
             f"imbalance={largest_imbalance(head, left)} at most, or lower data.train_per_language."
         )
     draws = {parts[0].split: list(ids[:head]), "extra": list(ids[head : head + extra])}

@@ -1,6 +1,7 @@
 """The test examples of the page's browser with their most influential training examples."""
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
@@ -12,6 +13,8 @@ EXAMPLES = 25  # test examples per language that the page shows at most
 BYTES = 2_600_000  # about what the browser may weigh, so that the page stays below 5 MB
 MARKUP = 420  # bytes of HTML around a training example
 SIGNS = {"+": "positive", "-": "negative"}
+
+Groups = dict[tuple[str, str], list[tuple[Any, ...]]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,24 +55,19 @@ def browser(run: Run) -> Browser:
     chosen = chosen.sort_values("language", key=lambda column: column.map(rank), kind="stable")
     top_k = int(influential["rank"].max()) if len(influential) else 0
     influential = influential[influential["test_id"].isin(chosen["test_id"])]
-    sets = {key: rows for key, rows in influential.groupby(["test_id", "sign"])}
-    trained = set(influential["train_language"])
+    counts = influential.groupby(["test_id", "sign"])["train_language"].value_counts()
+    languages = _grouped((*key, int(count)) for key, count in counts.items())
+    members = influential[influential["rank"] <= MEMBERS].sort_values("rank")
+    strongest = _grouped((row["test_id"], row["sign"], row) for row in _records(members))
     return Browser(
         examples=[
-            Traced(
-                example,
-                [
-                    _influential(sign, sets[example["test_id"], sign])
-                    for sign in SIGNS
-                    if (example["test_id"], sign) in sets
-                ],
-            )
+            Traced(example, _influential(example["test_id"], strongest, languages))
             for example in _records(chosen)
         ],
         traced=len(traced),
         members=min(MEMBERS, top_k),
         top_k=top_k,
-        train_languages=[language for language in run.languages if language in trained],
+        train_languages=[x for x in run.languages if x in set(influential["train_language"])],
         test_languages=list(dict.fromkeys(chosen["language"])),
     )
 
@@ -85,12 +83,20 @@ def per_language(traced: pd.DataFrame, strongest: pd.DataFrame) -> int:
     return max(1, min(EXAMPLES, int(BYTES / (mean * traced["language"].nunique()))))
 
 
-def _influential(sign: str, rows: pd.DataFrame) -> Influential:
-    members = rows[rows["rank"] <= MEMBERS].sort_values("rank")
-    counts = rows["train_language"].value_counts()
-    return Influential(
-        SIGNS[sign], _records(members), [(str(name), int(count)) for name, count in counts.items()]
-    )
+def _influential(test_id: str, members: Groups, languages: Groups) -> list[Influential]:
+    return [
+        Influential(name, [row for (row,) in members[test_id, sign]], languages[test_id, sign])
+        for sign, name in SIGNS.items()
+        if (test_id, sign) in members
+    ]
+
+
+def _grouped(rows: Iterable[tuple[Any, ...]]) -> Groups:
+    """Gather rows (test id, sign, *rest) as lists of the rest by test id and sign."""
+    groups: Groups = {}
+    for test_id, sign, *rest in rows:
+        groups.setdefault((test_id, sign), []).append(tuple(rest))
+    return groups
 
 
 def _records(table: pd.DataFrame) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pandas as pd
 from xling.report.style import DASHES, GREY, HUES, INK, LINES, QUIET, SHAPES, rgba, styled
 from xling.report.wording import MINUS, interval
 
+FLAT = 0.2  # matrices whose values differ by less, relatively, are coloured from zero
 SIGNS = {"+": "positive", "-": "negative"}
 
 
@@ -69,8 +70,9 @@ def mean_influence_matrix(
         ticks = [-size, 0.0, size]
         domain = [-size, 0, 1e-6 * size, size]
         colors = [strong["-"], weak["-"], weak["+"], strong["+"]]
-    else:  # all of one sign: the whole scale shows how they differ
-        ticks = domain = [low, high]
+    else:  # all of one sign: from the smallest, unless they hardly differ
+        weakest = min(abs(low), abs(high)) if high - low > FLAT * size else 0.0
+        ticks = domain = [weakest, size] if high > 0 else [-size, -weakest]
         colors = [weak["+"], strong["+"]] if high > 0 else [strong["-"], weak["-"]]
     color = alt.Color("mean:Q", title="mean influence").scale(domain=domain, range=colors)
     tooltip = [

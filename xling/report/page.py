@@ -46,6 +46,7 @@ def page(run: Run) -> str:
             findings=wording.details(run.tables, results),
             tiles=tiles(run),
             summary=summary(results),
+            version=software(results).get("xling", ""),
             accuracy=final_accuracy(run),
             covered=wording.covered(run.tables["coverage"]),
             coverage=run.tables["coverage"].to_dict("records"),
@@ -66,7 +67,7 @@ def tiles(run: Run) -> list[tuple[str, str, str]]:
     results, own = run.results, wording.own_shares(run.tables["shares"], "+")
     kept, epochs = results["kept_epoch"], results["epochs"]
     found = [
-        ("Development accuracy", wording.percent(results["dev_accuracy"]), "mean over languages"),
+        ("Development accuracy", wording.percent(results["dev_accuracy"]), "at the kept epoch"),
         ("Kept epoch", str(kept), f"of {epochs} trained" if epochs > 1 else "the only one"),
     ]
     if len(own):
@@ -94,9 +95,7 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Training examples": _counts(counts),
         "Data": _config(results, "data.source"),
         "Model": results.get("model"),
-        "Learning rate": _rate(
-            results.get("learning_rate") or _config(results, "tuning.learning_rate")
-        ),
+        "Learning rate": _rate(results),
         "Epochs": f"{results['epochs']} trained, {results['kept_epoch']} kept",
         "Batch size": _config(results, "tuning.batch_size"),
         "Gradient sketches": _sketch(sketch),
@@ -104,9 +103,20 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Top k": results["top_k"],
         "Seed": _config(results, "seed"),
         "Time": _time(results.get("seconds", {})),
-        "Version": f"xling {results['xling']}" if "xling" in results else "",
+        "Software": ", ".join(f"{name} {version}" for name, version in software(results).items()),
     }
     return [(name, str(value)) for name, value in rows.items() if value not in (None, "")]
+
+
+def software(results: dict[str, Any]) -> dict[str, str]:
+    """Return the versions that the run was made with; the commit in its short form."""
+    versions = {"xling": results["xling"]} if "xling" in results else {}
+    versions |= results.get("software", {})
+    return {
+        name: str(version)[:12] if name == "commit" else str(version)
+        for name, version in versions.items()
+        if version
+    }
 
 
 def _counts(counts: dict[str, int]) -> str:
@@ -115,8 +125,10 @@ def _counts(counts: dict[str, int]) -> str:
     return ", ".join(f"{language} {wording.number(n)}" for language, n in counts.items())
 
 
-def _rate(rate: float | None) -> str:
-    """Write 2e-05 as `2e-5`."""
+def _rate(results: dict[str, Any]) -> str:
+    """Write the learning rate, as `2e-5`: the override, else the model's own, else the task's."""
+    rates = (_config(results, f"{key}.learning_rate") for key in ("tuning", "model", "task"))
+    rate = results.get("learning_rate") or next(filter(None, rates), None)
     return "" if rate is None else f"{rate:g}".replace("e-0", "e-")
 
 

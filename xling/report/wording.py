@@ -10,7 +10,10 @@ MINUS = "\u2212"
 
 
 def percent(value: float, digits: int = 1) -> str:
-    """Write 0.314 as `31.4%`."""
+    """Write 0.314 as `31.4%`, and what would round to nothing as `<0.1%`."""
+    unit = 10**-digits
+    if 0 < 100 * value < unit / 2:
+        return f"<{unit:.{digits}f}%"
     return f"{100 * value:.{digits}f}%"
 
 
@@ -92,7 +95,10 @@ def details(tables: dict[str, pd.DataFrame], results: dict[str, Any]) -> list[st
 def _strongest(positive: pd.DataFrame) -> list[str]:
     others = positive.query("test_language != train_language and low > base_rate")
     if others.empty:
-        return ["No language leans on another one’s data more than the base rate."]
+        return [
+            "No language’s test examples draw on another language’s data clearly more than its "
+            "base rate: no 95% interval lies above it."
+        ]
     row = others.loc[(others["share"] - others["base_rate"]).idxmax()]
     return [
         f"The strongest pull across languages is of {row.train_language} training examples on "

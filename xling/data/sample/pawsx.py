@@ -10,6 +10,7 @@ from types import ModuleType
 from xling.data.sample.text import sentence
 
 WAYS = 3  # templates for each fact in every language
+RARER = 0.12  # the share of the second of two opposites in the first sentences
 
 PERSONS = (
     "weber", "martin", "silva", "brown", "novak", "fischer", "costa", "lind", "moore", "petit",
@@ -19,6 +20,7 @@ CITIES = (
     "budapest", "geneva", "milan",
 )  # fmt: skip
 YEARS = tuple(str(year) for year in range(1900, 1960, 2))
+EARLY_YEARS = tuple(str(year) for year in range(1860, 1900, 2))  # of birth
 PRICES = tuple(str(price) for price in range(200, 1000, 100))
 INSTITUTIONS = ("museum", "theatre", "library", "school")
 PROPERTIES = ("house", "hotel", "mill", "bookshop")
@@ -45,7 +47,7 @@ _A = {"a": PERSONS}
 _AB = {"a": PERSONS, "b": PERSONS}
 _Y = {"y": YEARS}
 KINDS = {
-    "life": Kind(_A | _PQ | _Y, swap=("p", "q")),
+    "life": Kind(_A | _PQ | {"y": EARLY_YEARS}, swap=("p", "q")),
     "match": Kind(_PQ | _Y, swap=("p", "q")),
     "opening": Kind(_A | {"t": INSTITUTIONS} | _P | _Y),
     "move": Kind(_A | _PQ | _Y, swap=("p", "q")),
@@ -89,7 +91,7 @@ def _fact(rng: Random) -> Fact:
     slots: dict[str, str] = {}
     for slot, keys in kind.slots.items():
         slots[slot] = rng.choice([key for key in keys if key not in slots.values()])
-    return Fact(name, tuple(slots.items()), rng.random() < 0.15)
+    return Fact(name, tuple(slots.items()), rng.random() < RARER)
 
 
 def _exchanged(fact: Fact, one: str, other: str) -> Fact:
@@ -101,9 +103,9 @@ def _altered(fact: Fact, rng: Random) -> Fact:
     """Another fact, told apart by the opposite word, by who is who, or by one of the slots."""
     kind = KINDS[fact.kind]
     chance = rng.random()
-    if chance < 0.84:
+    if chance < 0.88:
         return replace(fact, opposite=not fact.opposite)
-    if kind.swap and chance < 0.95:
+    if kind.swap and chance < 0.96:
         return _exchanged(fact, *kind.swap)
     slots = dict(fact.slots)
     slot = rng.choice([slot for slot in slots if slot in ("y", "n", "p")])

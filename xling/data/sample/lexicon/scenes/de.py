@@ -11,6 +11,7 @@ PERSONS = {
     "student": "die Studentin", "grandmother": "die Großmutter", "neighbour": "die Nachbarin",
     "actress": "die Schauspielerin", "writer": "die Schriftstellerin",
 }  # fmt: skip
+ANYBODY = ("jemand", "niemand")  # of an event that took place, of one that did not
 VERBS = {  # past tense, separable prefix at the end of the clause
     "open": ("öffnete", ""),
     "close": ("schloss", ""),
@@ -93,10 +94,7 @@ def event(scene: Scene, front: str = "") -> str:
     time = _time(scene)
     place = PLACES[scene.place] if scene.place else ""
     extra = EXTRAS[scene.extra] if scene.extra else ""
-    if scene.person:
-        subject = PERSONS[scene.person]
-    else:
-        subject = "niemand" if scene.negated else "jemand"
+    subject = PERSONS[scene.person] if scene.person else ANYBODY[scene.negated]
     first = {"day": time, "place": place, "": ""}[front]
     middle = join("" if front == "day" else time, "" if front == "place" else place, extra)
     if scene.negated and scene.person:

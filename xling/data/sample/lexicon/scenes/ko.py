@@ -11,6 +11,7 @@ PERSONS = {  # with the topic particle
     "grandmother": "할머니는", "neighbour": "이웃은", "actress": "여배우는",
     "writer": "작가는",
 }  # fmt: skip
+ANYBODY = ("누군가가", "아무도")  # of an event that took place, of one that did not
 VERBS = {  # past tense, denied past tense
     "open": ("열었다", "열지 않았다"),
     "close": ("닫았다", "닫지 않았다"),
@@ -89,10 +90,7 @@ def event(scene: Scene, front: str = "") -> str:
     thing = CLASSES[scene.object] if scene.general else OBJECTS[scene.object]
     time = _time(scene)
     place = PLACES[scene.place] + "에서" if scene.place else ""
-    if scene.person:
-        subject = PERSONS[scene.person]
-    else:
-        subject = "아무도" if scene.negated else "누군가가"
+    subject = PERSONS[scene.person] if scene.person else ANYBODY[scene.negated]
     return sentence(
         {"day": time, "place": place, "": ""}[front],
         subject,

@@ -14,6 +14,7 @@ FEMININE = (
     "nurse", "singer", "journalist", "painter", "student", "grandmother", "neighbour",
     "actress", "writer",
 )  # fmt: skip
+ANYBODY = ("кто-то", "никто")  # of an event that took place, of one that did not
 VERBS = {  # past tense of the perfective: masculine, feminine
     "open": ("открыл", "открыла"),
     "close": ("закрыл", "закрыла"),
@@ -93,10 +94,7 @@ def event(scene: Scene, front: str = "") -> str:
     thing = CLASSES[scene.object] if scene.general else OBJECTS[scene.object]
     time = _time(scene)
     place = PLACES[scene.place] if scene.place else ""
-    if scene.person:
-        subject = PERSONS[scene.person]
-    else:
-        subject = "никто" if scene.negated else "кто-то"
+    subject = PERSONS[scene.person] if scene.person else ANYBODY[scene.negated]
     return sentence(
         {"day": time, "place": place, "": ""}[front],
         subject,

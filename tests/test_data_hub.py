@@ -1,0 +1,209 @@
+"""Without network: a quick and useful error, or what the hub's cache has."""
+
+import dataclasses
+import json
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import huggingface_hub
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from conftest import config
+
+from xling.data import hub_reachable, load_corpus, require_data
+from xling.data.hub import dataset_of
+from xling.errors import UserError
+
+REVISION = "b8dd5d7af51114dbda02c0e3f6133f332186418e"
+VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "no_proxy", "NO_PROXY")
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No answer kept, no setting of this machine, an empty cache of the hub."""
+    for name in VARIABLES + PROXIES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
+    hub_reachable.cache_clear()
+    yield
+    hub_reachable.cache_clear()
+
+
+@pytest.fixture
+def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
+
+
+def fill(folder: Path, languages: tuple[str, ...]) -> None:
+    for language in languages:
+        (folder / language).mkdir(parents=True)
+        for split in ("train", "validation", "test"):
+            columns = {
+                "premise": [f"{language} {n}" for n in range(9)],
+                "hypothesis": ["x"] * 9,
+                "label": [0, 1, 2] * 3,
+            }
+            pq.write_table(pa.table(columns), folder / language / f"{split}-00000-of-00001.parquet")
+
+
+def fill_cache(tmp_path: Path, *languages: str) -> None:
+    repository = tmp_path / "cache" / "datasets--facebook--xnli"
+    fill(repository / "snapshots" / REVISION, languages)
+
+
+def test_error_without_network_is_quick_and_says_what_to_do() -> None:
+    program = (
+        "import json, sys, time\n"
+        "from pydantic import TypeAdapter\n"
+        "from xling.config import Config\n"
+        "settings = TypeAdapter(Config).validate_json(sys.argv[1])\n"
+        "start = time.perf_counter()\n"
+        "from xling.data import require_data\n"
+        "from xling.errors import UserError\n"
+        "try: require_data(settings)\n"
+        "except UserError as error: print(error)\n"
+        "print(time.perf_counter() - start)\n"
+        "print(sorted({'torch', 'datasets', 'transformers'} & set(sys.modules)))"
+    )
+    settings = json.dumps(dataclasses.asdict(config("task=xnli", "profile=paper")))
+    environment = {
+        name: value for name, value in os.environ.items() if name not in VARIABLES + PROXIES
+    }
+    environment |= {"HF_ENDPOINT": "https://hub.invalid", "HF_HOME": "/nonexistent"}
+    done = subprocess.run(
+        [sys.executable, "-c", program, settings],
+        env=environment,
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *message, seconds, imported = done.stdout.splitlines()
+    assert imported == "[]"  # they take seconds
+    assert float(seconds) < 2
+    text = "\n".join(message)
+    assert "facebook/xnli is not on this machine and the hub does not answer" in text
+    assert f"hf download facebook/xnli --repo-type dataset --revision {REVISION}" in text
+    assert '--include "ru/*"' in text
+    assert "data=files data.path=DIR data.train_per_language=2000" in text
+    assert "profile=sample" in text
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_names_that_take_long_to_resolve_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = threading.Event()
+
+    def hang(*arguments: object, **options: object) -> None:
+        blocked.wait(20)
+        raise OSError
+
+    monkeypatch.setattr(socket, "create_connection", hang)
+    start = time.perf_counter()
+    assert not hub_reachable()
+    assert time.perf_counter() - start < 1.9
+    blocked.set()
+
+
+def test_answer_of_hub_proxy_and_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        here = f"http://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setenv("HF_ENDPOINT", here)
+        assert hub_reachable()
+        monkeypatch.setenv("HF_ENDPOINT", "https://hub.invalid")
+        hub_reachable.cache_clear()
+        assert not hub_reachable()
+        monkeypatch.setenv("https_proxy", here)
+        hub_reachable.cache_clear()
+        assert hub_reachable()
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        hub_reachable.cache_clear()
+        assert not hub_reachable()
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_cached_data_is_used_without_network(tmp_path: Path) -> None:
+    settings = config("profile=paper", "languages=[de,en]", "data.train_per_language=5")
+    fill_cache(tmp_path, "de", "en")
+    said: list[str] = []
+    corpus = load_corpus(settings, said.append)
+    assert [len(found) for found in corpus.values()] == [10, 18, 18]
+    assert f"facebook/xnli at {REVISION}, from the cache" in said[0]
+    require_data(settings)
+
+
+@pytest.mark.usefixtures("unreachable")
+def test_cache_without_a_language_or_at_another_revision_does_not_do(tmp_path: Path) -> None:
+    fill_cache(tmp_path, "de", "en")
+    settings = config("profile=paper", "languages=[de,en,fr]", "data.train_per_language=5")
+    other = config("profile=paper", "languages=[de,en]", f"task.hub.revision={'0' * 40}")
+    for each in (settings, other):
+        for use in (require_data, lambda each: load_corpus(each, print)):
+            with pytest.raises(UserError, match="is not on this machine"):
+                use(each)
+
+
+def test_download_asks_for_the_files_of_the_run_only(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    remote = tmp_path / "remote" / ("a" * 40)
+    fill(remote, ("de", "en", "fr"))
+    names = [path.relative_to(remote).as_posix() for path in remote.rglob("*.parquet")]
+    asked: list[dict[str, object]] = []
+
+    def snapshot(name: str, **options: object) -> str:
+        if options.get("local_files_only"):
+            raise huggingface_hub.errors.LocalEntryNotFoundError("not cached")
+        asked.append(options)
+        return str(remote)
+
+    info = SimpleNamespace(sha="a" * 40, siblings=[SimpleNamespace(rfilename=n) for n in names])
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", lambda *a, **k: info)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
+    monkeypatch.setattr("xling.data.hub.hub_reachable", lambda: True)
+    size = "data.train_per_language=5"
+    said: list[str] = []
+    mirror = ("data.path=some/mirror", "languages=[de,en]", size)
+    corpus = load_corpus(config("profile=paper", *mirror), said.append)
+    assert len(corpus["train"]) == 10
+    assert sorted(asked[0]["allow_patterns"]) == sorted(n for n in names if n[:2] != "fr")
+    assert asked[0]["revision"] == "a" * 40
+    assert any(f"data.path=some/mirror@{'a' * 40}" in line for line in said)
+    with pytest.raises(UserError, match=r"facebook/xnli has no file for language sw(.|\n)*de, en"):
+        load_corpus(config("profile=paper", "languages=[de,sw]", size), said.append)
+
+
+def test_refusals_of_the_hub_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*arguments: object, **options: object) -> None:
+        raise OSError("401 Client Error: gated\nlong story")
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "dataset_info", refuse)
+    monkeypatch.setattr("xling.data.hub.hub_reachable", lambda: True)
+    with pytest.raises(UserError) as caught:
+        load_corpus(config("profile=paper"), print)
+    assert f"facebook/xnli at {REVISION} cannot be fetched: 401" in str(caught.value)
+    assert "hf auth login" in str(caught.value)
+    assert "long story" not in str(caught.value)
+
+
+def test_task_without_a_data_set_and_wrong_ids() -> None:
+    with pytest.raises(UserError, match="withdrawn by its owner") as caught:
+        require_data(config("profile=paper", "task=marc"))
+    assert "data=files data.path=DIR" in str(caught.value)
+    with pytest.raises(UserError, match="sib200 has no data set on the hub\\."):
+        require_data(config("profile=paper", "task=sib200"))
+    with pytest.raises(UserError, match="OWNER/NAME"):
+        require_data(config("profile=paper", "data.path=./my/data"))
+    mirror = config("profile=paper", "task=marc", "data.path=owner/name@refs/convert/parquet")
+    assert dataset_of(mirror) == ("owner/name", "refs/convert/parquet")
