@@ -13,27 +13,32 @@ def conf_folder() -> Path:
 
 def task(composed: object) -> None:
     """Run one composed configuration; Hydra and OmegaConf end here."""
+    from hydra.core.hydra_config import HydraConfig
     from omegaconf import OmegaConf
 
+    from xling.command_line import repeat
     from xling.config import checked
+    from xling.preflight import preflight
 
     config = checked(OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+    preflight(config)
 
     from xling.run import run  # only now: it takes seconds to import, and mistakes show at once
 
-    run(config, " ".join(["xling", *sys.argv[1:]]))
+    run(config, repeat(HydraConfig.get().overrides.task))
 
 
 def main() -> None:
     """Read the command line and run; errors that the user can mend are printed in a few lines."""
     import hydra
 
-    from xling.command_line import check, explain
+    from xling.command_line import check, explain, sweep_group
 
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on instead of printing them
     try:
         check(sys.argv[1:])
+        sys.argv += sweep_group(sys.argv[1:])
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(task)()
     except KeyboardInterrupt:
         sys.exit("Stopped. The same command goes on from here.")

@@ -2,7 +2,8 @@
 
 import errno
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,22 @@ def check(arguments: list[str]) -> None:
                 f"{argument}: switches are written without dashes and with '=': {key}={value}."
                 f"{near_key(key)}"
             )
+
+
+def sweep_group(arguments: list[str]) -> list[str]:
+    """Return the override that groups a sweep's runs in the tracker by what the user wrote."""
+    if not {"-m", "--multirun"} & set(arguments):
+        return []
+    overrides = [each for each in arguments if not each.startswith(("-", "tracker", "folder="))]
+    if any(each.startswith("tracker.group=") for each in arguments) or not overrides:
+        return []
+    name = " ".join(overrides)[:128].replace("\\", "").replace("'", "")
+    return [f"tracker.group='{name}'"]
+
+
+def repeat(overrides: Sequence[str]) -> str:
+    """Return the command that repeats one run, also one of a sweep."""
+    return shlex.join(["xling", *(o for o in overrides if not o.startswith("tracker.group="))])
 
 
 def explain(error: BaseException, conf: Path) -> str | None:

@@ -21,6 +21,7 @@ from xling.data.files import folder_digest
 from xling.data.hub import hub_reachable
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
+from xling.preflight import missing_model
 
 HIDDEN_DROPOUT = 0.1
 
@@ -80,8 +81,8 @@ def load_encoder(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase
         UserError: neither the folder nor the hub has it.
     """
     here = Path(model.path).is_dir()
-    offline = not here and not hub_reachable()
-    source = {"revision": model.revision, "local_files_only": here or offline}
+    offline = here or not hub_reachable()
+    source = {"revision": model.revision, "local_files_only": offline}
     try:
         config = AutoConfig.from_pretrained(model.path, **source)
         # Without a pooler: the head takes the first state itself, and unused weights have no place
@@ -96,29 +97,15 @@ def load_encoder(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase
         )
         tokenizer = AutoTokenizer.from_pretrained(model.path, **source)
     except (OSError, ValueError, KeyError) as error:
-        raise UserError(_missing(model, here, offline, error)) from error
+        reason = str(error).splitlines()[0]
+        if here:
+            raise UserError(
+                f"model.path={model.path} does not hold a Hugging Face encoder with its "
+                f"tokenizer: {reason}"
+            ) from error
+        raise UserError(missing_model(model, reason)) from error
     tokenizer.padding_side = "right"  # the head reads position 0
     return encoder, tokenizer
-
-
-def _missing(model: Model, here: bool, offline: bool, error: Exception) -> str:
-    if here:
-        return (
-            f"model.path={model.path} does not hold a Hugging Face encoder with its tokenizer: "
-            f"{str(error).splitlines()[0]}"
-        )
-    pin = f" --revision {model.revision}" if model.revision else ""
-    why = (
-        "the hub cannot be reached and no copy is in the local cache"
-        if offline
-        else str(error).splitlines()[0]
-    )
-    return (
-        f"The model {model.path} could not be loaded: {why}.\n"
-        f"Fetch it beforehand where there is a network:  hf download {model.path}{pin}\n"
-        "or name a folder on this machine:              model=local model.path=DIR\n"
-        "or try the program without either:             profile=sample"
-    )
 
 
 def fingerprint(model: Model) -> dict[str, str]:
