@@ -11,6 +11,7 @@ from typing import Any
 import datasets
 import numpy as np
 import pandas as pd
+import torch
 from safetensors.torch import load_model
 
 from xling import data, model, report, tracker
@@ -55,6 +56,8 @@ def run(config: Config, command: str) -> Path:
     """
     say(opening(config))
     plain_libraries()
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
     where = places(config, {**data.fingerprint(config), **model.fingerprint(config.model)})
     with stage(where.run) as folder:
         if folder:

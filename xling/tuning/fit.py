@@ -130,8 +130,6 @@ def latest(resume: Path) -> str | None:
 def placement(trainer: Trainer) -> dict:
     """Translate the configuration into Lightning's arguments of device and precision."""
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # for deterministic algorithms
-    if trainer.threads:
-        torch.set_num_threads(trainer.threads)
     return {
         "accelerator": trainer.accelerator,
         "devices": trainer.devices,
