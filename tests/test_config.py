@@ -33,6 +33,11 @@ def test_command_line_wins_over_the_profile():
     assert found.tuning.epochs == 10 and found.data.train_per_language is None
 
 
+def test_the_profile_wins_over_the_defaults():
+    assert config().trainer.threads == 1 and config("profile=paper").trainer.threads is None
+    assert config("trainer.threads=2").trainer.threads == 2
+
+
 def name(*overrides: str) -> str:
     return places(config(*overrides), {}).run.name
 
