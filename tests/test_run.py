@@ -45,6 +45,8 @@ def test_a_run_leaves_everything(undisturbed):
     tables = {file.stem: pd.read_parquet(file) for file in (run / "tables").glob("*.parquet")}
     for name, table in tables.items():
         assert len(pd.read_csv(run / "tables" / f"{name}.csv")) == len(table) > 0
+        documented = (run / "tables/README.md").read_text().split(f"## {name}\n")[1].split("##")[0]
+        assert all(f"- `{column}`: " in documented for column in table.columns)
     sums = tables["shares"].groupby(["epoch", "sign", "test_language"]).share.sum()
     assert sums.round(6).eq(1).all()
     assert len(tables["influential"]) == 3 * 4 * 2 * 10

@@ -136,6 +136,18 @@ def test_the_seed_decides(tmp_path, make_model, tokenizer):
     assert not same(weights(tmp_path / "a", 1), weights(tmp_path / "c", 1))
 
 
+def test_half_precision_by_override(tmp_path, make_model, tokenizer):
+    options = ("tuning.epochs=1", "trainer.precision=bf16-mixed")
+    half = tune(tmp_path / "half", make_model, tokenizer, *options)
+    single = tune(tmp_path / "single", make_model, tokenizer, "tuning.epochs=1")
+    assert half[0]["train_loss"] != single[0]["train_loss"]
+    assert half[0]["train_loss"] == pytest.approx(single[0]["train_loss"], rel=0.05)
+    assert {w.dtype for w in weights(tmp_path / "half", 1).values()} == {torch.float32}
+    rows = [Sketches.read(tmp_path / n / "sketches" / "epoch-01").rows for n in ("half", "single")]
+    cosine = (rows[0] * rows[1]).sum(1) / np.linalg.norm(rows[0], axis=1)
+    assert (cosine / np.linalg.norm(rows[1], axis=1)).mean() > 0.8
+
+
 def test_early_stopping(tmp_path, make_model, tokenizer, monkeypatch):
     accuracies = iter([0.5, 0.7, 0.6, 0.7, 0.7, 0.9])
 

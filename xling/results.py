@@ -12,6 +12,7 @@ import yaml
 
 from xling.analysis.shares import own_language_share
 from xling.config import Config, plain
+from xling.report.tables import SCHEMAS
 from xling.tuning.fit import kept_epoch
 
 
@@ -73,11 +74,16 @@ def counts(values: Sequence[str], order: Sequence[str]) -> dict[str, int]:
     return {each: found[each] for each in order}
 
 
-def write_table(folder: Path, name: str, table: pd.DataFrame) -> None:
-    """Write a table as Parquet and as CSV."""
+def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
+    """Write tables as Parquet and as CSV, and a page that says what their columns hold."""
     folder.mkdir(exist_ok=True)
-    table.to_parquet(folder / f"{name}.parquet", index=False)
-    table.to_csv(folder / f"{name}.csv", index=False)
+    lines = ["# The tables of this run"]
+    for name, table in tables.items():
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+        table.to_csv(folder / f"{name}.csv", index=False)
+        lines += ["", f"## {name}", "", SCHEMAS[name].about, ""]
+        lines += [f"- `{column}`: {SCHEMAS[name].columns[column]}" for column in table.columns]
+    (folder / "README.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 
 def write_json(file: Path, values: dict[str, Any]) -> None:

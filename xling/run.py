@@ -28,7 +28,7 @@ from xling.data import sample
 from xling.influence import trace
 from xling.places import Places, places
 from xling.provenance import machine, software
-from xling.results import headline, write_config, write_json, write_table
+from xling.results import headline, write_config, write_json, write_tables
 from xling.stages import stage
 from xling.summary import closing, epoch_line, opening
 from xling.tuning.batches import Collator
@@ -58,11 +58,22 @@ def run(config: Config, command: str) -> Path:
     plain_libraries()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    where = places(config, {**data.fingerprint(config), **model.fingerprint(config.model)})
+    fingerprints = {**data.fingerprint(config), **model.fingerprint(config.model)}
+    where = places(config, fingerprints)
     with stage(where.run) as folder:
         if folder:
             with tracker.tracking(config, where.run.name) as tracked:
-                complete(config, where, folder, command, tracked)
+                complete(
+                    config,
+                    where,
+                    folder,
+                    tracked,
+                    {
+                        "command": command,
+                        "fingerprints": fingerprints,
+                        "software": software(),
+                    },
+                )
         else:
             say("This run is finished already.")
     say(closing(where.run))
@@ -70,9 +81,17 @@ def run(config: Config, command: str) -> Path:
 
 
 def complete(
-    config: Config, where: Places, folder: Path, command: str, tracked: tracker.Tracked
+    config: Config,
+    where: Places,
+    folder: Path,
+    tracked: tracker.Tracked,
+    origin: dict[str, Any],
 ) -> None:
-    """Go through all rooms; what an earlier try finished is taken up."""
+    """Go through all rooms; what an earlier try finished is taken up.
+
+    Args:
+        origin: what made the run, for results.json.
+    """
     seconds: dict[str, float] = {}
     write_config(config, folder)
     with timed(seconds, "corpus"):
@@ -81,11 +100,8 @@ def complete(
         history = tune(config, where, materials, tracked)
     with timed(seconds, "tracing"):
         results, tables = analyse(config, where, materials, history, folder)
-    results["command"] = command
-    results["software"] = software()
-    write_json(folder / "results.json", results)
-    for name, table in tables.items():
-        write_table(folder / "tables", name, table)
+    write_json(folder / "results.json", results | origin)
+    write_tables(folder / "tables", tables)
     with timed(seconds, "report"):
         report.write(folder)
         report.figures(folder)
