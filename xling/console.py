@@ -25,8 +25,9 @@ def plain_libraries() -> None:
 
 
 def say(line: str) -> None:
-    """Print a line at once."""
-    print(line, flush=True)
+    """Print a line at once, above a progress bar if there is one."""
+    tqdm.write(line)
+    sys.stdout.flush()
 
 
 def track(items: Sequence[Item], label: str) -> Iterable[Item]:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytorch_lightning as pl
+from pytorch_lightning.callbacks import TQDMProgressBar
 from safetensors.torch import save_model
 
 from xling.tuning.sketches import SketchDump, epoch_name
@@ -26,6 +27,15 @@ class GradientSketches(pl.Callback):
             self.dump.drop(trainer.current_epoch + 1)
             self.dump(module.model, trainer.current_epoch + 1)
         trainer.strategy.barrier()
+
+
+class EpochBar(TQDMProgressBar):
+    """A progress bar that counts the epochs from 1, as everything else here does."""
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, *_: object) -> None:
+        """Name the epoch."""
+        super().on_train_epoch_start(trainer)
+        self.train_progress_bar.set_description(f"training, epoch {trainer.current_epoch + 1}")
 
 
 class EpochRecords(pl.Callback):

@@ -11,14 +11,14 @@ from pathlib import Path
 import datasets
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from xling.config import Config, Trainer
 from xling.console import interactive
 from xling.model import Classifier
 from xling.tuning.batches import Collator, EpochBatches, eval_loader
-from xling.tuning.callbacks import EpochRecords, GradientSketches, read_history
+from xling.tuning.callbacks import EpochBar, EpochRecords, GradientSketches, read_history
 from xling.tuning.modules import FullFineTuning
 from xling.tuning.sketches import SketchDump
 
@@ -88,7 +88,7 @@ def fine_tune(
         *([GradientSketches(dump)] if dump else []),
         EpochRecords(folder, log),
         ModelCheckpoint(dirpath=resume, filename="{epoch:03d}", save_on_train_epoch_end=True),
-        *([TQDMProgressBar()] if interactive() else []),
+        *([EpochBar()] if interactive() else []),
     ]
     with quiet():
         trainer = pl.Trainer(
