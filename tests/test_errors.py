@@ -38,6 +38,7 @@ MISTAKES = {
         ["model=local", "model.path=nowhere"],
         ["nowhere", "hf download"],
     ),
+    "an account that is not there": (["tracker=wandb"], ["tracker.mode=offline", "wandb login"]),
     "a loss that is not a number": (
         [*SMALL, "tuning.learning_rate=1e25"],
         ["tuning.learning_rate"],

@@ -59,21 +59,12 @@ def run(config: Config, command: str) -> Path:
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     fingerprints = {**data.fingerprint(config), **model.fingerprint(config.model)}
+    origin = {"command": command, "fingerprints": fingerprints, "software": software()}
     where = places(config, fingerprints)
     with stage(where.run) as folder:
         if folder:
             with tracker.tracking(config, where.run.name) as tracked:
-                complete(
-                    config,
-                    where,
-                    folder,
-                    tracked,
-                    {
-                        "command": command,
-                        "fingerprints": fingerprints,
-                        "software": software(),
-                    },
-                )
+                complete(config, where, folder, tracked, origin)
         else:
             say("This run is finished already.")
     say(closing(where.run))

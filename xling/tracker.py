@@ -9,6 +9,7 @@ import pandas as pd
 
 from xling import report
 from xling.config import Config, plain
+from xling.errors import UserError
 from xling.report.tables import load
 
 if TYPE_CHECKING:
@@ -22,12 +23,20 @@ def tracking(config: Config, name: str) -> "Iterator[wandb.Run | None]":
     """Open the run's page, or nothing if no tracker is asked for; close it also after an error.
 
     The run's folder name is its id, so that a run that goes on is the same run there.
+
+    Raises:
+        UserError: an account is needed and there is no key for it; nobody is asked for one.
     """
     if config.tracker.name == "none":
         yield None
         return
     import wandb
 
+    if config.tracker.mode == "online" and not wandb.login(prompt=False):
+        raise UserError(
+            "tracker=wandb logs to an account and this machine has no key for one. Write "
+            "tracker.mode=offline to log to files, or give a key once by `wandb login`."
+        )
     Path(config.folder).mkdir(parents=True, exist_ok=True)
     run = wandb.init(
         id=name,

@@ -1,0 +1,20 @@
+"""The main job as a newcomer runs it, whole: minutes long."""
+
+import json
+
+import pytest
+from conftest import run_xling
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("task", ["xnli", "pawsx", "marc"])
+def test_the_sample_profile_learns(task, tmp_path):
+    done = run_xling(f"task={task}", folder=tmp_path, timeout=900)
+    assert done.returncode == 0, done.stderr
+    (file,) = tmp_path.glob(f"multirun/{task}/tiny-*/results.json")
+    found = json.loads(file.read_text("utf-8"))
+    assert found["dev_accuracy"] >= 0.80
+    assert min(found["test_accuracy"].values()) >= 0.75
+    assert len(found["own_language_share"]) == 5
+    assert (file.parent / "report.html").is_file()
