@@ -54,6 +54,8 @@ def test_a_run_leaves_everything(undisturbed):
     assert set(tables["shares"].epoch) == set(range(epochs + 1))
     stage = only(undisturbed, "multirun/xnli/stages/tuning-*")
     assert len(list(stage.glob("checkpoints/*.safetensors"))) == found["epochs"]
+    made_by = json.loads((stage / "made_by.json").read_text("utf-8"))
+    assert made_by["settings"]["tuning"]["epochs"] == 2 and "influence" not in made_by["settings"]
     assert not list(undisturbed.rglob("*.part"))
 
 

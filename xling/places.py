@@ -15,11 +15,13 @@ class Places:
         run: the report, the tables and all that is this run's own.
         tuning: the fine-tuned checkpoints, shared by the runs that differ only in what is traced.
         sketches: the training examples' sketches of one design, in a folder of the tuning stage.
+        tuned_by: the settings that the tuning stage depends on.
     """
 
     run: Path
     tuning: Path
     sketches: str
+    tuned_by: dict[str, Any]
 
 
 def places(config: Config, fingerprints: dict[str, str]) -> Places:
@@ -39,6 +41,7 @@ def places(config: Config, fingerprints: dict[str, str]) -> Places:
         run=root / name,
         tuning=root / "stages" / "-".join(["tuning", *switches(config), digest(tuned_by)]),
         sketches=f"sketches-{design}-{digest(values['sketch'])}",
+        tuned_by=tuned_by,
     )
 
 

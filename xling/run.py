@@ -151,6 +151,8 @@ def tune(
     log = partial(announce, None if several else tracked)
     with stage(where.tuning) as part:
         if part:
+            made_by = {"settings": where.tuned_by, "software": software(), "machine": machine()}
+            write_json(part / "made_by.json", made_by)
             dump = train_dump(config, part / where.sketches, materials)
             fine_tune(
                 config, materials.classifier, materials.encoded, materials.collate, part, dump, log
