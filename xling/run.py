@@ -25,10 +25,11 @@ from xling.analysis.translations import reinforcing
 from xling.config import Config
 from xling.console import plain_libraries, say
 from xling.data import sample
-from xling.influence import trace
+from xling.influence import Traces, trace
 from xling.places import Places, places
 from xling.provenance import machine, software
 from xling.results import headline, write_config, write_json, write_tables
+from xling.sketch import Sketches
 from xling.stages import stage
 from xling.summary import closing, epoch_line, opening
 from xling.tuning.batches import Collator
@@ -197,23 +198,58 @@ def analyse(
     history: list[dict[str, Any]],
     folder: Path,
 ) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """Trace correctly classified test examples and put the results into tables."""
+    """Trace correctly classified test examples; return the headline figures and the tables."""
     kept = kept_epoch(history)
-    test, encoded = materials.corpus["test"], materials.encoded["test"]
-    predicted = probabilities(
-        at_epoch(config, where, materials, kept),
-        encoded,
-        materials.collate,
-        2 * config.tuning.batch_size,
+    predicted = predict(config, where, materials, kept)
+    correct = predicted.argmax(1) == np.array(materials.corpus["test"]["label"])
+    chosen = draw_traced(
+        materials.corpus["test"]["language"],
+        correct,
+        config.influence.test_per_language,
+        config.seed,
     )
-    correct = predicted.argmax(1) == np.array(test["label"])
-    chosen = draw_traced(test["language"], correct, config.influence.test_per_language, config.seed)
     say(
         f"Kept epoch {kept} of {len(history)}; tracing {len(chosen)} test examples "
         f"that it classifies correctly"
     )
+    train_sketches = train_dump(config, where.tuning / where.sketches, materials).read(kept)
+    test_sketches = sketch_test(config, where, materials, folder, chosen, kept)
+    train = examples(materials.corpus["train"], config.languages)
+    traces = trace(train_sketches, test_sketches, train.language, config.influence.top_k)
+
+    corpus, test = materials.corpus, materials.corpus["test"]
+    tables = {
+        "accuracy": accuracy(history, corpus["dev"]["language"], test["language"], correct, kept),
+        "coverage": coverage(train_sketches),
+        "traced": traced(test.select(chosen), predicted[chosen], config.task.classes),
+        **influence_tables(config, traces, corpus["train"], test.select(chosen)),
+    }
+    dimensions = train_sketches[0].rows.shape[1]
+    languages = corpus["train"]["language"]
+    return headline(config, where.run.name, history, languages, dimensions, tables), tables
+
+
+def predict(config: Config, where: Places, materials: Materials, kept: int) -> np.ndarray:
+    """Return the kept model's class probabilities of all test examples."""
+    return probabilities(
+        at_epoch(config, where, materials, kept),
+        materials.encoded["test"],
+        materials.collate,
+        2 * config.tuning.batch_size,
+    )
+
+
+def sketch_test(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    folder: Path,
+    chosen: np.ndarray,
+    kept: int,
+) -> list[Sketches]:
+    """Sketch the chosen test examples at every checkpoint up to the kept one."""
     dump = SketchDump(
-        encoded.select(chosen),
+        materials.encoded["test"].select(chosen),
         materials.collate,
         config.sketch,
         folder / "sketches" / "test",
@@ -221,29 +257,22 @@ def analyse(
     )
     for epoch in dump.missing(kept):
         dump(at_epoch(config, where, materials, epoch), epoch)
-    train_sketches = train_dump(config, where.tuning / where.sketches, materials).read(kept)
-    train = examples(materials.corpus["train"], config.languages)
-    traced_test = examples(test.select(chosen), config.languages)
-    traces = trace(train_sketches, dump.read(kept), train.language, config.influence.top_k)
+    return dump.read(kept)
 
-    classes = config.task.classes
+
+def influence_tables(
+    config: Config, traces: list[Traces], train: datasets.Dataset, test: datasets.Dataset
+) -> dict[str, pd.DataFrame]:
+    """Return the tables that come from influence: one per table or figure of the papers."""
+    trained, tested = (examples(each, config.languages) for each in (train, test))
     tables = {
-        "accuracy": accuracy(
-            history, materials.corpus["dev"]["language"], test["language"], correct, kept
-        ),
-        "shares": shares(traces, train, traced_test, config.seed),
-        "mean_influence": mean_influence(traces, train, traced_test, config.seed),
-        "coverage": coverage(train_sketches),
-        "traced": traced(test.select(chosen), predicted[chosen], classes),
-        "influential": influential(
-            traces[0], materials.corpus["train"], train, traced_test, classes
-        ),
+        "shares": shares(traces, trained, tested, config.seed),
+        "mean_influence": mean_influence(traces, trained, tested, config.seed),
+        "influential": influential(traces[0], train, trained, tested, config.task.classes),
     }
     if config.task.parallel:
-        tables["reinforcing"] = reinforcing(traces[0], train, traced_test, config.seed)
-    languages = materials.corpus["train"]["language"]
-    dimensions = train_sketches[0].rows.shape[1]
-    return headline(config, where.run.name, history, languages, dimensions, tables), tables
+        tables["reinforcing"] = reinforcing(traces[0], trained, tested, config.seed)
+    return tables
 
 
 @contextmanager
