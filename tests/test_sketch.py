@@ -8,7 +8,8 @@ from transformers import BertConfig, BertModel, XLMRobertaConfig, XLMRobertaMode
 
 from xling.errors import UserError
 from xling.model import Classifier
-from xling.sketch import GradientSketcher, Projection
+from xling.sketch import GradientSketcher, Projection, sketch_examples
+from xling.sketch.examples import batches
 from xling.sketch.projection import Dense
 
 PAD = 1
@@ -266,3 +267,25 @@ def test_what_cannot_be_sketched_is_named():
     with pytest.raises(UserError, match="1.weight was not reached"):
         with GradientSketcher(model, Projection(2), epoch=1) as sketch:
             sketch(lambda: model[0](torch.ones(3, 4)).sum(1), 3)
+
+
+@pytest.mark.parametrize(("value", "problem"), [(0.0, "zero"), (float("nan"), "not finite")])
+def test_gradients_without_a_direction_are_named(value, problem):
+    model = nn.Linear(3, 2)
+    factors = torch.tensor([1.0, 1.0, value])
+    x = torch.randn(3, 3)
+
+    def losses(group):
+        return model(x[group]).square().sum(1) * factors[group]
+
+    with pytest.raises(UserError, match=f"example fr7 is {problem}"):
+        sketch_examples(model, losses, ["de1", "en2", "fr7"], [1, 1, 1], Projection(2), epoch=1)
+
+
+def test_batches_hold_every_example_once_within_the_budget():
+    lengths = [5, 30, 2, 7, 7, 100, 1, 12]
+    groups = batches(lengths, batch_tokens=40)
+    assert sorted(sum(groups, [])) == list(range(8))
+    for group in groups:
+        assert len(group) == 1 or len(group) * max(lengths[i] for i in group) <= 40
+    assert groups[0] == [5]  # longer than the budget: by itself
