@@ -31,7 +31,7 @@ from xling.provenance import machine, software
 from xling.results import headline, write_config, write_json, write_tables
 from xling.sketch import Sketches
 from xling.stages import stage
-from xling.summary import closing, epoch_line, opening
+from xling.summary import closing, epoch_line, opening, tuning_line
 from xling.tuning.batches import Collator
 from xling.tuning.callbacks import read_history, weights_file
 from xling.tuning.fit import device, fine_tune, kept_epoch
@@ -142,16 +142,11 @@ def tune(
     config: Config, where: Places, materials: Materials, tracked: tracker.Tracked
 ) -> list[dict[str, Any]]:
     """Fine-tune and sketch the training examples, as far as that is not done, for the history."""
-    tuning, train = config.tuning, materials.encoded["train"]
-    say(
-        f"Fine-tuning on {len(train):,} examples for up to {tuning.epochs} epochs "
-        f"(learning rate {config.learning_rate:g}, batches of {tuning.batch_size}), with a sketch "
-        "of every example's gradient after each"
-    )
     several = config.trainer.devices > 1  # then epochs end in another process, out of W&B's reach
     log = partial(announce, None if several else tracked)
     with stage(where.tuning) as part:
         if part:
+            say(tuning_line(config, len(materials.encoded["train"])))
             made_by = {"settings": where.tuned_by, "software": software(), "machine": machine()}
             write_json(part / "made_by.json", made_by)
             dump = train_dump(config, part / where.sketches, materials)

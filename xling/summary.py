@@ -27,6 +27,15 @@ def opening(config: Config) -> str:
     return "\n".join(lines)
 
 
+def tuning_line(config: Config, examples: int) -> str:
+    """Say what the training is about to do."""
+    return (
+        f"Fine-tuning on {examples:,} examples for up to {config.tuning.epochs} epochs (learning "
+        f"rate {config.learning_rate:g}, batches of {config.tuning.batch_size}), with a sketch of "
+        "every example's gradient after each"
+    )
+
+
 def epoch_line(record: dict[str, Any]) -> str:
     """Say how an epoch went."""
     languages = "  ".join(f"{key} {value:.2f}" for key, value in record["languages"].items())
