@@ -197,6 +197,12 @@ def analyse(
     kept = kept_epoch(history)
     predicted = predict(config, where, materials, kept)
     correct = predicted.argmax(1) == np.array(materials.corpus["test"]["label"])
+    if len(found := np.unique(predicted.argmax(1))) == 1:
+        say(
+            f"WARNING: the kept model predicts {config.task.classes[found[0]]} for every test "
+            "example. It has not learnt the task, and what influences it says little: train "
+            "longer, on more, or with another tuning.learning_rate."
+        )
     chosen = draw_traced(
         materials.corpus["test"]["language"],
         correct,
