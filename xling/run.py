@@ -17,7 +17,7 @@ from safetensors.torch import load_model
 from xling import data, model, report, tracker
 from xling.analysis.accuracy import accuracy
 from xling.analysis.browser import influential, traced
-from xling.analysis.corpus import examples
+from xling.analysis.corpus import Examples, examples
 from xling.analysis.coverage import coverage
 from xling.analysis.means import mean_influence
 from xling.analysis.shares import shares
@@ -223,7 +223,7 @@ def analyse(
         "accuracy": accuracy(history, corpus["dev"]["language"], test["language"], correct, kept),
         "coverage": coverage(train_sketches),
         "traced": traced(test.select(chosen), predicted[chosen], config.task.classes),
-        **influence_tables(config, traces, corpus["train"], test.select(chosen)),
+        **influence_tables(config, traces, corpus["train"], train, test.select(chosen)),
     }
     dimensions = train_sketches[0].rows.shape[1]
     languages = corpus["train"]["language"]
@@ -262,10 +262,14 @@ def sketch_test(
 
 
 def influence_tables(
-    config: Config, traces: list[Traces], train: datasets.Dataset, test: datasets.Dataset
+    config: Config,
+    traces: list[Traces],
+    train: datasets.Dataset,
+    trained: Examples,
+    test: datasets.Dataset,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables that come from influence: one per table or figure of the papers."""
-    trained, tested = (examples(each, config.languages) for each in (train, test))
+    tested = examples(test, config.languages)
     tables = {
         "shares": shares(traces, trained, tested, config.seed),
         "mean_influence": mean_influence(traces, trained, tested, config.seed),
