@@ -58,13 +58,13 @@ def sketch_examples(
     """
     with GradientSketcher(model, projection, epoch, skip) as sketcher:
         plan = sketcher.plan
-        rows = np.empty((len(ids), projection.dimensions(len(plan.covered))), np.float32)
-        norms = {name: 0.0 for own in plan.owners.values() for name in own.values()}
+        rows = np.empty((len(ids), plan.dimensions(projection)), np.float32)
+        norms: dict[str, float] = {}
         for group in progress(batches(lengths, batch_tokens)):
             batch = sketcher(lambda group=group: losses(group), len(group))
             rows[group] = batch.rows.float().cpu().numpy()
             for name, square in batch.square_norms.items():
-                norms[name] += float(square.sum())
+                norms[name] = norms.get(name, 0.0) + float(square.sum())
     check_rows(rows, ids)
     settings = {
         "version": VERSION,

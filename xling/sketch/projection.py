@@ -8,64 +8,87 @@ import numpy as np
 import torch
 from torch import Tensor
 
-VERSION = 1
+VERSION = 2
 """Of the generator: sketches made by different versions are not comparable."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Projection:
-    """A random linear map from a model's gradient to a few numbers that keeps inner products.
+    """A linear map from a model's gradient to a few numbers that keeps inner products.
 
-    A weight matrix W (m x n) with gradient D becomes G1 D G2ᵀ with G1 (side x m) and G2 (side x n):
-    Choenni et al. 2024, appendix A, eq. 3, with side = √d. Vectors, and matrices with fewer than
-    `side` rows or columns, are projected by one dense matrix, as that costs little and keeps all
-    their dimensions. `stack` independent such projections are laid side by side. Entries are
-    Gaussian and scaled so that E[GᵀG] = I; every parameter and every epoch has its own.
+    `kronecker`: a weight matrix W (m x n) with gradient D becomes G1 D G2ᵀ with G1 (side x m) and
+    G2 (side x n): Choenni et al. 2024, appendix A, eq. 3, with side = √d. Vectors, and matrices
+    with fewer than `side` rows or columns, are projected by one dense matrix, as that costs little
+    and keeps all their dimensions. `stack` independent such projections are laid side by side.
+    `dense`: every parameter is projected by one matrix to as many numbers; for small models, as
+    that matrix has stack · side² numbers for each of the parameter's. `exact`: the gradient itself;
+    for tests and small models.
+
+    Entries of G1 and G2 are Gaussian, those of dense matrices random signs (the same inner products
+    on average, with less variance, from a 64th of the random bits), scaled so that E[GᵀG] = I.
+    Every parameter and every epoch has its own.
 
     Attributes:
         side: rows of G1 and of G2.
         stack: number of independent projections; a parameter's block has stack · side² numbers.
         combine: "sum" adds the parameters' blocks, "concat" keeps them side by side.
         seed: of all the matrices.
+        method: see above; "exact" ignores the four others.
     """
 
     side: int = 16
     stack: int = 1
     combine: Literal["sum", "concat"] = "sum"
     seed: int = 0
+    method: Literal["kronecker", "dense", "exact"] = "kronecker"
 
     @property
-    def block(self) -> int:
-        """Numbers per parameter."""
-        return self.stack * self.side**2
+    def added(self) -> bool:
+        """Whether the parameters' blocks are summed."""
+        return self.combine == "sum" and self.method != "exact"
 
-    def dimensions(self, parameters: int) -> int:
-        """Numbers per example for a model with this many parameter tensors."""
-        return self.block * (parameters if self.combine == "concat" else 1)
+    def block(self, size: int) -> int:
+        """Numbers that a parameter of this many numbers becomes."""
+        return size if self.method == "exact" else self.stack * self.side**2
 
-    def of(self, name: str, shape: torch.Size, epoch: int) -> "Kronecker | Dense":
-        """Return the projection of one parameter at one epoch, in float64 on the CPU."""
+    def of(self, name: str, shape: torch.Size, epoch: int) -> "Kronecker | Dense | Exact":
+        """Return the projection of one parameter at one epoch, on the CPU, to be moved by `to`."""
+        if self.method == "exact":
+            return Exact()
         key = f"{VERSION}/{self.seed}/{epoch}/{name}"
-        if len(shape) == 2 and min(shape) >= self.side:
+        if self.method == "kronecker" and len(shape) == 2 and min(shape) >= self.side:
             rows, columns = shape
             wide = self.stack * self.side
             scale = self.side**-0.5
             left = gaussian(f"{key}/left", (wide, rows)) * (scale * self.stack**-0.5)
             right = gaussian(f"{key}/right", (wide, columns)) * scale
             return Kronecker(left, right, self.stack)
-        matrix = gaussian(f"{key}/dense", (self.block, shape.numel()))
-        return Dense(matrix * self.block**-0.5)
+        size = self.block(shape.numel())
+        return Dense(signs(f"{key}/dense", (size, shape.numel())), size**-0.5)
+
+
+def random_words(key: str, count: int) -> np.ndarray:
+    """Return random 64-bit words that depend on the key alone: Philox, keyed by a hash."""
+    digest = hashlib.blake2b(key.encode(), digest_size=16).digest()
+    return np.random.Philox(key=int.from_bytes(digest, "little")).random_raw(count)
+
+
+def signs(key: str, shape: tuple[int, int]) -> Tensor:
+    """Return independent random signs, as int8, that depend on the key alone."""
+    count = shape[0] * shape[1]
+    words = random_words(key, (count + 63) // 64).astype("<u8")
+    bits = np.unpackbits(words.view(np.uint8), bitorder="little")[:count]
+    return torch.from_numpy(bits.view(np.int8)).mul_(2).sub_(1).view(shape)
 
 
 def gaussian(key: str, shape: tuple[int, int]) -> Tensor:
     """Return independent standard normal numbers that depend on the key alone.
 
-    A counter-based generator (Philox, keyed by a hash) and the Box-Muller transform: the same
-    matrix in every process and on every device, and no state of any other generator is touched.
+    A counter-based generator and the Box-Muller transform: the same matrix in every process and on
+    every device, and no state of any other generator is touched.
     """
-    words = hashlib.blake2b(key.encode(), digest_size=16).digest()
     count = shape[0] * shape[1]
-    bits = np.random.Philox(key=int.from_bytes(words, "little")).random_raw((count + 1) // 2)
+    bits = random_words(key, (count + 1) // 2)
     radius = np.sqrt(-2 * np.log(((bits >> 32) + 1.0) * 2.0**-32))
     angle = (bits & 0xFFFFFFFF) * (2 * np.pi * 2.0**-32)
     normal = np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
@@ -84,28 +107,70 @@ class Kronecker:
         """Return it on another device or in another type."""
         return Kronecker(self.left.to(device, dtype), self.right.to(device, dtype), self.stack)
 
-    def outer(self, left: Tensor, right: Tensor) -> Tensor:
-        """Sum the outer products of projected factors over positions.
+    def rows(self, vectors: Tensor) -> Tensor:
+        """Return G1 times each vector: (..., m) to (..., stack·side)."""
+        return vectors @ self.left.T
+
+    def columns(self, vectors: Tensor) -> Tensor:
+        """Return G2 times each vector: (..., n) to (..., stack·side)."""
+        return vectors @ self.right.T
+
+    def outer(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Sum the outer products of projected factors over positions, in their own precision.
 
         Args:
-            left: G1 times the row factors, (batch, positions, stack·side).
-            right: G2 times the column factors, (batch, positions, stack·side).
+            rows: from `rows`, (batch, positions, stack·side).
+            columns: from `columns`, (batch, positions, stack·side).
 
         Returns:
             (batch, stack·side²).
         """
-        batch, positions, _ = left.shape
-        left = left.view(batch, positions, self.stack, -1).permute(0, 2, 3, 1)
-        right = right.view(batch, positions, self.stack, -1).permute(0, 2, 1, 3)
-        return (left @ right).flatten(1)
+        batch, positions, _ = rows.shape
+        rows = rows.view(batch, positions, self.stack, -1).permute(0, 2, 3, 1)
+        columns = columns.view(batch, positions, self.stack, -1).permute(0, 2, 1, 3)
+        return (rows @ columns).flatten(1)
+
+    def gradient(self, gradients: Tensor) -> Tensor:
+        """Project gradients that are there as such: (batch, m, n) to (batch, stack·side²)."""
+        rows = self.left.view(self.stack, -1, self.left.shape[1])
+        columns = self.right.view(self.stack, -1, self.right.shape[1])
+        return torch.einsum("sim,bmn,sjn->bsij", rows, gradients, columns).flatten(1)
 
 
 @dataclasses.dataclass(frozen=True)
-class Dense:
-    """One dense projection: `matrix` (stack·side², numbers of the parameter)."""
+class Exact:
+    """No projection: the gradient, flattened."""
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Exact":
+        """Return it on another device or in another type."""
+        return self
+
+    def rows(self, vectors: Tensor) -> Tensor:
+        """Return the vectors."""
+        return vectors
+
+    columns = rows
+
+    def outer(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Return the gradient that the factors make: (batch, positions, m) and n to (batch, …)."""
+        return self.gradient(rows.transpose(1, 2) @ columns)
+
+    def gradient(self, gradients: Tensor) -> Tensor:
+        """Project gradients that are there as such: (batch, *shape) to (batch, numbers)."""
+        return gradients.flatten(1)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dense(Exact):
+    """One dense projection: `matrix` (stack·side², numbers of the parameter) times `scale`."""
 
     matrix: Tensor
+    scale: float
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Dense":
         """Return it on another device or in another type."""
-        return Dense(self.matrix.to(device, dtype))
+        return Dense(self.matrix.to(device).to(dtype), self.scale)
+
+    def gradient(self, gradients: Tensor) -> Tensor:
+        """Project gradients that are there as such: (batch, *shape) to (batch, stack·side²)."""
+        return gradients.flatten(1) @ self.matrix.T * self.scale

@@ -1,0 +1,205 @@
+"""Calls with frozen parameters, and what each contributes to its parameters' sketches.
+
+A call computes its output as torch does. On the way back it computes the gradient of its input
+alone, and one block per parameter, (batch, numbers), in the sketch's precision. Kronecker blocks
+are never formed from the parameter's gradient: the two factors of its outer products are projected
+first, then contracted over the positions.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from xling.sketch.projection import Dense, Exact, Kronecker
+
+Map = Kronecker | Dense | Exact
+Maps = Callable[[str, torch.dtype], Map]
+Blocks = dict[str, Tensor]
+
+DENSE_ENOUGH = 0.9
+"""Part of the rows that must be zero-free before skipping the others does not pay."""
+
+
+class Linear:
+    """x Wᵀ + b: weight gradient Σ_t g_t x_tᵀ, bias gradient Σ_t g_t.
+
+    Rows of the output gradient that are zero are left out of the products: those of padding, and
+    in the last layer those of all positions that are not classified by.
+
+    Attributes:
+        maps: parameter ("weight", "bias") and type to its projection.
+        cast: a parameter in another type.
+        batch: examples in it.
+        transposed: the weight is stored as Wᵀ.
+        heads: if not 0, the input is that many slices, each as if multiplied by a gate of one, and
+            the gates' gradients Σ_t ⟨gx_t, x_t⟩ are a block of their own, "gates".
+    """
+
+    def __init__(
+        self,
+        weight: Tensor,
+        bias: Tensor | None,
+        maps: Maps,
+        cast: Callable[[Tensor, torch.dtype], Tensor],
+        batch: int,
+        transposed: bool = False,
+        heads: int = 0,
+    ) -> None:
+        self.weight, self.bias, self.maps, self.cast = weight, bias, maps, cast
+        self.batch, self.transposed, self.heads = batch, transposed, heads
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the output, and the projected input (with the input, if there are heads)."""
+        kind = x.device.type
+        dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
+        x = x.to(dtype)
+        bias = None if self.bias is None else self.cast(self.bias, dtype)
+        output = functional.linear(x, self._weight(dtype), bias)
+        map = self.maps("weight", dtype)
+        project = map.rows if self.transposed else map.columns
+        projected = project(x.reshape(self.batch, -1, x.shape[-1]))
+        return output, (projected, x) if self.heads else (projected,)
+
+    def backward(
+        self, gradient: Tensor, projected: Tensor, x: Tensor | None = None, *, needed: bool
+    ) -> tuple[Tensor | None, Blocks]:
+        """Return the gradient of the input, and the blocks."""
+        exact = block_type(gradient.dtype)
+        flat = gradient.reshape(-1, gradient.shape[-1])
+        kept = nonzero_rows(flat)
+        some = flat if kept is None else flat[kept]
+        blocks = {"weight": self._weight_block(some, kept, projected.to(exact))}
+        if self.bias is not None:
+            sums = flat.view(self.batch, -1, flat.shape[-1]).sum(1, dtype=exact)
+            blocks["bias"] = self.maps("bias", exact).gradient(sums)
+        if not needed and not self.heads:
+            return None, blocks
+        back = spread(some @ self._weight(gradient.dtype), kept, len(flat))
+        back = back.view(*gradient.shape[:-1], -1)
+        if self.heads:
+            slices = (back * x).view(self.batch, -1, self.heads, x.shape[-1] // self.heads)
+            blocks["gates"] = slices.sum((1, 3), dtype=exact)
+        return back, blocks
+
+    def _weight(self, dtype: torch.dtype) -> Tensor:
+        weight = self.cast(self.weight, dtype)
+        return weight.T if self.transposed else weight
+
+    def _weight_block(self, some: Tensor, kept: Tensor | None, projected: Tensor) -> Tensor:
+        map = self.maps("weight", some.dtype)
+        own = (map.columns if self.transposed else map.rows)(some)
+        batch, positions, _ = projected.shape
+        own = spread(own, kept, batch * positions).view(batch, positions, -1).to(projected.dtype)
+        map = self.maps("weight", projected.dtype)
+        return map.outer(projected, own) if self.transposed else map.outer(own, projected)
+
+
+class Embedding:
+    """Rows of a table: gradient Σ_t onehot(x_t) g_tᵀ; the padding row has none, as in autograd."""
+
+    def __init__(self, weight: Tensor, padding: int | None, maps: Maps, batch: int) -> None:
+        self.weight, self.maps, self.batch = weight, maps, batch
+        self.padding = padding if padding is None or padding >= 0 else padding + len(weight)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the rows, and their numbers."""
+        return functional.embedding(x, self.weight), (x,)
+
+    def backward(self, gradient: Tensor, x: Tensor, *, needed: bool) -> tuple[None, Blocks]:
+        """Return the block."""
+        tokens = x.reshape(self.batch, -1)
+        exact = block_type(gradient.dtype)
+        gradient = gradient.reshape(*tokens.shape, -1).to(exact)
+        if self.padding is not None:
+            gradient = gradient * (tokens != self.padding).unsqueeze(-1)
+        map = self.maps("weight", exact)
+        if isinstance(map, Kronecker):  # G1 onehot(token) is a column of G1
+            return None, {"weight": map.outer(map.left.T[tokens], map.columns(gradient))}
+        table = gradient.new_zeros(self.batch, *self.weight.shape)
+        table.scatter_add_(1, tokens.unsqueeze(-1).expand_as(gradient), gradient)
+        return None, {"weight": map.gradient(table)}
+
+
+class LayerNorm:
+    """Layer normalisation: weight gradient Σ_t g_t · x̂_t, bias gradient Σ_t g_t."""
+
+    def __init__(
+        self,
+        shape: list[int],
+        weight: Tensor | None,
+        bias: Tensor | None,
+        epsilon: float,
+        maps: Maps,
+        batch: int,
+    ) -> None:
+        self.shape, self.weight, self.bias, self.epsilon = list(shape), weight, bias, epsilon
+        self.maps, self.batch = maps, batch
+
+    def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the output, and what the way back needs."""
+        output, mean, scale = torch.native_layer_norm(
+            x, self.shape, self.weight, self.bias, self.epsilon
+        )
+        return output, (x, mean, scale)
+
+    def backward(
+        self, gradient: Tensor, x: Tensor, mean: Tensor, scale: Tensor, *, needed: bool
+    ) -> tuple[Tensor | None, Blocks]:
+        """Return the gradient of the input, and the blocks."""
+        exact = block_type(gradient.dtype)
+        axes = [self.batch, -1, *self.shape]
+        several, inputs = gradient.reshape(axes), x.reshape(axes)
+        if gradient.device.type == "cpu":  # one fused kernel per example reads everything once
+            columns = [self.batch, -1, *[1] * len(self.shape)]
+            parts = zip(several, inputs, mean.reshape(columns), scale.reshape(columns), strict=True)
+            backs, *sums = zip(*(self._backward(*each) for each in parts), strict=True)
+            back = torch.stack(backs)
+            weights, biases = (None if each[0] is None else torch.stack(each) for each in sums)
+        else:
+            back = torch.ops.aten.native_layer_norm_backward(
+                gradient, x, self.shape, mean, scale, self.weight, self.bias, [True, False, False]
+            )[0]
+            normal = ((x - mean) * scale).reshape(axes)
+            weights, biases = (several * normal).sum(1, dtype=exact), several.sum(1, dtype=exact)
+        blocks = {}
+        if self.weight is not None:
+            blocks["weight"] = self.maps("weight", exact).gradient(weights.to(exact))
+        if self.bias is not None:
+            blocks["bias"] = self.maps("bias", exact).gradient(biases.to(exact))
+        return back.reshape(gradient.shape), blocks
+
+    def _backward(self, gradient: Tensor, x: Tensor, mean: Tensor, scale: Tensor) -> tuple:
+        wanted = [True, self.weight is not None, self.bias is not None]
+        return torch.ops.aten.native_layer_norm_backward(
+            gradient, x, self.shape, mean, scale, self.weight, self.bias, wanted
+        )
+
+
+def block_type(dtype: torch.dtype) -> torch.dtype:
+    """Return the precision of sums over positions: single for all but double."""
+    return dtype if dtype == torch.float64 else torch.float32
+
+
+def nonzero_rows(matrix: Tensor) -> Tensor | None:
+    """Return which rows hold anything but zeros; None if leaving out the others does not pay.
+
+    On a GPU always None: to look would stop it for longer than it saves.
+    """
+    if matrix.device.type != "cpu":
+        return None
+    zero = (matrix[:, ::64] == 0).all(1)  # most rows are told by a few of their numbers
+    if len(matrix) - int(zero.sum()) > DENSE_ENOUGH * len(matrix):
+        return None
+    doubtful = zero.nonzero().squeeze(1)
+    zero[doubtful] = (matrix[doubtful] == 0).all(1)
+    kept = (~zero).nonzero().squeeze(1)
+    return None if len(kept) > DENSE_ENOUGH * len(matrix) else kept
+
+
+def spread(rows: Tensor, kept: Tensor | None, length: int) -> Tensor:
+    """Put rows back to their places among zeros."""
+    if kept is None:
+        return rows
+    return rows.new_zeros(length, rows.shape[1]).index_copy_(0, kept, rows)

@@ -1,0 +1,353 @@
+"""Watches what one forward pass does with each parameter, and collects their sketches."""
+
+from collections.abc import Callable, Mapping, Set
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+from torch.overrides import TorchFunctionMode, resolve_name
+from torch.utils.weak import WeakTensorKeyDictionary
+
+from xling.errors import UserError
+from xling.sketch.calls import Blocks, Embedding, LayerNorm, Linear, Maps, block_type
+from xling.sketch.shared import Cut, meeting, per_example_gradients
+
+Call = Linear | Embedding | LayerNorm
+
+
+class Frozen(torch.autograd.Function):
+    """A call with frozen parameters. All graphs begin at `root`, so that every output has one."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, root: Tensor, x: Tensor, call: Call, record: Callable[[Blocks], None]
+    ) -> Tensor:
+        """Run the call."""
+        output, saved = call.forward(x)
+        ctx.save_for_backward(*saved)
+        ctx.call, ctx.record = call, record
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[None, Tensor | None, None, None]:
+        """Record the parameters' blocks; return the gradient of the input."""
+        needed = ctx.needs_input_grad[1]
+        back, blocks = ctx.call.backward(gradient, *ctx.saved_tensors, needed=needed)
+        ctx.record(blocks)
+        return None, back if needed else None, None, None
+
+
+class Recorder(TorchFunctionMode):
+    """The state of the forward and backward pass of one batch.
+
+    Args:
+        names: id of a parameter → its name. Tied parameters have one, so that their uses add up.
+        constants: ids of the model's buffers.
+        maps: parameter's name and type → its projection.
+        cast: a parameter in another type.
+        skipped: parameters that may be used in ways that cannot be sketched.
+        heads: weight's name → number of slices of its input whose gates' gradients are wanted.
+        batch: number of examples.
+        device: of the model.
+    """
+
+    def __init__(
+        self,
+        names: Mapping[int, str],
+        constants: Set[int],
+        maps: Callable[[str, torch.dtype], Any],
+        cast: Callable[[Tensor, torch.dtype], Tensor],
+        skipped: tuple[str, ...],
+        heads: Mapping[str, int],
+        batch: int,
+        device: torch.device,
+    ) -> None:
+        super().__init__()
+        self.names, self.constants, self.maps, self.cast = names, constants, maps, cast
+        self.skipped, self.heads, self.batch = skipped, heads, batch
+        self.root = torch.zeros((), device=device, requires_grad=True)
+        self.blocks: dict[str, Tensor] = {}
+        self.gates: dict[str, Tensor] = {}
+        self.used: set[str] = set()
+        self._leaves: dict[str, Tensor] = {}
+        self._shared = WeakTensorKeyDictionary()  # value made of parameters alone → their names
+        self._cuts: dict[int, tuple[Tensor, Tensor]] = {}  # shared value, its gradients
+
+    def __torch_function__(
+        self, function: Callable, types: Any, args: tuple = (), kwargs: dict | None = None
+    ) -> Any:
+        """Run a call of the forward pass, or what stands in for it."""
+        kwargs = kwargs or {}
+        if function is functional.rms_norm:
+            return self._rms_norm(*args, **kwargs)
+        reader = CALLS.get(function)
+        if reader is not None:
+            x, parameters, make = reader(*args, **kwargs)
+            if any(id(each) in self.names for each in parameters.values()):
+                return self._call(x, parameters, make)
+        if not self._concerns(args) and not self._concerns(kwargs.values()):
+            return function(*args, **kwargs)
+        return self._other(function, args, kwargs)
+
+    def finish(self) -> None:
+        """Take the gradients of shared values through the shared part, one example at a time."""
+        if not self._cuts:
+            return
+        outputs, gradients = zip(*self._cuts.values(), strict=True)
+        outputs, gradients = list(outputs), list(gradients)
+        names, leaves = list(self._leaves), list(self._leaves.values())
+        for index in range(self.batch):
+            self._index = index
+            found = per_example_gradients(outputs, gradients, leaves, self.root, index)
+            for name, gradient in zip(names, found, strict=True):
+                if gradient is not None:
+                    self._whole(name, gradient, index)
+
+    def release(self) -> None:
+        """Let go of the graph, which refers to this object."""
+        self._leaves.clear()
+        self._cuts.clear()
+        self._shared.clear()
+
+    def _rms_norm(
+        self,
+        input: Tensor,
+        normalized_shape: list[int],
+        weight: Tensor | None = None,
+        eps: float | None = None,
+    ) -> Tensor:
+        normal = functional.rms_norm(input, normalized_shape, eps=eps)
+        with self:
+            return normal if weight is None else normal * weight
+
+    def _call(self, x: Tensor, parameters: dict[str, Tensor], make: Callable[..., Call]) -> Tensor:
+        """Run a call of a kind that can be sketched."""
+        own = {}
+        for role, parameter in parameters.items():
+            if id(parameter) not in self.names:
+                raise UserError(
+                    f"{', '.join(own.values()) or role}: used together with a {role} that is not "
+                    "a parameter of the model."
+                )
+            own[role] = self.names[id(parameter)]
+        self.used.update(own.values())
+        if id(x) in self.names:
+            x = self._leaf(x)
+        shared = self._is_shared(x)
+        batch = 1 if shared else self.batch
+        if not shared:
+            x = self._by_example(x, own)
+
+        def record(blocks: Blocks) -> None:
+            index = self._index if shared else None
+            for role, block in blocks.items():
+                if role == "gates":
+                    self._add(self.gates, own["weight"], block, index)
+                else:
+                    self._add(self.blocks, own[role], block, index)
+
+        def maps(role: str, dtype: torch.dtype) -> Any:
+            return self.maps(own[role], dtype)
+
+        call = make(parameters, maps, self.cast, batch, self.heads.get(own.get("weight", ""), 0))
+        output = Frozen.apply(self.root, x, call, record)
+        if shared:
+            self._shared[output] = self._shared[x] | set(own.values())
+        return output
+
+    def _is_shared(self, x: Tensor) -> bool:
+        if x in self._shared:
+            return True
+        constant = x.is_floating_point() and not x.requires_grad and x.dim() and len(x) == 1
+        if constant and self.batch > 1:  # such as a table of sines, projected for all examples
+            self._shared[x] = set()
+            return True
+        return False
+
+    def _by_example(self, x: Tensor, own: dict[str, str]) -> Tensor:
+        if not x.is_floating_point() and x.dim() and len(x) == 1 < self.batch:
+            # One row of positions or token types serves the whole batch: give each its own.
+            return x.expand(self.batch, *x.shape[1:])
+        if x.dim() == 0 or len(x) % self.batch:
+            name = next(iter(own.values()))
+            raise UserError(
+                f"{name}: used on a tensor of shape {tuple(x.shape)} for a batch of {self.batch}; "
+                f"gradients of single examples cannot be told apart there. {leave_out(name)}"
+            )
+        return x
+
+    def _other(self, function: Callable, args: tuple, kwargs: dict) -> Any:
+        """Run a call that uses a parameter, or a value made of parameters alone, in its own way."""
+        name = getattr(function, "__name__", "")
+        if name in READING:
+            return function(*args, **kwargs)
+        if name == "__get__" and not isinstance(found := function(*args, **kwargs), Tensor):
+            return found
+        args = tuple(self._leaves_in(each) for each in args)
+        kwargs = {key: self._leaves_in(each) for key, each in kwargs.items()}
+        values = [*_flat(args), *_flat(kwargs.values())]
+        shared = [each for each in values if isinstance(each, Tensor) and each in self._shared]
+        if not shared:  # one example: its parameters are its own
+            return function(*args, **kwargs)
+        names = set().union(*(self._shared[each] for each in shared))
+        others = [
+            each
+            for each in values
+            if isinstance(each, Tensor) and each not in self._shared and self._of_examples(each)
+        ]
+        if not others and not self._spreads(name, args):
+            output = function(*args, **kwargs)
+            for each in _flat([output]):
+                if isinstance(each, Tensor) and each.requires_grad:
+                    self._shared[each] = names
+            return output
+        position = next((i for i, each in enumerate(args) if any(each is s for s in shared)), None)
+        joined = None
+        if len(shared) == 1 and position is not None:
+            joined = meeting(function, args, kwargs, position, self.batch)
+        if joined is None:
+            if names <= set(self.skipped):
+                return function(*args, **kwargs)
+            name = sorted(names)[0]
+            raise UserError(
+                f"The parameter {name} is used by {resolve_name(function) or name}, where the "
+                f"gradients of single examples cannot be told apart. {leave_out(name)}"
+            )
+        run, per_example = joined
+        value = args[position]
+
+        def note(gradient: Tensor) -> None:
+            gradient = per_example(gradient)
+            before = self._cuts.get(id(value))
+            self._cuts[id(value)] = (value, gradient if before is None else before[1] + gradient)
+
+        return run(lambda expanded: Cut.apply(self.root, expanded, note))
+
+    def _spreads(self, name: str, args: tuple) -> bool:
+        """Tell whether a call repeats a shared value for every example."""
+        if name not in ("repeat", "expand") or self.batch == 1:
+            return False
+        sizes = args[1] if isinstance(args[1], (tuple, list)) else args[1:]
+        if name == "expand" and len(args[0]) == self.batch:
+            return False
+        return len(sizes) > 0 and sizes[0] == self.batch
+
+    def _of_examples(self, tensor: Tensor) -> bool:
+        """Tell whether a tensor that no parameter made may hold examples: any but a constant."""
+        return tensor.requires_grad or (tensor.dim() > 0 and id(tensor) not in self.constants)
+
+    def _leaf(self, parameter: Tensor) -> Tensor:
+        name = self.names[id(parameter)]
+        self.used.add(name)
+        if self.batch == 1:
+            return Cut.apply(self.root, parameter.detach(), partial(self._whole, name))
+        if name not in self._leaves:
+            self._leaves[name] = parameter.detach().requires_grad_()
+            self._shared[self._leaves[name]] = {name}
+        return self._leaves[name]
+
+    def _whole(self, name: str, gradient: Tensor, index: int | None = None) -> None:
+        """Record a gradient that is there as such."""
+        gradient = gradient.to(block_type(gradient.dtype))
+        block = self.maps(name, gradient.dtype).gradient(gradient.unsqueeze(0))
+        self._add(self.blocks, name, block, index)
+
+    def _leaves_in(self, value: Any) -> Any:
+        if isinstance(value, (tuple, list)) and not isinstance(value, torch.Size):
+            return type(value)(self._leaves_in(each) for each in value)
+        return self._leaf(value) if id(value) in self.names else value
+
+    def _concerns(self, values: Any) -> bool:
+        for each in values:
+            if isinstance(each, Tensor):
+                if id(each) in self.names or (self._shared and each in self._shared):
+                    return True
+            elif isinstance(each, (tuple, list)) and self._concerns(each):
+                return True
+        return False
+
+    def _add(self, to: dict[str, Tensor], name: str, block: Tensor, index: int | None) -> None:
+        if index is None:
+            to[name] = to[name] + block if name in to else block
+            return
+        if name not in to:
+            to[name] = block.new_zeros(self.batch, block.shape[1])
+        to[name][index] += block[0]
+
+
+READING = {"size", "dim", "numel", "is_floating_point", "stride", "element_size", "data_ptr"}
+"""Calls that look at a parameter and compute nothing from its numbers."""
+
+
+def leave_out(name: str) -> str:
+    """Return the words on how to do without a parameter."""
+    return f"To leave it out on purpose: 'sketch.skip=[{name}]'."
+
+
+def _flat(values: Any) -> list:
+    found = []
+    for each in values:
+        found += _flat(each) if isinstance(each, (tuple, list)) else [each]
+    return found
+
+
+def _parameters(**given: Tensor | None) -> dict[str, Tensor]:
+    return {role: tensor for role, tensor in given.items() if tensor is not None}
+
+
+def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple:
+    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Linear:
+        return Linear(given["weight"], given.get("bias"), maps, cast, batch, heads=heads)
+
+    return input, _parameters(weight=weight, bias=bias), make
+
+
+def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, **scales: Any) -> tuple:
+    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Linear:
+        bias = given["bias"]
+        return Linear(given["weight"], bias, maps, cast, batch, transposed=True, heads=heads)
+
+    return mat1, {} if scales else _parameters(weight=mat2, bias=input), make
+
+
+def _embedding(
+    input: Tensor,
+    weight: Tensor,
+    padding_idx: int | None = None,
+    max_norm: float | None = None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+) -> tuple:
+    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Embedding:
+        return Embedding(given["weight"], padding_idx, maps, batch)
+
+    if max_norm is not None or scale_grad_by_freq:
+        return input, {}, make  # one example's gradient depends on the others
+    return input, _parameters(weight=weight), make
+
+
+def _layer_norm(
+    input: Tensor,
+    normalized_shape: list[int],
+    weight: Tensor | None = None,
+    bias: Tensor | None = None,
+    eps: float = 1e-5,
+) -> tuple:
+    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> LayerNorm:
+        parts = given.get("weight"), given.get("bias")
+        return LayerNorm(normalized_shape, *parts, eps, maps, batch)
+
+    return input, _parameters(weight=weight, bias=bias), make
+
+
+CALLS: dict[Callable, Callable[..., tuple]] = {
+    functional.linear: _linear,
+    torch.addmm: _addmm,
+    functional.embedding: _embedding,
+    functional.layer_norm: _layer_norm,
+}
+"""Functions with a rule of their own: arguments → input, parameters by role, what makes the call.
+Any other use of a parameter goes by way of `shared`."""
