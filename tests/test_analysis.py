@@ -14,7 +14,8 @@ from xling.analysis.means import mean_influence
 from xling.analysis.shares import own_language_share, shares
 from xling.analysis.translations import reinforcing
 from xling.influence import Ranking, Traces
-from xling.sketch import Sketches
+from xling.report.tables import overall
+from xling.sketch import Facts, Sketches
 
 # Training examples 0-5: de 1, de 2, en 1, en 2, fr 1, fr 3 (language, parallel id).
 TRAIN = Examples(
@@ -140,14 +141,22 @@ def test_coverage():
         "head.output.weight": 8.0,
     }
     sizes = dict.fromkeys(names, 10)
-    sketches = Sketches(np.ones((1, 1)), ["a"], {}, names, sizes, ["head.output.weight"])
-    table = coverage([sketches, sketches])
+
+    def sketched(norms):
+        facts = Facts(["a", "b"], {}, 1, sizes, ["head.output.weight"])
+        sketches = Sketches.empty(facts)
+        sketches.write(0, np.ones((2, 1)), {"de": norms, "en": norms}, {"de": 1, "en": 1})
+        return sketches
+
+    table = coverage([sketched(names), sketched(names)])
+    assert set(table.epoch) == {0, 1, 2} and set(table.language) == {"de", "en", "all"}
+    table = overall(table)
     assert cell(table, "square_norm_share", group="head") == 0.4
     assert not cell(table, "covered", group="head")
     assert cell(table, "square_norm_share", group="feed-forward") == pytest.approx(3 / 20)
     assert table.parameters.sum() == 50 and table.square_norm_share.sum() == pytest.approx(1)
     del names["head.output.weight"]  # skipped and not measured: no share, rather than a zero
-    table = coverage([sketches])
+    table = overall(coverage([sketched(names)]))
     assert np.isnan(cell(table, "square_norm_share", group="head"))
     assert group_of("encoder.layer.3.attention.output.LayerNorm.weight") == "layer norm"
 

@@ -5,14 +5,14 @@ import pytest
 
 from xling.errors import UserError
 from xling.influence import trace
-from xling.influence.tracin import largest
+from xling.influence.extremes import Largest
 from xling.sketch import Sketches
 
 
 def sketches(rows: list | np.ndarray, epoch: int = 1, **settings: object) -> Sketches:
     rows = np.asarray(rows, dtype=np.float32)
     ids = [str(index) for index in range(len(rows))]
-    return Sketches(rows, ids, {"epoch": epoch, **settings}, {}, {}, [])
+    return Sketches.of(rows, ids, {"epoch": epoch, **settings})
 
 
 def test_a_case_computed_by_hand():
@@ -61,10 +61,18 @@ def test_many_test_examples_equal_a_full_sort():
     np.testing.assert_allclose(traces[0].group_mean, groups, atol=1e-5)
 
 
-def test_ties_stand_in_the_order_of_the_examples():
-    scores = np.array([[1.0, 2.0, 2.0, 1.0, 2.0, 1.0]])
-    assert largest(scores, 2).index[0].tolist() == [1, 2]
-    assert largest(scores, 5).index[0].tolist() == [1, 2, 4, 0, 3]
+def test_ties_stand_in_the_order_of_the_ids():
+    scores = np.array([[1.0, 2.0, 2.0, 1.0, 2.0, 1.0]], np.float32)
+    for order, two, five in [
+        (range(6), [1, 2], [1, 2, 4, 0, 3]),
+        ([5, 4, 3, 2, 1, 0], [4, 2], [4, 2, 1, 5, 3]),
+    ]:
+        for width in (1, 2, 6):  # of the tiles
+            for k, expected in ((2, two), (5, five)):
+                largest = Largest(1, k, np.array(order))
+                for start in range(0, 6, width):
+                    largest.add(scores[:, start : start + width], start)
+                assert largest.ranking().index[0].tolist() == expected
 
 
 def test_rankings_are_no_longer_than_the_training_data():
@@ -75,3 +83,41 @@ def test_rankings_are_no_longer_than_the_training_data():
 def test_sketches_of_different_projections_are_refused():
     with pytest.raises(UserError, match=r"not comparable.*seed \(0 and 1\)"):
         trace([sketches(np.eye(2), seed=0)], [sketches(np.eye(2), seed=1)], np.array([0, 1]), k=1)
+
+
+def test_dot_products_and_weights():
+    """I = Σ w_e ⟨g, g'⟩ for a case computed by hand."""
+    train = [sketches([[2, 0], [0, 3]], 1), sketches([[0, 1], [5, 0]], 2)]
+    test = [sketches([[1, 4]], 1), sketches([[2, 1]], 2)]
+    summed, first, second = trace(
+        train, test, np.array([0, 1]), k=2, similarity="dot", weights=[0.5, 0.1]
+    )
+    assert first.positive.score[0] == pytest.approx([12, 2])
+    assert second.positive.score[0] == pytest.approx([10, 1])
+    assert summed.positive.score[0] == pytest.approx([0.5 * 12 + 0.1 * 10, 0.5 * 2 + 0.1 * 1])
+    assert summed.group_mean[0] == pytest.approx([1.1, 7])
+    with pytest.raises(UserError, match="1 weights for 2 epochs"):
+        trace(train, test, np.array([0, 1]), k=2, weights=[1.0])
+
+
+def test_order_and_memory_do_not_matter():
+    """The training examples in another order, in small turns: the same ids with the same scores."""
+    rng = np.random.default_rng(1)
+    left = rng.integers(-2, 3, size=(5000, 3)).astype(float)  # few values: many equal scores
+    left[~left.any(1)] = 1
+    right = rng.normal(size=(600, 3))
+    ids = np.array([f"x{index:04d}" for index in range(5000)])
+    found = []
+    for order, memory in ((np.arange(5000), 2.0), (rng.permutation(5000), 0.03)):
+        train = [Sketches.of(left[order], ids[order].tolist(), {})]
+        test = [Sketches.of(right, [str(index) for index in range(600)], {})]
+        summed, _ = trace(train, test, order % 3, k=50, memory_gb=memory)
+        found.append((ids[order], summed))
+    (names, one), (others, other) = found
+    for end in ("positive", "negative"):
+        a, b = getattr(one, end), getattr(other, end)
+        np.testing.assert_array_equal(names[a.index], others[b.index])
+        np.testing.assert_array_equal(a.score, b.score)
+    np.testing.assert_allclose(one.group_mean, other.group_mean, atol=1e-6)
+    with pytest.raises(UserError, match="memory_gb=0.001 is too little"):
+        trace(train, test, np.arange(5000) % 3, k=50, memory_gb=0.001)

@@ -46,7 +46,7 @@ def make_run(
                 ("head", 70_000, 0.02, False),
             ],
             columns=["group", "parameters", "square_norm_share", "covered"],
-        ),
+        ).assign(epoch=0, language="all"),
         **_examples(rng, languages, trained, traced_per_language, top_k, texts or {}),
     }
     if parallel:

@@ -118,8 +118,10 @@ class Sketch:
     stack: Positive
     combine: Literal["sum", "concat"]
     seed: NotNegative
+    method: Literal["kronecker", "dense", "exact"]
+    store: Literal["float32", "float16", "int8"]
     skip: tuple[str, ...]
-    batch_tokens: Positive
+    batch_tokens: Positive | None
     __pydantic_config__: ClassVar = Strict
 
 
@@ -129,6 +131,9 @@ class Influence:
 
     test_per_language: Positive
     top_k: Positive
+    similarity: Literal["cosine", "dot"]
+    weights: Literal["equal", "learning_rate"]
+    memory_gb: Annotated[float, Field(gt=0)]
     __pydantic_config__: ClassVar = Strict
 
 
@@ -251,6 +256,7 @@ def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
     for key in ("folder", "tracker", "profile"):
         del values[key]
     del values["sketch"]["batch_tokens"]
+    del values["influence"]["memory_gb"]
     values["trainer"] = {"precision": config.trainer.precision}
     values["tuning"]["learning_rate"] = config.learning_rate
     return {**values, "fingerprints": fingerprints}

@@ -30,6 +30,14 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def tally(counts: Iterable[int], total: int, label: str) -> Iterable[int]:
+    """Pass on numbers of finished items, with a progress bar of their sum as in `track`."""
+    with tqdm(total=total, desc=label, leave=False, disable=not interactive()) as bar:
+        for count in counts:
+            bar.update(count)
+            yield count
+
+
 def track(items: Sequence[Item], label: str) -> Iterable[Item]:
     """Iterate, with a progress bar and the time left if the output goes to a terminal."""
     return tqdm(items, desc=label, leave=False, disable=not interactive())

@@ -12,7 +12,7 @@ import yaml
 
 from xling.analysis.shares import own_language_share
 from xling.config import Config, plain
-from xling.report.tables import SCHEMAS
+from xling.report.tables import SCHEMAS, overall
 from xling.tuning.fit import kept_epoch
 
 
@@ -34,7 +34,7 @@ def headline(
     """
     kept = kept_epoch(history)
     tested = tables["accuracy"].query("split == 'test'")
-    coverage = tables["coverage"]
+    coverage = overall(tables["coverage"])
     covered = coverage[coverage["covered"]]
     sample_data = config.data.source == "sample"
     return {

@@ -29,9 +29,9 @@ from xling.influence import Traces, trace
 from xling.places import Places, places
 from xling.provenance import machine, software
 from xling.results import headline, write_config, write_json, write_tables
-from xling.sketch import Sketches
+from xling.sketch import Estimate, Sketches
 from xling.stages import stage
-from xling.summary import closing, epoch_line, opening, tuning_line
+from xling.summary import closing, epoch_line, norm_line, opening, plan_line, tuning_line
 from xling.tuning.batches import Collator
 from xling.tuning.callbacks import read_history, weights_file
 from xling.tuning.fit import device, fine_tune, kept_epoch
@@ -175,8 +175,24 @@ def announce(tracked: tracker.Tracked, record: dict[str, Any]) -> None:
 def train_dump(config: Config, folder: Path, materials: Materials) -> SketchDump:
     """Return what sketches the training examples."""
     return SketchDump(
-        materials.encoded["train"], materials.collate, config.sketch, folder, "training sketches"
+        materials.encoded["train"],
+        materials.collate,
+        config.sketch,
+        folder,
+        "training sketches",
+        say_plan,
+        say_norms,
     )
+
+
+def say_plan(estimate: Estimate) -> None:
+    """Say what the sketch passes cost."""
+    say(plan_line(estimate))
+
+
+def say_norms(sketches: Sketches) -> None:
+    """Say where an epoch's gradients sit and how much of them is sketched."""
+    say(norm_line(coverage([sketches])))
 
 
 def at_epoch(config: Config, where: Places, materials: Materials, epoch: int) -> model.Classifier:
@@ -216,7 +232,15 @@ def analyse(
     train_sketches = train_dump(config, where.tuning / where.sketches, materials).read(kept)
     test_sketches = sketch_test(config, where, materials, folder, chosen, kept)
     train = examples(materials.corpus["train"], config.languages)
-    traces = trace(train_sketches, test_sketches, train.language, config.influence.top_k)
+    traces = trace(
+        train_sketches,
+        test_sketches,
+        train.language,
+        config.influence.top_k,
+        similarity=config.influence.similarity,
+        weights=epoch_weights(config, history[:kept]),
+        memory_gb=config.influence.memory_gb,
+    )
 
     corpus, test = materials.corpus, materials.corpus["test"]
     tables = {
@@ -225,9 +249,16 @@ def analyse(
         "traced": traced(test.select(chosen), predicted[chosen], config.task.classes),
         **influence_tables(config, traces, corpus["train"], train, test.select(chosen)),
     }
-    dimensions = train_sketches[0].rows.shape[1]
+    dimensions = train_sketches[0].facts.dimensions
     languages = corpus["train"]["language"]
     return headline(config, where.run.name, history, languages, dimensions, tables), tables
+
+
+def epoch_weights(config: Config, history: list[dict[str, Any]]) -> list[float]:
+    """Return what each epoch counts in the sum: the same, or its learning rate."""
+    if config.influence.weights == "equal":
+        return [1.0] * len(history)
+    return [record["learning_rate"] for record in history]
 
 
 def predict(config: Config, where: Places, materials: Materials, kept: int) -> np.ndarray:

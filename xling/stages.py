@@ -19,7 +19,12 @@ def stage(folder: Path) -> Iterator[Path | None]:
         if folder.exists():
             yield None
             return
-        part = folder.with_name(f"{folder.name}.part")
+        part = part_of(folder)
         part.mkdir(exist_ok=True)
         yield part
         part.rename(folder)
+
+
+def part_of(folder: Path) -> Path:
+    """Return the name under which a folder is filled."""
+    return folder.with_name(f"{folder.name}.part")

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from xling.config import Config
+from xling.sketch import Estimate
 
 
 def opening(config: Config) -> str:
@@ -43,6 +44,48 @@ def epoch_line(record: dict[str, Any]) -> str:
         f"epoch {record['epoch']:>2}  loss {record['train_loss']:.3f}  "
         f"dev accuracy {record['dev_accuracy']:.3f}  ({languages})"
     )
+
+
+def plan_line(estimate: Estimate) -> str:
+    """Say what the sketch pass of an epoch costs."""
+    return (
+        f"Each sketch pass: {estimate.examples:,} examples, {estimate.tokens:,} tokens; sketches "
+        f"of {estimate.dimensions:,} numbers, {_size(estimate.disk_bytes)} on disk; batches of up "
+        f"to {estimate.batch_tokens:,} tokens, {_size(estimate.batch_bytes)} of memory; about "
+        f"{_time(estimate.seconds)}"
+    )
+
+
+def norm_line(coverage: pd.DataFrame) -> str:
+    """Say how much of an epoch's gradients the sketches cover, and where it sits."""
+    table = coverage[coverage["epoch"] == 1]
+    whole = table[table["language"] == "all"]
+    parts = [
+        f"{row.group} {row.square_norm_share:.0%}"
+        for row in whole.itertuples()
+        if row.square_norm_share >= 0.005
+    ]
+    covered = table[table["covered"] & (table["language"] != "all")]
+    if table["square_norm_share"].isna().any():
+        return "          a part of the gradient norm is left out unmeasured"
+    least = covered.groupby("language")["square_norm_share"].sum().sort_values()
+    each = ", ".join(f"{name} {share:.1%}" for name, share in least.items())
+    each = "100% in every language" if least.iloc[0] > 0.9995 else each
+    return f"          squared gradient norm: {', '.join(parts)}; sketched: {each}"
+
+
+def _size(count: float) -> str:
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 100:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def closing(folder: Path) -> str:

@@ -22,27 +22,52 @@ def group_of(parameter: str) -> str:
 
 
 def coverage(sketches: list[Sketches]) -> pd.DataFrame:
-    """Tabulate parameters and mean squared gradient norm by kind, over the epochs' sketches.
+    """Tabulate parameters and mean squared gradient norm by epoch, language and kind.
 
     The norms are estimates from the sketches themselves, as E‖Sx‖² = ‖x‖². Parameters that were
     skipped because they cannot be sketched have none: their share is missing, and the others'
     shares are of what was measured.
 
+    Args:
+        sketches: of each epoch; their groups of examples are the languages.
+
     Returns:
-        Columns group, parameters, square_norm_share, covered.
+        Columns epoch (0: the sum over the epochs), language ("all": the mean over the languages),
+        group, parameters, square_norm_share, covered.
     """
-    first = sketches[0]
-    measured = first.square_norms
+    by_epoch = [each.mean_square_norms() for each in sketches]
+    languages = list(by_epoch[0])
+    norms = {
+        (epoch, language): found[language]
+        for epoch, found in enumerate(by_epoch, start=1)
+        for language in languages
+    }
+    for epoch in range(1, len(sketches) + 1):
+        norms[epoch, "all"] = _mean([norms[epoch, language] for language in languages])
+    for language in [*languages, "all"]:
+        norms[0, language] = _mean([norms[e, language] for e in range(1, len(sketches) + 1)])
+    tables = [
+        _shares(sketches[0], norms[key]).assign(epoch=key[0], language=key[1])
+        for key in sorted(norms, key=lambda key: key[0])
+    ]
+    columns = ["epoch", "language", "group", "parameters", "square_norm_share", "covered"]
+    return pd.concat(tables, ignore_index=True)[columns]
+
+
+def _mean(norms: list[dict[str, float]]) -> dict[str, float]:
+    return {name: sum(each[name] for each in norms) / len(norms) for name in norms[0]}
+
+
+def _shares(sketches: Sketches, norms: dict[str, float]) -> pd.DataFrame:
+    facts = sketches.facts
     table = pd.DataFrame(
         {
             "group": group_of(name),
             "parameters": size,
-            "square_norm_share": sum(each.square_norms[name] for each in sketches)
-            if name in measured
-            else float("nan"),
-            "covered": name not in first.skipped,
+            "square_norm_share": norms.get(name, float("nan")),
+            "covered": name not in facts.skipped,
         }
-        for name, size in first.sizes.items()
+        for name, size in facts.sizes.items()
     )
     total = table["square_norm_share"].sum()
     table = (
@@ -54,6 +79,4 @@ def coverage(sketches: list[Sketches]) -> pd.DataFrame:
         .reset_index()
     )
     table["square_norm_share"] /= total
-    table = table.sort_values("square_norm_share", ascending=False, na_position="last")
-    columns = ["group", "parameters", "square_norm_share", "covered"]
-    return table[columns].reset_index(drop=True)
+    return table.sort_values("square_norm_share", ascending=False, na_position="last")

@@ -1,26 +1,24 @@
-"""TracIn with cosines: scores per epoch and summed, their extremes and their means by group."""
+"""TracIn: scores per epoch and summed, their extremes and their means by group, in bounded memory.
+
+The scores themselves are never all there. The training sketches stream from disk in tiles; each
+tile is scored against the test sketches, and what it adds to the extremes and means is kept.
+"""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Literal
 
 import numpy as np
 
+from xling.errors import UserError
+from xling.influence.extremes import Largest, Ranking
 from xling.sketch.store import Sketches, check_comparable
 
-TEST_BLOCK = 256
+TRAIN_TILE = 2048
+TEST_TILE = 256
+"""Scores are made in tiles of this size: larger ones leave the processor's cache."""
 
-
-@dataclasses.dataclass(frozen=True)
-class Ranking:
-    """The k most extreme training examples of each test example.
-
-    Attributes:
-        index: (test, k) rows of the training examples, the most extreme first.
-        score: (test, k) their scores.
-    """
-
-    index: np.ndarray
-    score: np.ndarray
+Similarity = Literal["cosine", "dot"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,75 +36,145 @@ class Traces:
 
 
 def trace(
-    train: Sequence[Sketches], test: Sequence[Sketches], groups: np.ndarray, k: int
+    train: Sequence[Sketches],
+    test: Sequence[Sketches],
+    groups: np.ndarray,
+    k: int,
+    *,
+    similarity: Similarity = "cosine",
+    weights: Sequence[float] | None = None,
+    memory_gb: float = 2.0,
 ) -> list[Traces]:
-    """Score every pair by the cosine of their gradients at each checkpoint, and by the sum.
+    """Score every pair at each checkpoint, and by the sum.
 
-    s_e(z, z') = cos(∇L(z, θ_e), ∇L(z', θ_e)) and I(z, z') = Σ_e s_e(z, z'): Choenni et al. 2023,
-    eq. 2 with the normalisation of Barshan et al. 2020. The cosines use the sketches' own norms.
+    s_e(z, z') = cos(∇L(z, θ_e), ∇L(z', θ_e)) and I(z, z') = Σ_e w_e s_e(z, z'): Choenni et al.
+    2023, eq. 2 with the normalisation of Barshan et al. 2020. With `dot`, s_e is the inner product
+    and, weighted by the learning rates, I is the TracInCP of Pruthi et al. 2020. Both are those of
+    the sketches, cosines with the sketches' own norms.
 
     Args:
         train, test: sketches at each checkpoint, in the order of the epochs.
         groups: (train,) the group of each training example, 0, 1, ...
-        k: size of the rankings.
+        k: size of the rankings; equal scores stand in the order of the ids.
+        similarity: of two gradients.
+        weights: w_e of each epoch; None is 1. The traces of single epochs are not weighted.
+        memory_gb: bound of the working memory, in 10⁹ bytes; test examples are taken in as many
+            turns as it needs, and the training sketches read once a turn.
 
     Returns:
         The traces of I first, then of s_1, s_2, ...
 
     Raises:
-        UserError: sketches that are not comparable.
+        UserError: sketches that are not comparable or damaged, weights that do not fit the
+            epochs, a bound too small for one tile.
     """
     for left, right in zip(train, test, strict=True):
         check_comparable(left, right)
-    onehot = np.eye(groups.max() + 1, dtype=np.float32)[groups]
-    share = onehot / onehot.sum(0)
+    weights = [1.0] * len(train) if weights is None else list(weights)
+    if len(weights) != len(train):
+        raise UserError(f"{len(weights)} weights for {len(train)} epochs: one each is needed.")
     k = min(k, len(groups))
-    blocks: list[list[Traces]] = []
-    for start in range(0, len(test[0].ids), TEST_BLOCK):
-        summed = np.zeros((), np.float32)
-        epochs = []
-        for left, right in zip(train, test, strict=True):
-            scores = unit(right.rows[start : start + TEST_BLOCK]) @ unit(left.rows).T
-            epochs.append(_traces(scores, share, k))
-            summed = summed + scores
-        blocks.append([_traces(summed, share, k), *epochs])
-    return [_concatenate(parts) for parts in zip(*blocks, strict=True)]
+    turn = examples_at_once(train[0].facts.dimensions, len(train), k, memory_gb)
+    order = np.empty(len(groups), np.int64)
+    order[np.argsort(np.array(train[0].ids), kind="stable")] = np.arange(len(groups))
+    parts = []
+    for start in range(0, len(test[0]), turn):
+        stop = min(start + turn, len(test[0]))
+        tests = [rows(each, start, stop, similarity) for each in test]
+        parts.append(_turn(train, tests, groups, k, order, similarity, weights))
+    return [_concatenate(each) for each in zip(*parts, strict=True)]
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
-    """Scale rows to norm one."""
-    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+def examples_at_once(dimensions: int, epochs: int, k: int, memory_gb: float) -> int:
+    """Return how many test examples fit into the memory bound beside the tiles.
 
-
-def largest(scores: np.ndarray, k: int) -> Ranking:
-    """Return the k largest scores of each row, ties in the order of the columns.
-
-    Args:
-        scores: (test, train).
+    Raises:
+        UserError: not even one tile of them does.
     """
-    index = np.empty((len(scores), k), np.int64)
-    for row, values in enumerate(scores):
-        threshold = np.partition(values, len(values) - k)[len(values) - k]
-        candidates = np.flatnonzero(values >= threshold)
-        index[row] = candidates[np.argsort(-values[candidates], kind="stable")[:k]]
-    return Ranking(index, np.take_along_axis(scores, index, axis=1))
+    tiles = 4 * (3 * TRAIN_TILE * dimensions + 4 * TEST_TILE * TRAIN_TILE)
+    each = epochs * 4 * dimensions + (epochs + 1) * 2 * k * 6 * 20  # sketches; extremes, waiting
+    found = int((memory_gb * 1e9 - tiles) / each) // TEST_TILE * TEST_TILE
+    if found < TEST_TILE:
+        needed = (tiles + TEST_TILE * each) / 1e9
+        raise UserError(
+            f"influence.memory_gb={memory_gb:g} is too little for sketches of {dimensions:,} "
+            f"numbers at {epochs} epochs: write {needed:.1f} or more."
+        )
+    return found
 
 
-def _traces(scores: np.ndarray, share: np.ndarray, k: int) -> Traces:
-    opposite = largest(-scores, k)
-    negative = Ranking(opposite.index, -opposite.score)
-    return Traces(largest(scores, k), negative, scores @ share)
+def rows(sketches: Sketches, start: int, stop: int, similarity: Similarity) -> np.ndarray:
+    """Return the rows whose inner products are the scores."""
+    units = sketches.units(start, stop)
+    return units if similarity == "cosine" else units * sketches.norms[start:stop, None]
+
+
+def _turn(
+    train: Sequence[Sketches],
+    tests: list[np.ndarray],
+    groups: np.ndarray,
+    k: int,
+    order: np.ndarray,
+    similarity: Similarity,
+    weights: list[float],
+) -> list[Traces]:
+    """Score one turn of test examples against all training examples."""
+    tiles = [slice(at, at + TEST_TILE) for at in range(0, len(tests[0]), TEST_TILE)]
+    sizes = [len(tests[0][tile]) for tile in tiles]
+    kinds = range(len(train) + 1)  # the sum, then the epochs
+    ends = [[[Largest(size, k, order) for size in sizes] for _ in kinds] for _ in "+-"]
+    counts = np.bincount(groups)
+    means = [np.zeros((len(counts), each.shape[1])) for each in tests]
+    for start in range(0, len(groups), TRAIN_TILE):
+        stop = min(start + TRAIN_TILE, len(groups))
+        lefts = [rows(each, start, stop, similarity) for each in train]
+        for epoch, left in enumerate(lefts):
+            for group in np.unique(groups[start:stop]):
+                means[epoch][group] += left[groups[start:stop] == group].sum(0, dtype=np.float64)
+        for number, tile in enumerate(tiles):
+            for kind, scores in enumerate(_scores(lefts, [each[tile] for each in tests], weights)):
+                ends[0][kind][number].add(scores, start)
+                ends[1][kind][number].add(np.negative(scores, out=scores), start)
+    by_epoch = [
+        right @ (mean / counts[:, None]).T for right, mean in zip(tests, means, strict=True)
+    ]
+    total = sum(weight * each for weight, each in zip(weights, by_epoch, strict=True))
+    return [
+        Traces(
+            _stacked([each.ranking() for each in ends[0][kind]]),
+            _negated(_stacked([each.ranking() for each in ends[1][kind]])),
+            group_mean,
+        )
+        for kind, group_mean in enumerate([total, *by_epoch])
+    ]
+
+
+def _scores(
+    lefts: list[np.ndarray], rights: list[np.ndarray], weights: list[float]
+) -> Iterable[np.ndarray]:
+    """Yield a tile's scores: the sum, then each epoch's."""
+    each = [right @ left.T for left, right in zip(lefts, rights, strict=True)]
+    total = weights[0] * each[0]
+    for weight, scores in zip(weights[1:], each[1:], strict=True):
+        total += scores if weight == 1 else weight * scores
+    yield total
+    yield from each
+
+
+def _stacked(rankings: Sequence[Ranking]) -> Ranking:
+    return Ranking(
+        np.concatenate([each.index for each in rankings]),
+        np.concatenate([each.score for each in rankings]),
+    )
+
+
+def _negated(ranking: Ranking) -> Ranking:
+    return Ranking(ranking.index, -ranking.score)
 
 
 def _concatenate(parts: Sequence[Traces]) -> Traces:
-    def ranking(rankings: list[Ranking]) -> Ranking:
-        return Ranking(
-            np.concatenate([each.index for each in rankings]),
-            np.concatenate([each.score for each in rankings]),
-        )
-
     return Traces(
-        ranking([part.positive for part in parts]),
-        ranking([part.negative for part in parts]),
+        _stacked([part.positive for part in parts]),
+        _stacked([part.negative for part in parts]),
         np.concatenate([part.group_mean for part in parts]),
     )

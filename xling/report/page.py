@@ -15,7 +15,7 @@ import vl_convert
 from xling.report import charts, wording
 from xling.report.browser import browser
 from xling.report.export import share_limit
-from xling.report.tables import SCHEMAS, Run, load
+from xling.report.tables import SCHEMAS, Run, load, overall
 
 FLUID = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 
@@ -48,8 +48,8 @@ def page(run: Run) -> str:
             summary=summary(results),
             version=software(results).get("xling", ""),
             accuracy=final_accuracy(run),
-            covered=wording.covered(run.tables["coverage"]),
-            coverage=run.tables["coverage"].to_dict("records"),
+            covered=wording.covered(overall(run.tables["coverage"])),
+            coverage=overall(run.tables["coverage"]).to_dict("records"),
             charts=specs(run),
             shares={sign: cells(shares.query("sign == @sign"), "share") for sign in charts.SIGNS},
             means=cells(run.tables["mean_influence"], "mean"),

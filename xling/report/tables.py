@@ -89,8 +89,10 @@ SCHEMAS = {
         required=False,
     ),
     "coverage": Schema(
-        "Which parameters the gradient sketches cover.",
+        "Which parameters the gradient sketches cover, and which carry the gradient.",
         {
+            "epoch": EPOCH,
+            "language": "language of the training examples; all is the mean over the languages",
             "group": "kind of parameter",
             "parameters": "number of parameters",
             "square_norm_share": "part of the squared gradient norm, 0 to 1",
@@ -152,6 +154,11 @@ def load(folder: Path) -> Run:
         elif schema.required:
             raise UserError(f"{folder}/tables: no {name}.parquet.{nearest(name, tables)}")
     return Run(folder, results, tables)
+
+
+def overall(coverage: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the table of coverage that hold for the whole run."""
+    return coverage[(coverage["epoch"] == 0) & (coverage["language"] == "all")]
 
 
 def _check(table: pd.DataFrame, schema: Schema, file: Path) -> None:

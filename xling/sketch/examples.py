@@ -1,18 +1,27 @@
-"""Sketches of a whole set of examples: batches by length, rows in the examples' order."""
+"""Sketches of a whole set of examples: batches by length, in blocks that a stopped pass keeps."""
 
 import dataclasses
 import hashlib
+import json
+import resource
+import time
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from xling.errors import UserError
-from xling.sketch.gradients import GradientSketcher
+from xling.sketch.gradients import Batch, GradientSketcher, Plan
 from xling.sketch.projection import VERSION, Projection
-from xling.sketch.store import Sketches
+from xling.sketch.store import Facts, Precision, Sketches, bytes_on_disk
 
-Progress = Callable[[Iterable[list[int]]], Iterable[list[int]]]
+LEAST_TOKENS, MOST_TOKENS = 2048, 65_536
+"""Token budgets to choose from; a processor core is busy with the least already."""
+
+Losses = Callable[[list[int]], Tensor]
+Progress = Callable[[Iterable[int], int], Iterable[int]]
 
 
 def batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
@@ -32,15 +41,21 @@ def batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
 
 def sketch_examples(
     model: nn.Module,
-    losses: Callable[[list[int]], Tensor],
+    losses: Losses,
     ids: Sequence[str],
     lengths: Sequence[int],
     projection: Projection,
     epoch: int,
     *,
+    folder: Path | None = None,
     skip: tuple[str, ...] = (),
-    batch_tokens: int = 2048,
-    progress: Progress = iter,
+    groups: Sequence[str] | None = None,
+    batch_tokens: int | None = None,
+    block_rows: int = 1024,
+    precision: Precision = "float16",
+    share: tuple[int, int] = (0, 1),
+    progress: Progress = lambda done, total: done,
+    announce: Callable[["Estimate"], None] | None = None,
 ) -> Sketches:
     """Sketch the loss gradient of every example at the model's present weights.
 
@@ -49,31 +64,264 @@ def sketch_examples(
         losses: runs the model on the examples of these indices, one loss each.
         ids, lengths: of the examples, in order.
         projection, epoch: of the random matrices; the same for sketches to be compared.
+        folder: takes the sketches; a pass that was stopped there goes on at the next block.
+            None keeps them in memory.
         skip: patterns of parameters to leave out.
-        batch_tokens: see `batches`; the result does not depend on it.
-        progress: wraps the iteration over the batches.
+        groups: what each example belongs to, such as its language: mean squared gradient norms
+            are kept for each.
+        batch_tokens: see `batches`; halved when a batch does not fit into memory. None takes what
+            an earlier try took; else, on a GPU, what proves fastest.
+        block_rows: examples per block.
+        precision: of the stored rows.
+        share: this process and the number of them; each makes its part of the blocks.
+        progress: wraps the numbers of examples done, given their total.
+        announce: is told the cost of the pass after its first batch.
+
+    Returns:
+        The sketches; with several processes complete only when all have returned.
 
     Raises:
-        UserError: a gradient that is zero or not finite, naming the example.
+        UserError: a gradient that is zero or not finite, naming the example; examples that
+            influence each other's gradients; a folder of other sketches.
     """
     with GradientSketcher(model, projection, epoch, skip) as sketcher:
-        plan = sketcher.plan
-        rows = np.empty((len(ids), plan.dimensions(projection)), np.float32)
-        norms: dict[str, float] = {}
-        for group in progress(batches(lengths, batch_tokens)):
-            batch = sketcher(lambda group=group: losses(group), len(group))
-            rows[group] = batch.rows.float().cpu().numpy()
-            for name, square in batch.square_norms.items():
-                norms[name] = norms.get(name, 0.0) + float(square.sum())
-    check_rows(rows, ids)
-    settings = {
+        if batch_tokens is None:
+            batch_tokens = _budget(sketcher, losses, lengths, folder)
+        facts = Facts(
+            ids=list(ids),
+            settings=settings(model, sketcher.plan, projection, epoch),
+            dimensions=sketcher.plan.dimensions(projection),
+            sizes=sketcher.plan.sizes,
+            skipped=list(sketcher.plan.skipped),
+            precision=precision,
+            block_rows=block_rows,
+            batch_tokens=batch_tokens,
+        )
+        sketches = Sketches.empty(facts, folder)
+        todo = [block for block in sketches.missing() if block % share[1] == share[0]]
+        work = _Pass(sketcher, losses, ids, lengths, groups, sketches, todo, announce)
+        total = sum(len(range(*facts.span(block).indices(len(ids)))) for block in todo)
+        for _ in progress((count for block in todo for count in work.block(block)), total):
+            pass
+    return sketches
+
+
+def settings(model: nn.Module, plan: Plan, projection: Projection, epoch: int) -> dict:
+    """Return what has to agree for sketches to be comparable."""
+    parameters = dict(model.named_parameters())
+    text = repr([(name, tuple(parameters[name].shape)) for name in plan.covered])
+    weights = hashlib.blake2b(digest_size=8)
+    for parameter in parameters.values():
+        weights.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
+    return {
         "version": VERSION,
         "epoch": epoch,
         **dataclasses.asdict(projection),
-        "parameters": _parameters_digest(model, plan.covered),
+        "parameters": hashlib.sha256(text.encode()).hexdigest()[:16],
+        "weights": weights.hexdigest(),
     }
-    means = {name: total / max(len(ids), 1) for name, total in norms.items()}
-    return Sketches(rows, list(ids), settings, means, plan.sizes, list(plan.skipped))
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """What a pass is going to cost.
+
+    Attributes:
+        examples, tokens: to be sketched, without padding.
+        dimensions: numbers per sketch.
+        disk_bytes: of the sketches.
+        batch_tokens: padded tokens per batch, at most.
+        batch_bytes: memory that the first batch, of the longest examples, took beyond the model.
+        seconds: at the speed of the first batch.
+    """
+
+    examples: int
+    tokens: int
+    dimensions: int
+    disk_bytes: int
+    batch_tokens: int
+    batch_bytes: int
+    seconds: float
+
+
+class _Meter:
+    """Time and memory from its making to `read`."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+        self.memory = self._memory()
+        self.start = time.perf_counter()
+
+    def read(self) -> tuple[float, int]:
+        """Return seconds and bytes."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - self.start, self._memory() - self.memory
+
+    def _memory(self) -> int:
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def fastest_budget(tokens_per_second: Callable[[int], float]) -> int:
+    """Double the token budget while that makes the pass faster by a twentieth or more.
+
+    Args:
+        tokens_per_second: measures a budget; raises `torch.OutOfMemoryError` if it is too much.
+    """
+    best, speed = LEAST_TOKENS, 0.0
+    budget = LEAST_TOKENS
+    while budget <= MOST_TOKENS:
+        try:
+            found = tokens_per_second(budget)
+        except torch.OutOfMemoryError:
+            break
+        if found < 1.05 * speed:
+            break
+        best, speed = budget, found
+        budget *= 2
+    return best
+
+
+def _budget(
+    sketcher: GradientSketcher, losses: Losses, lengths: Sequence[int], folder: Path | None
+) -> int:
+    """Return the budget of an earlier try, or find one: on the longest examples, where it counts.
+
+    On a CPU it is not measured, so that a pass gives the same bytes wherever it is started again.
+    """
+    if folder and (folder / "facts.json").exists():
+        return json.loads((folder / "facts.json").read_text("utf-8"))["batch_tokens"]
+    if sketcher.device.type == "cpu":
+        return LEAST_TOKENS
+
+    def tokens_per_second(budget: int) -> float:
+        group = batches(lengths, budget)[0]
+        sketcher(lambda: losses(group), len(group))  # to warm up
+        meter = _Meter(sketcher.device)
+        sketcher(lambda: losses(group), len(group))
+        return len(group) * max(lengths[index] for index in group) / meter.read()[0]
+
+    return fastest_budget(tokens_per_second)
+
+
+class _Pass:
+    """One pass over the blocks: what stays the same meanwhile, and the token budget."""
+
+    def __init__(
+        self,
+        sketcher: GradientSketcher,
+        losses: Losses,
+        ids: Sequence[str],
+        lengths: Sequence[int],
+        groups: Sequence[str] | None,
+        sketches: Sketches,
+        todo: list[int],
+        announce: Callable[[Estimate], None] | None,
+    ) -> None:
+        self.sketcher, self.losses, self.ids, self.lengths = sketcher, losses, ids, lengths
+        self.groups, self.sketches, self.todo, self.announce = groups, sketches, todo, announce
+        self.batch_tokens = sketches.facts.batch_tokens
+        self.checked = self.estimated = False
+
+    def block(self, block: int) -> Iterable[int]:
+        """Sketch and write a block; yield the number of examples after each batch."""
+        span = range(len(self.ids))[self.sketches.facts.span(block)]
+        rows = np.empty((len(span), self.sketches.facts.dimensions), np.float32)
+        sums: dict[str, dict[str, float]] = {}
+        counts: dict[str, int] = {}
+        waiting = batches([self.lengths[index] for index in span], self.batch_tokens)
+        while waiting:
+            group = [span[i] for i in waiting[0]]
+            try:
+                batch = self._batch(group)
+            except torch.OutOfMemoryError:
+                waiting = self._halve(span, waiting)
+                continue
+            del waiting[0]
+            rows[[index - span.start for index in group]] = batch.rows.float().cpu().numpy()
+            self._add_norms(group, batch, sums, counts)
+            yield len(group)
+        check_rows(rows, [self.ids[index] for index in span])
+        self.sketches.write(block, rows, sums, counts)
+
+    def _batch(self, group: list[int]) -> Batch:
+        meter = _Meter(self.sketcher.device)
+        batch = self.sketcher(lambda: self.losses(group), len(group))
+        if self.announce and not self.estimated:
+            self.announce(self._estimate(group, *meter.read()))
+            self.estimated = True
+        if not self.checked and len(group) > 1:
+            self._check_company(group, batch)
+            self.checked = True
+        return batch
+
+    def _estimate(self, group: list[int], seconds: float, batch_bytes: int) -> Estimate:
+        facts = self.sketches.facts
+        spans = [range(len(self.ids))[facts.span(block)] for block in self.todo]
+        padded = 0
+        for span in spans:
+            lengths = [self.lengths[index] for index in span]
+            padded += sum(len(g) * lengths[g[0]] for g in batches(lengths, self.batch_tokens))
+        tokens = len(group) * max(self.lengths[index] for index in group)
+        examples = sum(map(len, spans))
+        return Estimate(
+            examples=examples,
+            tokens=sum(self.lengths[index] for span in spans for index in span),
+            dimensions=facts.dimensions,
+            disk_bytes=bytes_on_disk(examples, facts.dimensions, facts.precision),
+            batch_tokens=self.batch_tokens,
+            batch_bytes=batch_bytes,
+            seconds=seconds / tokens * padded,
+        )
+
+    def _check_company(self, group: list[int], batch: Batch) -> None:
+        """Refuse a model whose examples influence each other: one is sketched alone as well."""
+        alone = self.sketcher(lambda: self.losses(group[-1:]), 1).rows[0]
+        there = batch.rows[-1]
+        difference = float((alone - there).norm() / alone.norm())
+        tolerance = 0.05 if torch.is_autocast_enabled(there.device.type) else 1e-3
+        if difference > tolerance:  # not for nan: gradients that are not finite are named later
+            raise UserError(
+                f"The gradient of example {self.ids[group[-1]]} in a batch of {len(group)} differs "
+                f"by {difference:.1%} from its gradient alone. The model must treat the examples "
+                "independently, with the examples along the first dimension of every tensor, and "
+                "mask the padding."
+            )
+
+    def _halve(self, span: range, waiting: list[list[int]]) -> list[list[int]]:
+        """Go on with batches of half the tokens."""
+        left = sorted(index for group in waiting for index in group)
+        if len(waiting[0]) == 1:
+            raise UserError(
+                f"Example {self.ids[span[waiting[0][0]]]}, of {self.lengths[span[waiting[0][0]]]} "
+                "tokens, does not fit into memory by itself. Lower data.max_length."
+            )
+        self.batch_tokens //= 2
+        regrouped = batches([self.lengths[span[index]] for index in left], self.batch_tokens)
+        return [[left[i] for i in group] for group in regrouped]
+
+    def _add_norms(
+        self,
+        group: list[int],
+        batch: Batch,
+        sums: dict[str, dict[str, float]],
+        counts: dict[str, int],
+    ) -> None:
+        labels = [self.groups[index] if self.groups else "all" for index in group]
+        for label in labels:
+            counts[label] = counts.get(label, 0) + 1
+        names = sorted(set(labels))
+        onehot = torch.tensor([[label == name for label in labels] for name in names]).double()
+        norms = torch.stack(list(batch.square_norms.values())).cpu().double()
+        for name, values in zip(names, (onehot @ norms.T).tolist(), strict=True):
+            into = sums.setdefault(name, {})
+            for parameter, value in zip(batch.square_norms, values, strict=True):
+                into[parameter] = into.get(parameter, 0.0) + value
 
 
 def check_rows(rows: np.ndarray, ids: Sequence[str]) -> None:
@@ -90,9 +338,3 @@ def check_rows(rows: np.ndarray, ids: Sequence[str]) -> None:
                 f"({int(wrong.sum())} such examples); it cannot be traced. A lower "
                 "tuning.learning_rate or trainer.precision=32-true may help."
             )
-
-
-def _parameters_digest(model: nn.Module, names: Sequence[str]) -> str:
-    shapes = {name: tuple(parameter.shape) for name, parameter in model.named_parameters()}
-    text = repr([(name, shapes[name]) for name in names])
-    return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -112,7 +112,7 @@ class GradientSketcher:
         for name in self.heads:
             if name not in parameters:
                 raise UserError(f"heads: no parameter {name}.{nearest(name, parameters)}")
-        self._device = next(iter(parameters.values())).device
+        self.device = next(iter(parameters.values())).device
         self._names = {id(parameter): name for name, parameter in parameters.items()}
         self._constants = {id(buffer) for buffer in model.buffers()}
 
@@ -121,11 +121,11 @@ class GradientSketcher:
             made = projection.of(name, parameters[name].shape, epoch)
             exact = parameters[name].dtype
             exact = exact if exact == torch.float64 else torch.float32
-            return made.to(self._device, exact)
+            return made.to(self.device, exact)
 
         @cache
         def maps(name: str, dtype: torch.dtype) -> Kronecker | Dense | Exact:
-            return single(name).to(self._device, dtype)
+            return single(name).to(self.device, dtype)
 
         @cache
         def cast(parameter: Tensor, dtype: torch.dtype) -> Tensor:
@@ -135,7 +135,7 @@ class GradientSketcher:
         self._restore: list[Callable[[], None]] = []
 
     def __enter__(self) -> "GradientSketcher":
-        self._restore.append(_random_state(self._device))
+        self._restore.append(_random_state(self.device))
         for module in self.model.modules():
             self._restore.append(_setter(module, "training", module.training))
         for parameter in self.model.parameters():
@@ -167,14 +167,14 @@ class GradientSketcher:
             self.plan.skipped,
             self.heads,
             batch_size,
-            self._device,
+            self.device,
         )
         try:
             with torch.enable_grad(), recorder:
                 loss = losses()
             if loss.shape != (batch_size,):
                 raise ValueError(f"expected {batch_size} losses, got shape {tuple(loss.shape)}")
-            with torch.autocast(self._device.type, enabled=False):
+            with torch.autocast(self.device.type, enabled=False):
                 torch.autograd.grad(loss.sum(), recorder.root, allow_unused=True)
                 recorder.finish()
         finally:

@@ -1,47 +1,268 @@
-"""Sketches on disk: an array of rows with the settings that made them."""
+"""Sketches in memory or on disk: normalised rows in few bytes, in blocks that are checked."""
 
 import dataclasses
+import hashlib
 import json
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+from filelock import FileLock
 
 from xling.errors import UserError
 
+Precision = Literal["float32", "float16", "int8"]
+
+
+class OtherSketchesError(UserError):
+    """A folder holds sketches that were made with other settings or weights."""
+
 
 @dataclasses.dataclass(frozen=True)
+class Facts:
+    """What is known of a set of sketches before they are made.
+
+    Attributes:
+        ids: of the examples, one per row.
+        settings: what makes the sketches; only those of the same settings are comparable.
+        dimensions: numbers per row.
+        sizes: parameter → numbers in it.
+        skipped: parameters that the rows leave out.
+        precision: of the stored rows.
+        block_rows: rows in a block, the last but for.
+        batch_tokens: padded tokens per batch of the pass.
+    """
+
+    ids: list[str]
+    settings: dict[str, Any]
+    dimensions: int
+    sizes: dict[str, int]
+    skipped: list[str]
+    precision: Precision = "float16"
+    block_rows: int = 1024
+    batch_tokens: int = 2048
+
+    def blocks(self) -> range:
+        """Return the numbers of the blocks."""
+        return range(-(-len(self.ids) // self.block_rows))
+
+    def span(self, block: int) -> slice:
+        """Return the rows of a block."""
+        start = block * self.block_rows
+        return slice(start, min(start + self.block_rows, len(self.ids)))
+
+
+@dataclasses.dataclass
+class Block:
+    """One finished block.
+
+    Attributes:
+        digest: of its bytes.
+        square_norms: group of examples → parameter → sum of the squared norms of its gradients.
+        counts: group of examples → how many.
+    """
+
+    digest: str
+    square_norms: dict[str, dict[str, float]]
+    counts: dict[str, int]
+
+
 class Sketches:
     """Sketched gradients of a set of examples at one checkpoint.
 
+    Rows are kept at norm one, in half precision or in eight bits with a factor per row; the norms
+    beside them in single precision. On disk these are memory-mapped arrays, written block by block
+    with a digest of each; a block that does not fit its digest is not used.
+
     Attributes:
-        rows: (examples, dimensions), float32.
-        ids: one per row.
-        settings: what made them; only sketches of the same settings are comparable.
-        square_norms: parameter → mean estimate of the squared norm of its gradient; parameters that
-            were skipped because they cannot be sketched have none.
-        sizes: parameter → numbers in it.
-        skipped: parameters that the rows leave out.
+        facts: see `Facts`.
+        norms: (examples,) norms of the sketches, float32.
     """
 
-    rows: np.ndarray
-    ids: list[str]
-    settings: dict[str, Any]
-    square_norms: dict[str, float]
-    sizes: dict[str, int]
-    skipped: list[str]
+    def __init__(
+        self, facts: Facts, arrays: Mapping[str, np.ndarray], folder: Path | None = None
+    ) -> None:
+        self.facts, self.folder = facts, folder
+        self._rows, self.norms, self._scales = (
+            arrays[name] for name in ("rows", "norms", "scales")
+        )
+        self._blocks: dict[int, Block] = {}
+        self._checked: set[int] = set()
 
-    def write(self, folder: Path) -> None:
-        """Write to a folder that is there."""
-        np.save(folder / "rows.npy", self.rows)
-        facts = {f.name: getattr(self, f.name) for f in dataclasses.fields(self)[1:]}
-        (folder / "facts.json").write_text(json.dumps(facts, ensure_ascii=False), "utf-8")
+    @classmethod
+    def empty(cls, facts: Facts, folder: Path | None = None) -> "Sketches":
+        """Make room for sketches, in memory or in a folder; go on with those that are there.
+
+        Several processes may do so for one folder at once.
+
+        Raises:
+            OtherSketchesError: the folder holds sketches made with other settings.
+        """
+        if folder is None:
+            return cls(facts, {name: np.zeros(*each) for name, each in _layout(facts).items()})
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):
+            if not (folder / "facts.json").exists():
+                for name, (shape, dtype) in _layout(facts).items():
+                    np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape).flush()
+                (folder / "blocks").mkdir(exist_ok=True)
+                _write_json(folder / "facts.json", dataclasses.asdict(facts))
+            there = cls._open(folder, "r+")
+            there.damaged()
+        mine = {**dataclasses.asdict(facts), "batch_tokens": None}
+        if {**dataclasses.asdict(there.facts), "batch_tokens": None} != mine:
+            raise OtherSketchesError(
+                f"{folder}: holds sketches that were made with other settings or weights. "
+                "Remove the folder, or write to another."
+            )
+        return there
 
     @classmethod
     def read(cls, folder: Path) -> "Sketches":
-        """Read what `write` wrote; the rows stay on disk until they are used."""
-        facts = json.loads((folder / "facts.json").read_text("utf-8"))
-        return cls(rows=np.load(folder / "rows.npy", mmap_mode="r"), **facts)
+        """Read finished sketches; their rows stay on disk until they are used.
+
+        Raises:
+            UserError: they are not there, or not finished.
+        """
+        if not (folder / "facts.json").exists():
+            raise UserError(f"{folder}: no sketches here (there is no facts.json).")
+        sketches = cls._open(folder, "r")
+        if missing := sketches.missing():
+            raise UserError(
+                f"{folder}: block {missing[0]} of {len(sketches.facts.blocks())} is missing; the "
+                "pass that makes these sketches was stopped. Run its command again."
+            )
+        return sketches
+
+    @classmethod
+    def of(
+        cls,
+        rows: np.ndarray,
+        ids: Sequence[str],
+        settings: dict[str, Any],
+        precision: Precision = "float32",
+    ) -> "Sketches":
+        """Make sketches of rows that are there, (examples, dimensions)."""
+        facts = Facts(list(ids), settings, rows.shape[1], {}, [], precision)
+        sketches = cls.empty(facts)
+        for block in facts.blocks():
+            sketches.write(block, rows[facts.span(block)], {}, {})
+        return sketches
+
+    @classmethod
+    def _open(cls, folder: Path, mode: Literal["r", "r+"]) -> "Sketches":
+        facts = Facts(**json.loads((folder / "facts.json").read_text("utf-8")))
+        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name in _layout(facts)}
+        return cls(facts, arrays, folder)
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the examples."""
+        return self.facts.ids
+
+    def __len__(self) -> int:
+        return len(self.facts.ids)
+
+    def missing(self) -> list[int]:
+        """Return the blocks that are not written yet."""
+        return [block for block in self.facts.blocks() if self._block(block) is None]
+
+    def write(
+        self,
+        block: int,
+        rows: np.ndarray,
+        square_norms: dict[str, dict[str, float]],
+        counts: dict[str, int],
+    ) -> None:
+        """Write a block of sketches; it counts once its digest is there.
+
+        Args:
+            rows: (examples of the block, dimensions), at their full length.
+            square_norms, counts: see `Block`.
+        """
+        span = self.facts.span(block)
+        norms = np.linalg.norm(rows, axis=1)
+        units = rows / norms[:, None]
+        self.norms[span] = norms
+        if self.facts.precision == "int8":
+            scales = np.abs(units).max(1) / 127
+            self._scales[span] = scales
+            self._rows[span] = np.rint(units / scales[:, None])
+        else:
+            self._scales[span] = 1
+            self._rows[span] = units
+        self._blocks[block] = Block(self._digest(block), square_norms, counts)
+        if self.folder:
+            for array in (self._rows, self.norms, self._scales):
+                array.flush()
+            _write_json(self._block_file(block), dataclasses.asdict(self._blocks[block]))
+
+    def units(self, start: int, stop: int) -> np.ndarray:
+        """Return rows at norm one, (stop - start, dimensions), float32.
+
+        Raises:
+            UserError: a block of them does not fit its digest.
+        """
+        for block in range(start // self.facts.block_rows, -(-stop // self.facts.block_rows)):
+            if block not in self._checked:
+                self._check(block)
+        rows = self._rows[start:stop].astype(np.float32)
+        return rows * self._scales[start:stop, None] if self.facts.precision == "int8" else rows
+
+    def damaged(self) -> list[int]:
+        """Return the blocks that do not fit their digests, and have them count as missing."""
+        found = [
+            block
+            for block in self.facts.blocks()
+            if (known := self._block(block)) and known.digest != self._digest(block)
+        ]
+        for block in found:
+            self._block_file(block).unlink()
+            del self._blocks[block]
+        return found
+
+    def mean_square_norms(self) -> dict[str, dict[str, float]]:
+        """Return the mean squared gradient norm: group of examples → parameter → mean."""
+        blocks = [self._block(block) for block in self.facts.blocks()]
+        counts: dict[str, int] = {}
+        sums: dict[str, dict[str, float]] = {}
+        for block in blocks:
+            for group, count in block.counts.items():
+                counts[group] = counts.get(group, 0) + count
+                into = sums.setdefault(group, {})
+                for name, value in block.square_norms[group].items():
+                    into[name] = into.get(name, 0.0) + value
+        return {
+            group: {name: value / counts[group] for name, value in values.items()}
+            for group, values in sums.items()
+        }
+
+    def _check(self, block: int) -> None:
+        known = self._block(block)
+        if known is None or known.digest != self._digest(block):
+            raise UserError(
+                f"{self.folder or 'sketches'}: block {block} is damaged or was never finished; it "
+                "is not used. Remove that folder and run the command again."
+            )
+        self._checked.add(block)
+
+    def _block(self, block: int) -> Block | None:
+        if block not in self._blocks and self.folder and self._block_file(block).exists():
+            values = json.loads(self._block_file(block).read_text("utf-8"))
+            self._blocks[block] = Block(**values)
+        return self._blocks.get(block)
+
+    def _block_file(self, block: int) -> Path:
+        return self.folder / "blocks" / f"{block:06d}.json"
+
+    def _digest(self, block: int) -> str:
+        span = self.facts.span(block)
+        made = hashlib.blake2b(digest_size=16)
+        for array in (self._rows, self.norms, self._scales):
+            made.update(np.ascontiguousarray(array[span]))
+        return made.hexdigest()
 
 
 def check_comparable(left: Sketches, right: Sketches) -> None:
@@ -50,10 +271,34 @@ def check_comparable(left: Sketches, right: Sketches) -> None:
     Raises:
         UserError: naming the settings that differ.
     """
+    one, other = left.facts.settings, right.facts.settings
     differ = [
-        f"{key} ({left.settings.get(key)} and {right.settings.get(key)})"
-        for key in sorted({*left.settings, *right.settings})
-        if left.settings.get(key) != right.settings.get(key)
+        f"{key} ({one.get(key)} and {other.get(key)})"
+        for key in sorted({*one, *other})
+        if one.get(key) != other.get(key)
     ]
     if differ:
         raise UserError(f"These sketches are not comparable: they differ in {', '.join(differ)}.")
+
+
+def bytes_on_disk(examples: int, dimensions: int, precision: Precision) -> int:
+    """Return what the arrays of this many sketches take."""
+    return examples * (dimensions * np.dtype(precision).itemsize + 8)
+
+
+def _layout(facts: Facts) -> dict[str, tuple[tuple[int, ...], type]]:
+    examples = len(facts.ids)
+    return {
+        "rows": ((examples, facts.dimensions), np.dtype(facts.precision).type),
+        "norms": ((examples,), np.float32),
+        "scales": ((examples,), np.float32),
+    }
+
+
+def _write_json(file: Path, values: dict[str, Any]) -> None:
+    part = file.with_name(f"{file.name}.part")
+    with part.open("w", encoding="utf-8") as stream:
+        json.dump(values, stream, ensure_ascii=False)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(file)

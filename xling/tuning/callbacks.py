@@ -22,11 +22,17 @@ class GradientSketches(pl.Callback):
         self.dump = dump
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Sketch; other processes wait."""
+        """Sketch, every process its share of the examples."""
+        epoch = trainer.current_epoch + 1
         if trainer.is_global_zero:
-            self.dump.drop(trainer.current_epoch + 1)
-            self.dump(module.model, trainer.current_epoch + 1)
-        trainer.strategy.barrier()
+            self.dump.drop(epoch)
+        self.dump(
+            module.model,
+            epoch,
+            trainer.global_rank,
+            trainer.world_size,
+            trainer.strategy.barrier,
+        )
 
 
 class EpochBar(TQDMProgressBar):

@@ -16,8 +16,8 @@ class FullFineTuning(pl.LightningModule):
     """Fine-tunes all weights with AdamW at a constant learning rate (Choenni et al. 2023, §4.1).
 
     Attributes:
-        history: one record per finished epoch: epoch (from 1), train_loss, dev_accuracy and the
-            accuracy of each language. It travels with Lightning's checkpoints.
+        history: one record per finished epoch: epoch (from 1), learning_rate, train_loss,
+            dev_accuracy and the accuracy of each language. It travels with Lightning's checkpoints.
     """
 
     def __init__(
@@ -96,6 +96,7 @@ class FullFineTuning(pl.LightningModule):
         }
         record = {
             "epoch": self.current_epoch + 1,
+            "learning_rate": self.trainer.optimizers[0].param_groups[0]["lr"],
             "train_loss": (losses[0] / losses[1]).item(),
             "dev_accuracy": (counts[:, 0].sum() / counts[:, 1].sum()).item(),
             "languages": by_language,

@@ -2,6 +2,9 @@
 
 import dataclasses
 import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 
 import datasets
@@ -10,10 +13,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from xling.config import Sketch
-from xling.console import track
+from xling.console import tally
 from xling.model import Classifier
-from xling.sketch import Projection, Sketches, sketch_examples
-from xling.stages import stage
+from xling.sketch import Estimate, OtherSketchesError, Projection, Sketches, sketch_examples
+from xling.stages import part_of, stage
 from xling.tuning.batches import Collator
 
 
@@ -32,6 +35,8 @@ class SketchDump:
         settings: of the projection and the pass.
         folder: takes one folder per epoch.
         label: shown beside the progress bar.
+        plan: is told the cost of the passes after the first batch of the first.
+        done: is given the sketches of each epoch that was made.
     """
 
     encoded: datasets.Dataset
@@ -39,12 +44,31 @@ class SketchDump:
     settings: Sketch
     folder: Path
     label: str
+    plan: Callable[[Estimate], None] | None = None
+    done: Callable[[Sketches], None] | None = None
 
-    def __call__(self, model: Classifier, epoch: int) -> None:
-        """Write the sketches of an epoch, if they are not there."""
-        with stage(self.folder / epoch_name(epoch)) as part:
+    def __call__(
+        self,
+        model: Classifier,
+        epoch: int,
+        rank: int = 0,
+        world: int = 1,
+        barrier: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Write the sketches of an epoch, if they are not there.
+
+        Args:
+            rank, world: this process and their number; each sketches its share.
+            barrier: waits for the others.
+        """
+        place = self.folder / epoch_name(epoch)
+        with stage(place) if rank == 0 else nullcontext(part_of(place)) as part:
+            barrier()
             if part:
-                self.sketches(model, epoch).write(part)
+                self.sketches(model, epoch, part, (rank, world))
+            barrier()
+            if part and rank == 0 and self.done:
+                self.done(Sketches.read(part))
 
     def drop(self, epoch: int) -> None:
         """Remove the sketches of an epoch that is trained again after a stop."""
@@ -58,9 +82,22 @@ class SketchDump:
         """Read the sketches of the first epochs."""
         return [Sketches.read(self.folder / epoch_name(e)) for e in range(1, epochs + 1)]
 
-    def sketches(self, model: Classifier, epoch: int) -> Sketches:
-        """Sketch the examples with the model as it is."""
+    def sketches(
+        self, model: Classifier, epoch: int, folder: Path, share: tuple[int, int]
+    ) -> Sketches:
+        """Sketch the examples with the model as it is; take up what a stopped pass left."""
+        make = partial(self._sketches, model, epoch, folder, share)
+        try:
+            return make()
+        except OtherSketchesError:  # of weights that a training which was stopped has lost
+            shutil.rmtree(folder)
+            return make()
+
+    def _sketches(
+        self, model: Classifier, epoch: int, folder: Path, share: tuple[int, int]
+    ) -> Sketches:
         device = next(model.parameters()).device
+        first = not any(each.suffix != ".part" for each in self.folder.glob("epoch-*"))
 
         def losses(group: list[int]) -> Tensor:
             batch = self.collate([self.encoded[index] for index in group])
@@ -75,12 +112,19 @@ class SketchDump:
                 self.encoded["length"],
                 projection(self.settings),
                 epoch,
+                folder=folder,
                 skip=self.settings.skip,
+                groups=self.encoded["language"],
                 batch_tokens=self.settings.batch_tokens,
-                progress=lambda groups: track(groups, f"{self.label}, epoch {epoch}"),
+                precision=self.settings.store,
+                share=share,
+                announce=self.plan if first and share[0] == 0 else None,
+                progress=lambda counts, total: tally(counts, total, f"{self.label}, epoch {epoch}"),
             )
 
 
 def projection(settings: Sketch) -> Projection:
     """Return the projection that the configuration asks for."""
-    return Projection(settings.side, settings.stack, settings.combine, settings.seed)
+    return Projection(
+        settings.side, settings.stack, settings.combine, settings.seed, settings.method
+    )

@@ -1,0 +1,213 @@
+"""Sketches on disk: stopped passes, damaged blocks, several processes, precision."""
+
+import hashlib
+import multiprocessing
+import os
+import signal
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from encoders import batch, build
+from torch.nn.functional import cross_entropy
+
+from xling.errors import UserError
+from xling.sketch import Facts, Projection, Sketches, check_comparable, sketch_examples
+from xling.sketch.examples import fastest_budget
+
+LENGTHS = [9, 4, 17, 2, 12, 5, 7, 3, 20, 6, 8]
+IDS = [f"de{index}" for index in range(len(LENGTHS))]
+
+
+def run(folder: Path | None = None, seed: int = 0, after=None, model=None, **options) -> Sketches:
+    """Sketch eleven examples in blocks of three; `after` is called after every batch."""
+    torch.set_num_threads(1)
+    model = model or build("xlmr", dtype=torch.float32)
+    inputs, labels = batch(LENGTHS)
+
+    def losses(group):
+        if after:
+            after(group)
+        width = max(LENGTHS[index] for index in group)
+        some = {key: value[group, :width] for key, value in inputs.items()}
+        return cross_entropy(model(**some), labels[group], reduction="none")
+
+    options = {"block_rows": 3, "batch_tokens": 24, **options}
+    projection = Projection(8, seed=seed)
+    return sketch_examples(model, losses, IDS, LENGTHS, projection, 1, folder=folder, **options)
+
+
+def contents(folder: Path) -> dict[str, str]:
+    """Return a digest of every file."""
+    return {
+        str(file.relative_to(folder)): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in sorted(folder.rglob("*"))
+        if file.is_file() and not file.name.startswith(".")
+    }
+
+
+def killed_in_the_third_block(folder: Path) -> None:
+    batches = []
+
+    def after(group):
+        batches.append(group)
+        if min(group) >= 6:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    run(folder, after=after)
+
+
+def one_of_two(folder: Path, rank: int) -> None:
+    run(folder, share=(rank, 2))
+
+
+def in_processes(*jobs: tuple) -> list[int]:
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=target, args=args) for target, *args in jobs]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    return [process.exitcode for process in processes]
+
+
+def test_a_killed_pass_goes_on_and_ends_with_the_same_bytes(tmp_path):
+    run(tmp_path / "whole")
+    assert in_processes((killed_in_the_third_block, tmp_path / "part")) == [-signal.SIGKILL]
+    with pytest.raises(UserError, match="block 2 of 4 is missing"):
+        Sketches.read(tmp_path / "part")
+    seen = []
+    run(tmp_path / "part", after=seen.extend)
+    assert set(seen) == {6, 7, 8, 9, 10}  # the two finished blocks are not made again
+    assert contents(tmp_path / "part") == contents(tmp_path / "whole")
+
+
+def test_two_processes_make_what_one_makes(tmp_path):
+    run(tmp_path / "one")
+    both = [(one_of_two, tmp_path / "two", rank) for rank in (0, 1)]
+    assert in_processes(*both) == [0, 0]
+    assert contents(tmp_path / "two") == contents(tmp_path / "one")
+
+
+def test_a_damaged_block_is_refused_and_made_again(tmp_path):
+    run(tmp_path / "whole")
+    run(tmp_path / "a")
+    rows = np.load(tmp_path / "a" / "rows.npy", mmap_mode="r+")
+    rows[4, 7] += 1
+    rows.flush()
+    sketches = Sketches.read(tmp_path / "a")
+    sketches.units(0, 3)  # another block
+    with pytest.raises(UserError, match=r"a: block 1 is damaged"):
+        sketches.units(5, 8)
+    seen = []
+    run(tmp_path / "a", after=seen.extend)
+    assert set(seen) == {3, 4, 5}
+    assert contents(tmp_path / "a") == contents(tmp_path / "whole")
+
+
+def test_sketches_of_other_settings_or_weights_are_refused(tmp_path):
+    one = run(tmp_path / "a")
+    with pytest.raises(UserError, match="made with other settings"):
+        run(tmp_path / "a", seed=1)
+    model = build("xlmr", dtype=torch.float32)
+    with torch.no_grad():
+        model.head.hidden.bias[0] += 1e-3
+    other = run(model=model)
+    with pytest.raises(UserError, match="weights"):
+        check_comparable(one, other)
+    with pytest.raises(UserError, match="seed"):
+        check_comparable(one, run(seed=1))
+    with pytest.raises(UserError, match="no sketches here"):
+        Sketches.read(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("precision", "bound"), [("float32", 1e-6), ("float16", 1e-3), ("int8", 2e-2)]
+)
+def test_precision_of_the_rows(tmp_path, precision, bound):
+    rows = np.random.default_rng(0).normal(size=(40, 256)) * np.geomspace(1e-9, 1e9, 40)[:, None]
+    facts = Facts([str(i) for i in range(40)], {}, 256, {}, [], precision, block_rows=16)
+    made = Sketches.empty(facts, tmp_path)
+    for block in facts.blocks():
+        made.write(block, rows[facts.span(block)], {}, {})
+    found = Sketches.read(tmp_path)
+    norms = np.linalg.norm(rows, axis=1)
+    np.testing.assert_allclose(found.norms, norms, rtol=1e-6)
+    difference = found.units(0, 40) - rows / norms[:, None]
+    assert np.linalg.norm(difference, axis=1).max() < bound
+    np.testing.assert_array_equal(found.units(5, 21), found.units(0, 40)[5:21])
+
+
+def test_norms_are_kept_by_group():
+    groups = ["de", "en", "de", "fr"] + ["en"] * 7
+    whole = run()
+    means = run(groups=groups).mean_square_norms()
+    assert set(means) == {"de", "en", "fr"}
+    for name, value in whole.mean_square_norms()["all"].items():
+        total = sum(groups.count(group) * means[group][name] for group in means)
+        assert total / len(groups) == pytest.approx(value)
+
+
+def test_a_batch_that_does_not_fit_is_halved(tmp_path):
+    sizes = []
+
+    def little_memory(group):
+        if len(group) * max(LENGTHS[index] for index in group) > 30:
+            raise torch.OutOfMemoryError
+        sizes.append(len(group))
+
+    found = run(tmp_path / "a", after=little_memory, batch_tokens=60, block_rows=11)
+    expected = run(batch_tokens=60, block_rows=11)
+    np.testing.assert_allclose(found.units(0, 11), expected.units(0, 11), atol=1e-3)
+    assert max(sizes) > 1
+
+    def none(group):
+        raise torch.OutOfMemoryError
+
+    with pytest.raises(UserError, match="Example de8, of 20 tokens, does not fit into memory"):
+        run(after=none, block_rows=11)
+
+
+def test_the_fastest_budget_is_found():
+    speeds = {2048: 10.0, 4096: 15.0, 8192: 20.0, 16384: 20.5, 32768: 40.0}
+    assert fastest_budget(speeds.__getitem__) == 8192
+
+    def little_memory(budget):
+        if budget > 4096:
+            raise torch.OutOfMemoryError
+        return speeds[budget]
+
+    assert fastest_budget(little_memory) == 4096
+
+
+def test_the_cost_is_told_before_the_pass():
+    told = []
+    run(announce=told.append)
+    (estimate,) = told
+    assert (estimate.examples, estimate.tokens) == (len(LENGTHS), sum(LENGTHS))
+    assert estimate.dimensions == 64 and estimate.disk_bytes == len(LENGTHS) * (64 * 2 + 8)
+    assert estimate.batch_tokens == 24 and estimate.seconds > 0
+
+
+def test_examples_that_influence_each_other_are_found():
+    class Centred(torch.nn.Module):
+        """Subtracts the mean over the batch."""
+
+        def __init__(self):
+            super().__init__()
+            self.linear = torch.nn.Linear(4, 2)
+
+        def forward(self, x):
+            return self.linear(x - x.mean(0))
+
+    model, x = Centred(), torch.randn(6, 4)
+    with pytest.raises(UserError, match=r"example \d in a batch of 6 differs by"):
+        sketch_examples(
+            model,
+            lambda group: model(x[group]).square().sum(1),
+            [str(index) for index in range(6)],
+            [1] * 6,
+            Projection(2),
+            epoch=1,
+        )

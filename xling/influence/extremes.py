@@ -1,0 +1,68 @@
+"""The k largest scores of each row, from scores that arrive in tiles."""
+
+import dataclasses
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Ranking:
+    """The k most extreme training examples of each test example.
+
+    Attributes:
+        index: (test, k) rows of the training examples, the most extreme first.
+        score: (test, k) their scores.
+    """
+
+    index: np.ndarray
+    score: np.ndarray
+
+
+class Largest:
+    """Keeps the k largest of each row; of equal scores those that come first in `order`.
+
+    Scores below the k-th largest so far are dismissed at a glance; the others wait until there are
+    enough of them for a sort to pay.
+
+    Args:
+        rows: number of rows.
+        k: how many to keep of each.
+        order: (columns,) rank of each column among equals.
+    """
+
+    def __init__(self, rows: int, k: int, order: np.ndarray) -> None:
+        self.rows, self.k, self.order = rows, k, order
+        self.threshold = np.full((rows, 1), -np.inf, np.float32)
+        self._kept = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
+        self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+
+    def add(self, scores: np.ndarray, start: int) -> None:
+        """Take a tile, (rows, columns of it), whose columns begin at `start`."""
+        if np.isneginf(self.threshold[0, 0]) and scores.shape[1] >= self.k:
+            place = scores.shape[1] - self.k
+            self.threshold = np.partition(scores, place, axis=1)[:, place : place + 1]
+        row, column = np.divmod(np.flatnonzero(scores >= self.threshold), scores.shape[1])
+        if len(row):
+            self._waiting.append((row, column + start, scores[row, column]))
+        if sum(len(each[0]) for each in self._waiting) > self.rows * self.k:
+            self._settle()
+
+    def ranking(self) -> Ranking:
+        """Return what was kept; the tiles must have had k columns or more in all."""
+        self._settle()
+        _, index, score = self._kept
+        return Ranking(index.reshape(self.rows, -1), score.reshape(self.rows, -1))
+
+    def _settle(self) -> None:
+        row, index, score = (
+            np.concatenate(parts) for parts in zip(self._kept, *self._waiting, strict=True)
+        )
+        by = np.lexsort((self.order[index], -score, row))
+        row, index, score = row[by], index[by], score[by]
+        first = np.searchsorted(row, np.arange(self.rows))
+        kept = np.arange(len(row)) - first[row] < self.k
+        self._kept = (row[kept], index[kept], score[kept])
+        self._waiting = []
+        counts = np.bincount(self._kept[0], minlength=self.rows)
+        if (counts == self.k).all():
+            self.threshold = self._kept[2].reshape(self.rows, self.k)[:, -1:].copy()
