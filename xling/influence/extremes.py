@@ -22,7 +22,7 @@ class Largest:
     """Keeps the k largest of each row; of equal scores those that come first in `order`.
 
     Scores below the k-th largest so far are dismissed at a glance; the others wait until there are
-    enough of them for a sort to pay.
+    enough of them for a selection to pay.
 
     Args:
         rows: number of rows.
@@ -33,8 +33,8 @@ class Largest:
     def __init__(self, rows: int, k: int, order: np.ndarray) -> None:
         self.rows, self.k, self.order = rows, k, order
         self.threshold = np.full((rows, 1), -np.inf, np.float32)
-        self._kept = (np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0, np.float32))
-        self._waiting: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._found: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
+        self._limit = 2 * rows * k
 
     def add(self, scores: np.ndarray, start: int) -> None:
         """Take a tile, (rows, columns of it), whose columns begin at `start`."""
@@ -43,26 +43,36 @@ class Largest:
             self.threshold = np.partition(scores, place, axis=1)[:, place : place + 1]
         row, column = np.divmod(np.flatnonzero(scores >= self.threshold), scores.shape[1])
         if len(row):
-            self._waiting.append((row, column + start, scores[row, column]))
-        if sum(len(each[0]) for each in self._waiting) > self.rows * self.k:
-            self._settle()
+            self._found.append((row, column + start, scores[row, column]))
+        if sum(len(each[0]) for each in self._found) > self._limit:
+            self._select()
 
     def ranking(self) -> Ranking:
         """Return what was kept; the tiles must have had k columns or more in all."""
-        self._settle()
-        _, index, score = self._kept
+        self._select()
+        _, index, score = self._sorted()
         return Ranking(index.reshape(self.rows, -1), score.reshape(self.rows, -1))
 
-    def _settle(self) -> None:
-        row, index, score = (
-            np.concatenate(parts) for parts in zip(self._kept, *self._waiting, strict=True)
-        )
+    def _select(self) -> None:
+        """Raise the thresholds to the k-th largest found and drop what is below."""
+        row, index, score = (np.concatenate(parts) for parts in zip(*self._found, strict=True))
+        by = np.argsort(row.astype(np.uint16), kind="stable")  # a radix sort
+        row, index, score = row[by], index[by], score[by]
+        counts = np.bincount(row, minlength=self.rows)
+        if counts.min() >= self.k:
+            wide = np.full((self.rows, counts.max()), -np.inf, np.float32)
+            wide[row, np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts)] = score
+            place = wide.shape[1] - self.k
+            self.threshold = np.partition(wide, place, axis=1)[:, place : place + 1]
+        kept = score >= self.threshold[row, 0]
+        self._found = [(row[kept], index[kept], score[kept])]
+        if kept.sum() > self._limit // 2 + self.rows:  # many equal scores: tell them apart
+            self._found = [self._sorted()]
+
+    def _sorted(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        row, index, score = (np.concatenate(parts) for parts in zip(*self._found, strict=True))
         by = np.lexsort((self.order[index], -score, row))
         row, index, score = row[by], index[by], score[by]
         first = np.searchsorted(row, np.arange(self.rows))
         kept = np.arange(len(row)) - first[row] < self.k
-        self._kept = (row[kept], index[kept], score[kept])
-        self._waiting = []
-        counts = np.bincount(self._kept[0], minlength=self.rows)
-        if (counts == self.k).all():
-            self.threshold = self._kept[2].reshape(self.rows, self.k)[:, -1:].copy()
+        return row[kept], index[kept], score[kept]

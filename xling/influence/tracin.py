@@ -121,32 +121,33 @@ def _turn(
     """Score one turn of test examples against all training examples."""
     tiles = [slice(at, at + TEST_TILE) for at in range(0, len(tests[0]), TEST_TILE)]
     sizes = [len(tests[0][tile]) for tile in tiles]
-    kinds = range(len(train) + 1)  # the sum, then the epochs
+    alone = len(train) == 1 and weights[0] == 1  # then the sum is the epoch's
+    kinds = range(1 if alone else len(train) + 1)  # the sum, then the epochs
     ends = [[[Largest(size, k, order) for size in sizes] for _ in kinds] for _ in "+-"]
     counts = np.bincount(groups)
+    onehot = np.eye(len(counts), dtype=np.float32)
     means = [np.zeros((len(counts), each.shape[1])) for each in tests]
     for start in range(0, len(groups), TRAIN_TILE):
         stop = min(start + TRAIN_TILE, len(groups))
         lefts = [rows(each, start, stop, similarity) for each in train]
         for epoch, left in enumerate(lefts):
-            for group in np.unique(groups[start:stop]):
-                means[epoch][group] += left[groups[start:stop] == group].sum(0, dtype=np.float64)
+            means[epoch] += onehot[:, groups[start:stop]] @ left
         for number, tile in enumerate(tiles):
             for kind, scores in enumerate(_scores(lefts, [each[tile] for each in tests], weights)):
                 ends[0][kind][number].add(scores, start)
                 ends[1][kind][number].add(np.negative(scores, out=scores), start)
-    by_epoch = [
-        right @ (mean / counts[:, None]).T for right, mean in zip(tests, means, strict=True)
-    ]
+    means = [(mean / counts[:, None]).astype(np.float32) for mean in means]
+    by_epoch = [right @ mean.T for right, mean in zip(tests, means, strict=True)]
     total = sum(weight * each for weight, each in zip(weights, by_epoch, strict=True))
-    return [
+    found = [
         Traces(
             _stacked([each.ranking() for each in ends[0][kind]]),
             _negated(_stacked([each.ranking() for each in ends[1][kind]])),
-            group_mean,
+            [total, *by_epoch][kind],
         )
-        for kind, group_mean in enumerate([total, *by_epoch])
+        for kind in kinds
     ]
+    return found * 2 if alone else found
 
 
 def _scores(
@@ -154,6 +155,9 @@ def _scores(
 ) -> Iterable[np.ndarray]:
     """Yield a tile's scores: the sum, then each epoch's."""
     each = [right @ left.T for left, right in zip(lefts, rights, strict=True)]
+    if len(each) == 1 and weights[0] == 1:
+        yield each[0]
+        return
     total = weights[0] * each[0]
     for weight, scores in zip(weights[1:], each[1:], strict=True):
         total += scores if weight == 1 else weight * scores

@@ -150,31 +150,18 @@ class LayerNorm:
         """Return the gradient of the input, and the blocks."""
         exact = block_type(gradient.dtype)
         axes = [self.batch, -1, *self.shape]
-        several, inputs = gradient.reshape(axes), x.reshape(axes)
-        if gradient.device.type == "cpu":  # one fused kernel per example reads everything once
-            columns = [self.batch, -1, *[1] * len(self.shape)]
-            parts = zip(several, inputs, mean.reshape(columns), scale.reshape(columns), strict=True)
-            backs, *sums = zip(*(self._backward(*each) for each in parts), strict=True)
-            back = torch.stack(backs)
-            weights, biases = (None if each[0] is None else torch.stack(each) for each in sums)
-        else:
-            back = torch.ops.aten.native_layer_norm_backward(
-                gradient, x, self.shape, mean, scale, self.weight, self.bias, [True, False, False]
-            )[0]
-            normal = ((x - mean) * scale).reshape(axes)
-            weights, biases = (several * normal).sum(1, dtype=exact), several.sum(1, dtype=exact)
+        back = torch.ops.aten.native_layer_norm_backward(
+            gradient, x, self.shape, mean, scale, self.weight, self.bias, [True, False, False]
+        )[0]
         blocks = {}
         if self.weight is not None:
-            blocks["weight"] = self.maps("weight", exact).gradient(weights.to(exact))
+            normal = ((x - mean) * scale).mul_(gradient).reshape(axes)
+            weights = normal.sum(1, dtype=exact)
+            blocks["weight"] = self.maps("weight", exact).gradient(weights)
         if self.bias is not None:
-            blocks["bias"] = self.maps("bias", exact).gradient(biases.to(exact))
-        return back.reshape(gradient.shape), blocks
-
-    def _backward(self, gradient: Tensor, x: Tensor, mean: Tensor, scale: Tensor) -> tuple:
-        wanted = [True, self.weight is not None, self.bias is not None]
-        return torch.ops.aten.native_layer_norm_backward(
-            gradient, x, self.shape, mean, scale, self.weight, self.bias, wanted
-        )
+            biases = gradient.reshape(axes).sum(1, dtype=exact)
+            blocks["bias"] = self.maps("bias", exact).gradient(biases)
+        return back, blocks
 
 
 def block_type(dtype: torch.dtype) -> torch.dtype:

@@ -198,7 +198,7 @@ class GradientSketcher:
             else like.new_zeros(recorder.batch, self.projection.block(self.plan.sizes[name]))
             for name in self.plan.covered
         ]
-        rows = torch.stack(covered).sum(0) if self.projection.added else torch.cat(covered, dim=1)
+        rows = torch.cat(covered, dim=1) if not self.projection.added else sum(covered)
         norms = {name: block.square().sum(1) for name, block in recorder.blocks.items()}
         return Batch(rows, norms, recorder.gates)
 

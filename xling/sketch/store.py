@@ -259,7 +259,7 @@ class Sketches:
 
     def _digest(self, block: int) -> str:
         span = self.facts.span(block)
-        made = hashlib.blake2b(digest_size=16)
+        made = hashlib.sha256()
         for array in (self._rows, self.norms, self._scales):
             made.update(np.ascontiguousarray(array[span]))
         return made.hexdigest()
