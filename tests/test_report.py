@@ -101,7 +101,7 @@ def _accuracy(rng, languages, epochs):
     return pd.DataFrame(rows, columns=["split", "epoch", "language", "accuracy", "examples"])
 
 
-def _shares(rng, languages, trained, epochs, examples):
+def _shares(rng, languages, trained, epochs, examples, noise=np.nan):
     rows = []
     for sign, epoch, test in itertools.product("+-", range(epochs + 1), languages):
         weights = rng.uniform(0.7, 1.3, len(trained))
@@ -109,9 +109,10 @@ def _shares(rng, languages, trained, epochs, examples):
             weights[trained.index(test)] *= (2.6 if sign == "+" else 1.7) - 0.15 * epoch
         for train, share in zip(trained, weights / weights.sum(), strict=True):
             interval = max(0.0, share - 0.025), share + 0.025
-            rows.append((epoch, sign, test, train, share, *interval, 1 / len(trained), examples))
+            numbers = (*interval, 1 / len(trained), examples, noise)
+            rows.append((epoch, sign, test, train, share, *numbers))
     columns = ["epoch", "sign", "test_language", "train_language", "share", "low", "high"]
-    return pd.DataFrame(rows, columns=[*columns, "base_rate", "test_examples"])
+    return pd.DataFrame(rows, columns=[*columns, "base_rate", "test_examples", "noise"])
 
 
 def _means(rng, languages, trained, epochs):

@@ -94,7 +94,7 @@ def test_a_damaged_block_is_refused_and_made_again(tmp_path):
     run(tmp_path / "whole")
     run(tmp_path / "a")
     rows = np.load(tmp_path / "a" / "rows.npy", mmap_mode="r+")
-    rows[4, 7] += 1
+    rows[4, 0, 7] += 1
     rows.flush()
     sketches = Sketches.read(tmp_path / "a")
     sketches.units(0, 3)  # another block

@@ -119,6 +119,7 @@ class Sketch:
     combine: Literal["sum", "concat"]
     seed: NotNegative
     method: Literal["kronecker", "dense", "exact"]
+    twin: bool
     store: Literal["float32", "float16", "int8"]
     skip: tuple[str, ...]
     batch_tokens: Positive | None

@@ -22,6 +22,7 @@ from xling.analysis.coverage import coverage
 from xling.analysis.means import mean_influence
 from xling.analysis.shares import shares
 from xling.analysis.translations import reinforcing
+from xling.analysis.twins import agreement, with_noise
 from xling.config import Config
 from xling.console import plain_libraries, say
 from xling.data import sample
@@ -232,26 +233,36 @@ def analyse(
     train_sketches = train_dump(config, where.tuning / where.sketches, materials).read(kept)
     test_sketches = sketch_test(config, where, materials, folder, chosen, kept)
     train = examples(materials.corpus["train"], config.languages)
-    traces = trace(
-        train_sketches,
-        test_sketches,
-        train.language,
-        config.influence.top_k,
+    weights = epoch_weights(config, history[:kept])
+    scored = partial(
+        trace,
+        groups=train.language,
+        k=config.influence.top_k,
         similarity=config.influence.similarity,
-        weights=epoch_weights(config, history[:kept]),
+        weights=weights,
         memory_gb=config.influence.memory_gb,
     )
+    traces = scored(train_sketches, test_sketches)
+    twins = None
+    if config.sketch.twin:
+        twins = scored(
+            [each.twin for each in train_sketches], [each.twin for each in test_sketches]
+        )
 
     corpus, test = materials.corpus, materials.corpus["test"]
     tables = {
         "accuracy": accuracy(history, corpus["dev"]["language"], test["language"], correct, kept),
         "coverage": coverage(train_sketches),
         "traced": traced(test.select(chosen), predicted[chosen], config.task.classes),
-        **influence_tables(config, traces, corpus["train"], train, test.select(chosen)),
+        **influence_tables(config, traces, twins, corpus["train"], train, test.select(chosen)),
     }
+    agreed = (
+        agreement(train_sketches, test_sketches, traces[0], twins[0], weights) if twins else None
+    )
     dimensions = train_sketches[0].facts.dimensions
     languages = corpus["train"]["language"]
-    return headline(config, where.run.name, history, languages, dimensions, tables), tables
+    results = headline(config, where.run.name, history, languages, dimensions, tables)
+    return results | {"twin": agreed}, tables
 
 
 def epoch_weights(config: Config, history: list[dict[str, Any]]) -> list[float]:
@@ -295,14 +306,16 @@ def sketch_test(
 def influence_tables(
     config: Config,
     traces: list[Traces],
+    twins: list[Traces] | None,
     train: datasets.Dataset,
     trained: Examples,
     test: datasets.Dataset,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables that come from influence: one per table or figure of the papers."""
     tested = examples(test, config.languages)
+    other = shares(twins, trained, tested, config.seed) if twins else None
     tables = {
-        "shares": shares(traces, trained, tested, config.seed),
+        "shares": with_noise(shares(traces, trained, tested, config.seed), other),
         "mean_influence": mean_influence(traces, trained, tested, config.seed),
         "influential": influential(traces[0], train, trained, tested, config.task.classes),
     }

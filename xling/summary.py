@@ -48,11 +48,12 @@ def epoch_line(record: dict[str, Any]) -> str:
 
 def plan_line(estimate: Estimate) -> str:
     """Say what the sketch pass of an epoch costs."""
+    more = estimate.batch_bytes > 0
+    memory = f"{_size(estimate.batch_bytes)} of memory" if more else "no more memory than so far"
     return (
         f"Each sketch pass: {estimate.examples:,} examples, {estimate.tokens:,} tokens; sketches "
         f"of {estimate.dimensions:,} numbers, {_size(estimate.disk_bytes)} on disk; batches of up "
-        f"to {estimate.batch_tokens:,} tokens, {_size(estimate.batch_bytes)} of memory; about "
-        f"{_time(estimate.seconds)}"
+        f"to {estimate.batch_tokens:,} tokens, {memory}; about {_time(estimate.seconds)}"
     )
 
 
@@ -112,7 +113,10 @@ def closing(folder: Path) -> str:
         else:
             line += "not trained on"
         lines.append(line)
-    lines += ["", coverage_line(results["sketch"]), f"Report: {folder / 'report.html'}"]
+    lines += ["", coverage_line(results["sketch"])]
+    if results.get("twin"):
+        lines.append(twin_line(results["twin"], shares))
+    lines.append(f"Report: {folder / 'report.html'}")
     return "\n".join(lines)
 
 
@@ -124,6 +128,17 @@ def coverage_line(sketch: dict[str, Any]) -> str:
         "the parameters and "
         + (f"{norm:.1%}" if norm is not None else "an unmeasured part")
         + " of the squared gradient norm."
+    )
+
+
+def twin_line(twin: dict[str, float], shares: pd.DataFrame) -> str:
+    """Say how far the sketches agree with their twins."""
+    noise = shares[shares.epoch == 0]["noise"]
+    return (
+        f"Twin sketches: scores correlate at {twin['spearman']:.3f} (Spearman); "
+        f"{twin['positive_overlap']:.0%} of the most positive and {twin['negative_overlap']:.0%} "
+        f"of the most negative examples are the same; language shares differ by "
+        f"{100 * noise.mean():.1f} points on average, {100 * noise.max():.1f} at most."
     )
 
 

@@ -34,8 +34,13 @@ def share_heatmap(
     table["interval"] = [
         interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)
     ]
-    digits = 1 if cell_width(table["train_language"].nunique()) >= 44 else 0
-    table["printed"] = [f"{100 * share:.{digits}f}" for share in table["share"]]
+    width = cell_width(table["train_language"].nunique())
+    digits = 1 if width >= 44 else 0
+    noisy = table["noise"].notna().all()  # there are twin sketches
+    table["printed"] = [
+        f"{100 * share:.{digits}f}" + (f" ±{100 * noise:.1f}" if noisy and width >= 60 else "")
+        for share, noise in zip(table["share"], table["noise"], strict=True)
+    ]
     limit = max(100 * limit if limit is not None else table["excess"].abs().max(), 1e-6)
     color = alt.Color("excess:Q", title="percentage points from the base rate").scale(
         domain=[-limit, 0, 1e-6 * limit, limit],
@@ -46,6 +51,7 @@ def share_heatmap(
         alt.Tooltip("interval:N", title="95% interval"),
         alt.Tooltip("base_rate:Q", title="base rate", format=".1%"),
         alt.Tooltip("test_examples:Q", title="test examples"),
+        *([alt.Tooltip("noise:Q", title="differs by twin sketch", format=".1%")] if noisy else []),
     ]
     label = "datum.value == 0 ? 'base rate' : format(datum.value, '+.0f')"
     legend = color.legend(orient="bottom", labelExpr=label, values=[-limit, 0, limit])

@@ -62,7 +62,9 @@ SCHEMAS = {
             "high": f"upper {INTERVAL}",
             "base_rate": "part of all training data that is of the training language, 0 to 1",
             "test_examples": "number of test examples averaged over",
+            "noise": "difference to the share by the twin sketches, where there are any",
         },
+        gaps=("noise",),
     ),
     "mean_influence": Schema(
         "Mean influence over all pairs of a training and a test example.",

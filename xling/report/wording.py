@@ -89,7 +89,20 @@ def details(tables: dict[str, pd.DataFrame], results: dict[str, Any]) -> list[st
     """Return further findings: other languages, left-out languages, negative examples."""
     shares = tables["shares"].query("epoch == 0")
     positive = shares.query("sign == '+'")
-    return [*_strongest(positive), *_zero_shot(positive), *_negative(shares, results["top_k"])]
+    found = [*_strongest(positive), *_zero_shot(positive), *_negative(shares, results["top_k"])]
+    return [*found, *_twin(shares, results.get("twin"))]
+
+
+def _twin(shares: pd.DataFrame, twin: dict[str, float] | None) -> list[str]:
+    if not twin:
+        return []
+    noise = 100 * shares["noise"]
+    return [
+        "Noise of the sketches, told by independent twins: their scores correlate at "
+        f"{twin['spearman']:.3f} (Spearman), {percent(twin['positive_overlap'])} of the most "
+        f"positive examples are the same, and the shares differ by {noise.mean():.1f} points on "
+        f"average, {noise.max():.1f} at most."
+    ]
 
 
 def _strongest(positive: pd.DataFrame) -> list[str]:

@@ -96,6 +96,7 @@ def sketch_examples(
             precision=precision,
             block_rows=block_rows,
             batch_tokens=batch_tokens,
+            copies=projection.copies,
         )
         sketches = Sketches.empty(facts, folder)
         todo = [block for block in sketches.missing() if block % share[1] == share[0]]
@@ -231,7 +232,8 @@ class _Pass:
     def block(self, block: int) -> Iterable[int]:
         """Sketch and write a block; yield the number of examples after each batch."""
         span = range(len(self.ids))[self.sketches.facts.span(block)]
-        rows = np.empty((len(span), self.sketches.facts.dimensions), np.float32)
+        facts = self.sketches.facts
+        rows = np.empty((len(span), facts.copies * facts.dimensions), np.float32)
         sums: dict[str, dict[str, float]] = {}
         counts: dict[str, int] = {}
         waiting = batches([self.lengths[index] for index in span], self.batch_tokens)
@@ -273,7 +275,7 @@ class _Pass:
             examples=examples,
             tokens=sum(self.lengths[index] for span in spans for index in span),
             dimensions=facts.dimensions,
-            disk_bytes=bytes_on_disk(examples, facts.dimensions, facts.precision),
+            disk_bytes=bytes_on_disk(examples, facts),
             batch_tokens=self.batch_tokens,
             batch_bytes=batch_bytes,
             seconds=seconds / tokens * padded,

@@ -31,7 +31,7 @@ class Plan:
         return tuple(name for name in self.sizes if name not in self.skipped)
 
     def dimensions(self, projection: Projection) -> int:
-        """Return the numbers per example."""
+        """Return the numbers per example and sketch."""
         blocks = [projection.block(self.sizes[name]) for name in self.covered]
         return blocks[0] if projection.added else sum(blocks)
 
@@ -62,7 +62,7 @@ class Batch:
     """Sketches of one batch.
 
     Attributes:
-        rows: (batch, dimensions), one sketched gradient per example.
+        rows: (batch, dimensions), one sketched gradient per example, its twin's numbers behind.
         square_norms: parameter → (batch,) estimates of the squared norm of its gradient, also of
             parameters that were skipped but could be measured.
         gates: weight → (batch, heads) gradients of gates of one on the slices of its input.
@@ -195,11 +195,19 @@ class GradientSketcher:
         covered = [
             recorder.blocks[name]
             if name in recorder.blocks
-            else like.new_zeros(recorder.batch, self.projection.block(self.plan.sizes[name]))
+            else like.new_zeros(
+                recorder.batch,
+                self.projection.copies * self.projection.block(self.plan.sizes[name]),
+            )
             for name in self.plan.covered
         ]
-        rows = torch.cat(covered, dim=1) if not self.projection.added else sum(covered)
-        norms = {name: block.square().sum(1) for name, block in recorder.blocks.items()}
+        copies = self.projection.copies
+        if self.projection.added:
+            rows = sum(covered)
+        else:
+            sides = [block.view(recorder.batch, copies, -1) for block in covered]
+            rows = torch.cat(sides, dim=2).flatten(1)
+        norms = {name: block.square().sum(1) / copies for name, block in recorder.blocks.items()}
         return Batch(rows, norms, recorder.gates)
 
 

@@ -34,6 +34,8 @@ class Projection:
         combine: "sum" adds the parameters' blocks, "concat" keeps them side by side.
         seed: of all the matrices.
         method: see above; "exact" ignores the four others.
+        twin: make a second sketch of independent matrices beside the first, which stays the same:
+            how far the two agree tells how far to trust one.
     """
 
     side: int = 16
@@ -41,6 +43,12 @@ class Projection:
     combine: Literal["sum", "concat"] = "sum"
     seed: int = 0
     method: Literal["kronecker", "dense", "exact"] = "kronecker"
+    twin: bool = False
+
+    @property
+    def copies(self) -> int:
+        """Number of sketches: one, or two with a twin."""
+        return 2 if self.twin and self.method != "exact" else 1
 
     @property
     def added(self) -> bool:
@@ -48,23 +56,26 @@ class Projection:
         return self.combine == "sum" and self.method != "exact"
 
     def block(self, size: int) -> int:
-        """Numbers that a parameter of this many numbers becomes."""
+        """Numbers that a parameter of this many numbers becomes in one sketch."""
         return size if self.method == "exact" else self.stack * self.side**2
 
     def of(self, name: str, shape: torch.Size, epoch: int) -> "Kronecker | Dense | Exact":
         """Return the projection of one parameter at one epoch, on the CPU, to be moved by `to`."""
         if self.method == "exact":
             return Exact()
-        key = f"{VERSION}/{self.seed}/{epoch}/{name}"
+        keys = [f"{VERSION}/{self.seed}/{epoch}/{name}{twin}" for twin in ("", "/twin")]
+        keys = keys[: self.copies]
         if self.method == "kronecker" and len(shape) == 2 and min(shape) >= self.side:
             rows, columns = shape
             wide = self.stack * self.side
             scale = self.side**-0.5
-            left = gaussian(f"{key}/left", (wide, rows)) * (scale * self.stack**-0.5)
-            right = gaussian(f"{key}/right", (wide, columns)) * scale
-            return Kronecker(left, right, self.stack)
+            left = torch.cat([gaussian(f"{key}/left", (wide, rows)) for key in keys])
+            right = torch.cat([gaussian(f"{key}/right", (wide, columns)) for key in keys])
+            stack = self.stack * self.copies
+            return Kronecker(left * (scale * self.stack**-0.5), right * scale, stack)
         size = self.block(shape.numel())
-        return Dense(signs(f"{key}/dense", (size, shape.numel())), size**-0.5)
+        matrix = torch.cat([signs(f"{key}/dense", (size, shape.numel())) for key in keys])
+        return Dense(matrix, size**-0.5)
 
 
 def random_words(key: str, count: int) -> np.ndarray:

@@ -1,5 +1,6 @@
 """Sketches in memory or on disk: normalised rows in few bytes, in blocks that are checked."""
 
+import copy
 import dataclasses
 import hashlib
 import json
@@ -27,12 +28,13 @@ class Facts:
     Attributes:
         ids: of the examples, one per row.
         settings: what makes the sketches; only those of the same settings are comparable.
-        dimensions: numbers per row.
+        dimensions: numbers per sketch.
         sizes: parameter → numbers in it.
         skipped: parameters that the rows leave out.
         precision: of the stored rows.
         block_rows: rows in a block, the last but for.
         batch_tokens: padded tokens per batch of the pass.
+        copies: sketches per example: 2 with a twin.
     """
 
     ids: list[str]
@@ -43,6 +45,7 @@ class Facts:
     precision: Precision = "float16"
     block_rows: int = 1024
     batch_tokens: int = 2048
+    copies: int = 1
 
     def blocks(self) -> range:
         """Return the numbers of the blocks."""
@@ -82,12 +85,14 @@ class Sketches:
     """
 
     def __init__(
-        self, facts: Facts, arrays: Mapping[str, np.ndarray], folder: Path | None = None
+        self,
+        facts: Facts,
+        arrays: Mapping[str, np.ndarray],
+        folder: Path | None = None,
     ) -> None:
         self.facts, self.folder = facts, folder
-        self._rows, self.norms, self._scales = (
-            arrays[name] for name in ("rows", "norms", "scales")
-        )
+        self._arrays, self._copy = arrays, 0
+        self.norms = arrays["norms"][:, 0]
         self._blocks: dict[int, Block] = {}
         self._checked: set[int] = set()
 
@@ -158,6 +163,19 @@ class Sketches:
         return cls(facts, arrays, folder)
 
     @property
+    def twin(self) -> "Sketches":
+        """The second, independent sketches of the same examples.
+
+        Raises:
+            UserError: there are none.
+        """
+        if self.facts.copies == 1:
+            raise UserError("These sketches have no twin: make them with 'sketch.twin=true'.")
+        other = copy.copy(self)
+        other._copy, other.norms = 1, self._arrays["norms"][:, 1]
+        return other
+
+    @property
     def ids(self) -> list[str]:
         """Ids of the examples."""
         return self.facts.ids
@@ -179,23 +197,22 @@ class Sketches:
         """Write a block of sketches; it counts once its digest is there.
 
         Args:
-            rows: (examples of the block, dimensions), at their full length.
+            rows: (examples of the block, copies · dimensions), at their full length.
             square_norms, counts: see `Block`.
         """
         span = self.facts.span(block)
-        norms = np.linalg.norm(rows, axis=1)
-        units = rows / norms[:, None]
-        self.norms[span] = norms
+        rows = rows.reshape(-1, self.facts.copies, self.facts.dimensions)
+        norms = np.linalg.norm(rows, axis=2)
+        units = rows / norms[..., None]
+        scales = np.ones_like(norms)
         if self.facts.precision == "int8":
-            scales = np.abs(units).max(1) / 127
-            self._scales[span] = scales
-            self._rows[span] = np.rint(units / scales[:, None])
-        else:
-            self._scales[span] = 1
-            self._rows[span] = units
+            scales = np.abs(units).max(2) / 127
+            units = np.rint(units / scales[..., None])
+        for name, values in (("rows", units), ("norms", norms), ("scales", scales)):
+            self._arrays[name][span] = values
         self._blocks[block] = Block(self._digest(block), square_norms, counts)
         if self.folder:
-            for array in (self._rows, self.norms, self._scales):
+            for array in self._arrays.values():
                 array.flush()
             _write_json(self._block_file(block), dataclasses.asdict(self._blocks[block]))
 
@@ -208,8 +225,10 @@ class Sketches:
         for block in range(start // self.facts.block_rows, -(-stop // self.facts.block_rows)):
             if block not in self._checked:
                 self._check(block)
-        rows = self._rows[start:stop].astype(np.float32)
-        return rows * self._scales[start:stop, None] if self.facts.precision == "int8" else rows
+        rows = self._arrays["rows"][start:stop, self._copy].astype(np.float32)
+        if self.facts.precision != "int8":
+            return rows
+        return rows * self._arrays["scales"][start:stop, self._copy, None]
 
     def damaged(self) -> list[int]:
         """Return the blocks that do not fit their digests, and have them count as missing."""
@@ -260,7 +279,7 @@ class Sketches:
     def _digest(self, block: int) -> str:
         span = self.facts.span(block)
         made = hashlib.sha256()
-        for array in (self._rows, self.norms, self._scales):
+        for array in self._arrays.values():
             made.update(np.ascontiguousarray(array[span]))
         return made.hexdigest()
 
@@ -281,17 +300,17 @@ def check_comparable(left: Sketches, right: Sketches) -> None:
         raise UserError(f"These sketches are not comparable: they differ in {', '.join(differ)}.")
 
 
-def bytes_on_disk(examples: int, dimensions: int, precision: Precision) -> int:
-    """Return what the arrays of this many sketches take."""
-    return examples * (dimensions * np.dtype(precision).itemsize + 8)
+def bytes_on_disk(examples: int, facts: Facts) -> int:
+    """Return what the arrays take for this many examples."""
+    return examples * facts.copies * (facts.dimensions * np.dtype(facts.precision).itemsize + 8)
 
 
 def _layout(facts: Facts) -> dict[str, tuple[tuple[int, ...], type]]:
-    examples = len(facts.ids)
+    rows = (len(facts.ids), facts.copies)
     return {
-        "rows": ((examples, facts.dimensions), np.dtype(facts.precision).type),
-        "norms": ((examples,), np.float32),
-        "scales": ((examples,), np.float32),
+        "rows": ((*rows, facts.dimensions), np.dtype(facts.precision).type),
+        "norms": (rows, np.float32),
+        "scales": (rows, np.float32),
     }
 
 

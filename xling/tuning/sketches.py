@@ -126,5 +126,10 @@ class SketchDump:
 def projection(settings: Sketch) -> Projection:
     """Return the projection that the configuration asks for."""
     return Projection(
-        settings.side, settings.stack, settings.combine, settings.seed, settings.method
+        settings.side,
+        settings.stack,
+        settings.combine,
+        settings.seed,
+        settings.method,
+        settings.twin,
     )

@@ -1,0 +1,172 @@
+"""Quality of sketch designs: their cosines against those of exact gradients, on a real model.
+
+    python -m benchmarks.quality WEIGHTS --json FILE [overrides of the run that made WEIGHTS]
+
+WEIGHTS is a checkpoint of a run (`…/checkpoints/epoch-NN.safetensors`). Exact gradients are too
+large to keep: they are made in small batches, and their inner products alone are kept.
+"""
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import datasets
+import numpy as np
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+from safetensors.torch import load_model
+from scipy.stats import spearmanr
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from xling.__main__ import conf_folder
+from xling.config import checked
+from xling.model import Classifier
+from xling.run import Materials, prepare
+from xling.sketch import GradientSketcher, Projection, sketch_examples
+from xling.sketch.examples import batches
+from xling.tuning.batches import Collator
+
+DESIGNS = {
+    "paper: 16 × 16": Projection(16),
+    "16 of 4 × 4": Projection(4, stack=16),
+    "32 × 32": Projection(32),
+    "default: 4 of 16 × 16": Projection(16, stack=4),
+    "64 of 4 × 4": Projection(4, stack=64),
+    "64 × 64": Projection(64),
+    "16 of 16 × 16": Projection(16, stack=16),
+    "paper, concatenated": Projection(16, combine="concat"),
+}
+TOP = 100
+
+
+def losses(
+    model: Classifier, encoded: datasets.Dataset, collate: Collator, rows: list[int]
+) -> Tensor:
+    """Run the model on some examples."""
+    batch = collate([encoded[index] for index in rows])
+    return cross_entropy(model(**batch["inputs"]), batch["labels"], reduction="none")
+
+
+def exact(
+    model: Classifier, encoded: datasets.Dataset, collate: Collator, batch_tokens: int
+) -> Iterator[tuple[list[int], np.ndarray]]:
+    """Yield batches of exact gradients at norm one, with their rows."""
+    with GradientSketcher(model, Projection(method="exact"), epoch=1) as sketcher:
+        for group in batches(encoded["length"], batch_tokens):
+            found = sketcher(
+                lambda group=group: losses(model, encoded, collate, group), len(group)
+            ).rows
+            yield group, torch.nn.functional.normalize(found).numpy()
+
+
+def exact_cosines(
+    model: Classifier, train: datasets.Dataset, test: datasets.Dataset, collate: Collator
+) -> np.ndarray:
+    """Return the cosines of exact gradients, (test, train)."""
+    size = sum(parameter.numel() for parameter in model.parameters())
+    tests = np.empty((len(test), size), np.float32)
+    for group, rows in exact(model, test, collate, 256):
+        tests[group] = rows
+    cosines = np.empty((len(test), len(train)), np.float32)
+    for group, rows in exact(model, train, collate, 512):
+        cosines[:, group] = tests @ rows.T
+    return cosines
+
+
+def sketched_cosines(
+    materials: Materials, train: datasets.Dataset, test: datasets.Dataset, projection: Projection
+) -> tuple[np.ndarray, int, float]:
+    """Return the sketches' cosines, bytes per example, and seconds of CPU for the training set."""
+    made = []
+    seconds = 0.0
+    for encoded in (test, train):
+        start = time.process_time()
+        made.append(
+            sketch_examples(
+                materials.classifier,
+                lambda rows, encoded=encoded: losses(
+                    materials.classifier, encoded, materials.collate, rows
+                ),
+                encoded["id"],
+                encoded["length"],
+                projection,
+                epoch=1,
+            )
+        )
+        seconds = time.process_time() - start
+    tests, trains = (each.units(0, len(each)) for each in made)
+    return tests @ trains.T, 2 * trains.shape[1] + 8, seconds
+
+
+def compare(found: np.ndarray, truth: np.ndarray, languages: np.ndarray) -> dict[str, float]:
+    """Compare (test, train) cosines with the exact ones."""
+    pearson = [np.corrcoef(a, b)[0, 1] for a, b in zip(found, truth, strict=True)]
+    ranks = [spearmanr(a, b).statistic for a, b in zip(found, truth, strict=True)]
+    tops = [np.argsort(-each, axis=1, kind="stable")[:, :TOP] for each in (found, truth)]
+    overlap = [len(np.intersect1d(a, b)) / TOP for a, b in zip(*tops, strict=True)]
+    shares = [
+        np.stack([(languages[top] == language).mean(1) for language in np.unique(languages)])
+        for top in tops
+    ]
+    return {
+        "pearson": float(np.mean(pearson)),
+        "spearman": float(np.mean(ranks)),
+        "top100_overlap": float(np.mean(overlap)),
+        "share_error_points": float(100 * np.abs(shares[0] - shares[1]).mean()),
+        "mean_share_error_points": float(
+            100 * np.abs(shares[0].mean(1) - shares[1].mean(1)).mean()
+        ),
+    }
+
+
+def some(encoded: datasets.Dataset, count: int) -> datasets.Dataset:
+    """Draw examples, spread over the languages."""
+    order = np.random.default_rng(0).permutation(len(encoded))[:count]
+    return encoded.select(np.sort(order))
+
+
+def main() -> None:
+    """Measure all designs, print the table, write the file."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.quality", description=__doc__)
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("overrides", nargs="*", help="of the run, as in task=sib200 data=files")
+    parser.add_argument("--train", type=int, default=700, help="training examples")
+    parser.add_argument("--test", type=int, default=21, help="test examples")
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+        composed = compose("config", overrides=arguments.overrides)
+    config = checked(OmegaConf.to_container(composed, resolve=True))
+    materials = prepare(config)
+    load_model(materials.classifier, str(arguments.weights))
+    train = some(materials.encoded["train"], arguments.train)
+    test = some(materials.encoded["test"], arguments.test)
+    truth = exact_cosines(materials.classifier, train, test, materials.collate)
+    languages = np.array(train["language"])
+    print(f"{len(train)} training and {len(test)} test examples of {', '.join(config.languages)}")
+    print(
+        f"{'design':<24} {'d':>6}  Pearson  Spearman  top-100  share error, points  "
+        "bytes/example  CPU s"
+    )
+    found = {}
+    for name, projection in DESIGNS.items():
+        cosines, size, seconds = sketched_cosines(materials, train, test, projection)
+        row = compare(cosines, truth, languages)
+        found[name] = {**row, "dimensions": (size - 8) // 2, "bytes": size, "seconds": seconds}
+        print(
+            f"{name:<24} {(size - 8) // 2:>6}  {row['pearson']:.4f}   {row['spearman']:.4f}    "
+            f"{row['top100_overlap']:.3f}    {row['share_error_points']:.2f} each, "
+            f"{row['mean_share_error_points']:.2f} mean    {size:>6}        {seconds:.1f}",
+            flush=True,
+        )
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,81 @@
+"""Twin sketches: the first is the same as without, the second tells its noise."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from conftest import SMALL, run_xling
+from encoders import batch, build, error, fused, gradients
+
+from xling.analysis.twins import agreement
+from xling.errors import UserError
+from xling.influence import trace
+from xling.sketch import Projection, Sketches
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"stack": 3}, {"combine": "concat"}, {"method": "dense"}],
+    ids=["paper", "stack", "concat", "dense"],
+)
+def test_the_twin_stands_behind_the_first(options):
+    model = build("xlmr")
+    inputs, labels = batch([9, 4, 17])
+    alone = fused(model, inputs, labels, Projection(8, **options))
+    both = fused(model, inputs, labels, Projection(8, **options, twin=True))
+    first, second = both.rows.chunk(2, dim=1)
+    assert error(first, alone.rows) < 1e-12
+    cosine = torch.cosine_similarity(first, second)
+    assert cosine.abs().max() < 0.5
+    exact = sum(g.square().sum() for g in gradients(model, inputs, labels)[0].values())
+    assert sum(norms[0] for norms in both.square_norms.values()) == pytest.approx(exact, rel=0.5)
+
+
+def test_agreement_is_that_of_independent_noise():
+    """Exact twins agree wholly; noisy ones as much as a brute-force comparison says."""
+    rng = np.random.default_rng(0)
+    truth, tests = rng.normal(size=(300, 40)), rng.normal(size=(8, 40))
+
+    def twins(rows, noise):
+        copies = [rows + noise * rng.normal(size=rows.shape) for _ in range(2)]
+        single = Sketches.of(rows, [str(i) for i in range(len(rows))], {})
+        facts = single.facts.__class__(single.ids, {}, 40, {}, [], "float32", copies=2)
+        made = Sketches.empty(facts)
+        made.write(0, np.concatenate(copies, axis=1), {}, {})
+        return made
+
+    for noise in (0.0, 0.5):
+        train, test = [twins(truth, noise)], [twins(tests, noise)]
+        groups = np.arange(300) % 3
+        first, _ = trace(train, test, groups, k=20)
+        second, _ = trace([train[0].twin], [test[0].twin], groups, k=20)
+        found = agreement(train, test, first, second, [1.0])
+        if not noise:
+            assert found == pytest.approx(
+                {"spearman": 1, "positive_overlap": 1, "negative_overlap": 1}
+            )
+    scores = [
+        each.units(0, 8) @ left.units(0, 300).T
+        for each, left in ((test[0], train[0]), (test[0].twin, train[0].twin))
+    ]
+    ranks = [np.argsort(np.argsort(each, axis=1), axis=1) for each in scores]
+    expected = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(*ranks, strict=True)])
+    assert found["spearman"] == pytest.approx(expected)
+    best = [np.argsort(-each, axis=1)[:, :20] for each in scores]
+    common = [len(set(a) & set(b)) / 20 for a, b in zip(*best, strict=True)]
+    assert found["positive_overlap"] == pytest.approx(np.mean(common))
+    with pytest.raises(UserError, match="sketch.twin=true"):
+        Sketches.of(truth, [str(i) for i in range(300)], {}).twin.units(0, 3)
+
+
+def test_a_run_tells_the_noise(tmp_path):
+    done = run_xling("task=xnli", *SMALL, "sketch.twin=true", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Twin sketches: scores correlate at 0." in done.stdout
+    (run,) = (tmp_path / "multirun" / "xnli").glob("tiny-*")
+    table = pd.read_parquet(run / "tables" / "shares.parquet")
+    assert table["noise"].notna().all() and (table["noise"] > 0).any()
+    assert json.loads((run / "results.json").read_text())["twin"]["spearman"] > 0.6
+    assert "independent twins" in (run / "report.html").read_text()

@@ -1,0 +1,72 @@
+"""How far two independent sketches of the same gradients agree: the noise of one."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.stats import spearmanr
+
+from xling.influence import Traces
+from xling.sketch import Sketches
+
+SAMPLE = 20_000
+"""Training examples that rank correlations are taken over, at most."""
+STRETCH = 4096
+
+
+def with_noise(shares: pd.DataFrame, twins: pd.DataFrame | None) -> pd.DataFrame:
+    """Add a column `noise` to the table of shares: how far the twin's share is from this one.
+
+    Args:
+        shares, twins: tables of the sketches and of their twins; without twins there is no noise
+            to tell and the column has no values.
+    """
+    if twins is None:
+        return shares.assign(noise=np.nan)
+    return shares.assign(noise=(shares["share"] - twins["share"]).abs())
+
+
+def agreement(
+    train: Sequence[Sketches],
+    test: Sequence[Sketches],
+    traces: Traces,
+    twins: Traces,
+    weights: Sequence[float],
+) -> dict[str, float]:
+    """Summarise how far the summed influence of the sketches and of their twins agree.
+
+    Args:
+        train, test: sketches at each epoch.
+        traces, twins: of the summed influence.
+        weights: of the epochs.
+
+    Returns:
+        spearman: mean over the test examples of the rank correlation of all scores.
+        positive_overlap, negative_overlap: mean part of the top-k sets that both name.
+    """
+    chosen = np.sort(np.random.default_rng(0).permutation(len(train[0]))[:SAMPLE])
+    scores = [np.zeros((len(test[0]), len(chosen)), np.float32) for _ in range(2)]
+    for weight, left, right in zip(weights, train, test, strict=True):
+        for into, (a, b) in zip(scores, ((left, right), (left.twin, right.twin)), strict=True):
+            into += weight * (b.units(0, len(b)) @ _rows(a, chosen).T)
+    ranks = [spearmanr(a, b).statistic for a, b in zip(*scores, strict=True)]
+    return {
+        "spearman": float(np.mean(ranks)),
+        "positive_overlap": _overlap(traces.positive.index, twins.positive.index),
+        "negative_overlap": _overlap(traces.negative.index, twins.negative.index),
+    }
+
+
+def _rows(sketches: Sketches, chosen: np.ndarray) -> np.ndarray:
+    """Read some rows, a stretch at a time."""
+    found = []
+    for start in range(0, len(sketches), STRETCH):
+        stop = min(start + STRETCH, len(sketches))
+        inside = chosen[(chosen >= start) & (chosen < stop)]
+        found.append(sketches.units(start, stop)[inside - start])
+    return np.concatenate(found)
+
+
+def _overlap(left: np.ndarray, right: np.ndarray) -> float:
+    pairs = zip(left, right, strict=True)
+    return float(np.mean([len(np.intersect1d(a, b)) / len(a) for a, b in pairs]))
