@@ -24,8 +24,8 @@ from torch.nn.functional import cross_entropy
 
 from xling.__main__ import conf_folder
 from xling.config import checked
+from xling.materials import Materials, prepare
 from xling.model import Classifier
-from xling.run import Materials, prepare
 from xling.sketch import GradientSketcher, Projection, sketch_examples
 from xling.sketch.examples import batches
 from xling.tuning.batches import Collator

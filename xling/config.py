@@ -132,6 +132,7 @@ class Influence:
 
     test_per_language: Positive
     top_k: Positive
+    rerank: NotNegative
     similarity: Literal["cosine", "dot"]
     weights: Literal["equal", "learning_rate"]
     memory_gb: Annotated[float, Field(gt=0)]

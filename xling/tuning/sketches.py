@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from xling.config import Sketch
 from xling.console import tally
+from xling.influence import Source
 from xling.model import Classifier
 from xling.sketch import Estimate, OtherSketchesError, Projection, Sketches, sketch_examples
 from xling.stages import part_of, stage
@@ -96,20 +97,14 @@ class SketchDump:
     def _sketches(
         self, model: Classifier, epoch: int, folder: Path, share: tuple[int, int]
     ) -> Sketches:
-        device = next(model.parameters()).device
         first = not any(each.suffix != ".part" for each in self.folder.glob("epoch-*"))
-
-        def losses(group: list[int]) -> Tensor:
-            batch = self.collate([self.encoded[index] for index in group])
-            inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
-            return cross_entropy(model(**inputs), batch["labels"].to(device), reduction="none")
-
-        with torch.autocast(device.type, enabled=False):
+        source = self.source(model)
+        with torch.autocast(next(model.parameters()).device.type, enabled=False):
             return sketch_examples(
                 model,
-                losses,
-                self.encoded["id"],
-                self.encoded["length"],
+                source.losses,
+                source.ids,
+                source.lengths,
                 projection(self.settings),
                 epoch,
                 folder=folder,
@@ -121,6 +116,17 @@ class SketchDump:
                 announce=self.plan if first and share[0] == 0 else None,
                 progress=lambda counts, total: tally(counts, total, f"{self.label}, epoch {epoch}"),
             )
+
+    def source(self, model: Classifier) -> Source:
+        """Return the examples as what a model's gradients can be made of."""
+        device = next(model.parameters()).device
+
+        def losses(group: list[int]) -> Tensor:
+            batch = self.collate([self.encoded[index] for index in group])
+            inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
+            return cross_entropy(model(**inputs), batch["labels"].to(device), reduction="none")
+
+        return Source(losses, self.encoded["id"], self.encoded["length"])
 
 
 def projection(settings: Sketch) -> Projection:

@@ -1,0 +1,100 @@
+"""Scoring at size: a million training examples from disk, in bounded memory.
+
+    python -m benchmarks.million FOLDER --json FILE
+
+FOLDER takes about two gigabytes of generated sketches, which stay there for the next time.
+"""
+
+import argparse
+import json
+import re
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+
+from xling.influence import trace
+from xling.provenance import machine
+from xling.sketch import Facts, Sketches
+
+
+def generated(folder: Path, examples: int, dimensions: int, seed: int) -> Sketches:
+    """Make sketches of random numbers, as far as they are not there."""
+    ids = [f"{seed}-{index:07d}" for index in range(examples)]
+    facts = Facts(ids, {}, dimensions, {}, [], "float16", block_rows=8192)
+    if not (folder / "finished").exists():
+        made = Sketches.empty(facts, folder)
+        for block in made.missing():
+            span = facts.span(block)
+            rng = np.random.default_rng([seed, block])
+            made.write(
+                block, rng.standard_normal((span.stop - span.start, dimensions), "f4"), {}, {}
+            )
+        (folder / "finished").touch()
+    return Sketches.read(folder)
+
+
+class PeakMemory(threading.Thread):
+    """Watches what this process holds, alone and with the mapped pages of the files it reads."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self.own = self.mapped = 0
+
+    def run(self) -> None:
+        """Look ten times a second."""
+        while True:
+            status = Path("/proc/self/status").read_text()
+            own, files = (
+                int(re.search(rf"{name}:\s+(\d+) kB", status)[1]) * 1024
+                for name in ("RssAnon", "RssFile")
+            )
+            self.own, self.mapped = max(self.own, own), max(self.mapped, own + files)
+            time.sleep(0.1)
+
+
+def main() -> None:
+    """Score, and print time and memory."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.million", description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--train", type=int, default=1_000_000)
+    parser.add_argument("--test", type=int, default=2_500)
+    parser.add_argument("--dimensions", type=int, default=1_024)
+    parser.add_argument("--memory-gb", type=float, default=1.0)
+    parser.add_argument("--json", type=Path)
+    arguments = parser.parse_args()
+    train = generated(arguments.folder / "train", arguments.train, arguments.dimensions, 0)
+    test = generated(arguments.folder / "test", arguments.test, arguments.dimensions, 1)
+    memory = PeakMemory()
+    memory.start()
+    time.sleep(0.3)
+    before = memory.own
+    clock, cpu = time.perf_counter(), time.process_time()
+    trace([train], [test], np.arange(arguments.train) % 5, 100, memory_gb=arguments.memory_gb)
+    clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
+    found = {
+        "machine": machine(),
+        "train": arguments.train,
+        "test": arguments.test,
+        "dimensions": arguments.dimensions,
+        "memory_gb_bound": arguments.memory_gb,
+        "memory_gb_scoring": (memory.own - before) / 1e9,
+        "memory_gb_process": memory.own / 1e9,
+        "memory_gb_with_mapped_files": memory.mapped / 1e9,
+        "seconds": clock,
+        "cpu_seconds": cpu,
+        "gflop_per_cpu_second": 2e-9
+        * arguments.train
+        * arguments.test
+        * arguments.dimensions
+        / cpu,
+    }
+    for name, value in found.items():
+        print(f"{name:<28} {value:,.2f}" if isinstance(value, float) else f"{name:<28} {value}")
+    if arguments.json:
+        arguments.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+
+
+if __name__ == "__main__":
+    main()

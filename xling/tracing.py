@@ -1,0 +1,218 @@
+"""From the sketches of a fine-tuned model to the tables: which examples made which predictions."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas as pd
+
+from xling.analysis.accuracy import accuracy
+from xling.analysis.browser import influential, traced
+from xling.analysis.corpus import Examples, examples
+from xling.analysis.coverage import coverage
+from xling.analysis.means import mean_influence
+from xling.analysis.shares import shares
+from xling.analysis.translations import reinforcing
+from xling.analysis.twins import agreement, with_noise
+from xling.config import Config
+from xling.console import say, tally
+from xling.influence import (
+    Traces,
+    candidates,
+    exact_scores,
+    reranked,
+    shortened,
+    trace,
+)
+from xling.materials import Materials, at_epoch, train_dump
+from xling.places import Places
+from xling.results import headline
+from xling.tuning.fit import kept_epoch
+from xling.tuning.predict import draw_traced, probabilities
+from xling.tuning.sketches import SketchDump
+
+
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """What the sketches say of the traced test examples.
+
+    Attributes:
+        traces: of the summed influence, then of each epoch.
+        twins: the same by the twin sketches, where there are any.
+        agreement: how far the two agree.
+        coverage: the table of what the sketches cover.
+        dimensions: numbers per sketch.
+    """
+
+    traces: list[Traces]
+    twins: list[Traces] | None
+    agreement: dict[str, float] | None
+    coverage: pd.DataFrame
+    dimensions: int
+
+
+def analyse(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    history: list[dict[str, Any]],
+    folder: Path,
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Trace correctly classified test examples; return the headline figures and the tables."""
+    kept = kept_epoch(history)
+    corpus, test = materials.corpus, materials.corpus["test"]
+    predicted = predict(config, where, materials, kept)
+    correct = predicted.argmax(1) == np.array(test["label"])
+    chosen = draw_traced(test["language"], correct, config.influence.test_per_language, config.seed)
+    say(
+        f"Kept epoch {kept} of {len(history)}; tracing {len(chosen)} test examples "
+        f"that it classifies correctly"
+    )
+    train = examples(corpus["train"], config.languages)
+    dump = sketch_test(config, where, materials, folder, chosen, kept)
+    found = score(config, where, materials, train, dump, history[:kept])
+    tables = {
+        "accuracy": accuracy(history, corpus["dev"]["language"], test["language"], correct, kept),
+        "coverage": found.coverage,
+        "traced": traced(test.select(chosen), predicted[chosen], config.task.classes),
+        **influence_tables(config, found, corpus["train"], train, test.select(chosen)),
+    }
+    languages = corpus["train"]["language"]
+    results = headline(config, where.run.name, history, languages, found.dimensions, tables)
+    return results | {"twin": found.agreement}, tables
+
+
+def score(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    train: Examples,
+    test_dump: SketchDump,
+    history: list[dict[str, Any]],
+) -> Found:
+    """Score all training examples for the chosen test examples."""
+    settings, kept = config.influence, len(history)
+    left = train_dump(config, where.tuning / where.sketches, materials).read(kept)
+    right = test_dump.read(kept)
+    weights = epoch_weights(config, history)
+    scored = partial(
+        trace,
+        groups=train.language,
+        k=max(settings.top_k, settings.rerank),
+        similarity=settings.similarity,
+        weights=weights,
+        memory_gb=settings.memory_gb,
+    )
+    traces, twins, agreed = scored(left, right), None, None
+    if config.sketch.twin:
+        twins = scored([each.twin for each in left], [each.twin for each in right])
+        twins = [shortened(each, settings.top_k) for each in twins]
+        ours = shortened(traces[0], settings.top_k)
+        agreed = agreement(left, right, ours, twins[0], weights)
+    if settings.rerank:
+        traces[0] = rerank(config, where, materials, traces[0], test_dump, weights)
+    traces = [shortened(each, settings.top_k) for each in traces]
+    return Found(traces, twins, agreed, coverage(left), left[0].facts.dimensions)
+
+
+def epoch_weights(config: Config, history: list[dict[str, Any]]) -> list[float]:
+    """Return what each epoch counts in the sum: the same, or its learning rate."""
+    if config.influence.weights == "equal":
+        return [1.0] * len(history)
+    return [record["learning_rate"] for record in history]
+
+
+def predict(config: Config, where: Places, materials: Materials, kept: int) -> np.ndarray:
+    """Return the kept model's class probabilities of all test examples."""
+    found = probabilities(
+        at_epoch(config, where, materials, kept),
+        materials.encoded["test"],
+        materials.collate,
+        2 * config.tuning.batch_size,
+    )
+    if len(classes := np.unique(found.argmax(1))) == 1:
+        say(
+            f"WARNING: the kept model predicts {config.task.classes[classes[0]]} for every test "
+            "example. It has not learnt the task, and what influences it says little: train "
+            "longer, on more, or with another tuning.learning_rate."
+        )
+    return found
+
+
+def sketch_test(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    folder: Path,
+    chosen: np.ndarray,
+    kept: int,
+) -> SketchDump:
+    """Sketch the chosen test examples at every checkpoint up to the kept one."""
+    dump = SketchDump(
+        materials.encoded["test"].select(chosen),
+        materials.collate,
+        config.sketch,
+        folder / "sketches" / "test",
+        "test sketches",
+    )
+    for epoch in dump.missing(kept):
+        dump(at_epoch(config, where, materials, epoch), epoch)
+    return dump
+
+
+def rerank(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    traces: Traces,
+    test_dump: SketchDump,
+    weights: list[float],
+) -> Traces:
+    """Return the summed traces with rankings by exact gradients of the sketches' candidates."""
+    wanted = candidates(traces)
+    pairs, distinct = sum(map(len, wanted)), len(np.unique(np.concatenate(wanted)))
+    say(
+        f"Re-ranking {pairs:,} pairs by exact gradients of {distinct:,} training examples at "
+        f"{len(weights)} epochs"
+    )
+    trained = train_dump(config, where.tuning / where.sketches, materials)
+    total = [np.zeros(len(each), np.float32) for each in wanted]
+    for epoch, weight in enumerate(weights, start=1):
+        classifier = at_epoch(config, where, materials, epoch)
+        found = exact_scores(
+            classifier,
+            trained.source(classifier),
+            test_dump.source(classifier),
+            wanted,
+            similarity=config.influence.similarity,
+            skip=config.sketch.skip,
+            memory_gb=config.influence.memory_gb,
+            progress=partial(tally, label=f"exact gradients, epoch {epoch}"),
+        )
+        for into, scores in zip(total, found, strict=True):
+            into += weight * scores
+    ids = materials.corpus["train"]["id"]
+    return reranked(traces, wanted, total, ids, config.influence.top_k)
+
+
+def influence_tables(
+    config: Config,
+    found: Found,
+    train: datasets.Dataset,
+    trained: Examples,
+    test: datasets.Dataset,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables that come from influence: one per table or figure of the papers."""
+    tested = examples(test, config.languages)
+    other = shares(found.twins, trained, tested, config.seed) if found.twins else None
+    tables = {
+        "shares": with_noise(shares(found.traces, trained, tested, config.seed), other),
+        "mean_influence": mean_influence(found.traces, trained, tested, config.seed),
+        "influential": influential(found.traces[0], train, trained, tested, config.task.classes),
+    }
+    if config.task.parallel:
+        tables["reinforcing"] = reinforcing(found.traces[0], trained, tested, config.seed)
+    return tables
