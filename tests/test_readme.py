@@ -11,6 +11,7 @@ from xling.command_line import check
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
+SKETCHES = (ROOT / "docs" / "sketches.md").read_text("utf-8")
 
 
 def test_the_library_example_runs():
@@ -18,6 +19,15 @@ def test_the_library_example_runs():
     names: dict = {}
     exec(code, names)
     assert names["rows"].shape == (8, 1024) and names["rows"].isfinite().all()
+
+
+def test_the_longer_library_example_runs(capsys):
+    (code,) = re.findall(r"```python\n(.*?)```", SKETCHES, flags=re.DOTALL)
+    assert len(code.splitlines()) <= 20
+    exec(code, {})
+    best, scores = capsys.readouterr().out.split("] [")
+    assert best.startswith("['example 7',")  # its own gradient is nearest to itself
+    assert float(scores.split()[0]) == pytest.approx(1, abs=2e-3)
 
 
 def commands() -> list[list[str]]:

@@ -148,6 +148,21 @@ def test_half_precision_by_override(tmp_path, make_model, tokenizer):
     assert (made[0].units(0, 60) * made[1].units(0, 60)).sum(1).mean() > 0.8
 
 
+def test_sketches_in_half_precision(tmp_path, make_model, tokenizer):
+    """The training is the same, bit for bit; the gradients hardly turn."""
+    for precision in ("fp32", "bf16"):
+        options = ("tuning.epochs=1", f"sketch.precision={precision}")
+        tune(tmp_path / precision, make_model, tokenizer, *options)
+    assert same(weights(tmp_path / "fp32", 1), weights(tmp_path / "bf16", 1))
+    single, half = (
+        Sketches.read(tmp_path / precision / "sketches" / "epoch-01").units(0, 60)
+        for precision in ("fp32", "bf16")
+    )
+    assert not np.array_equal(single, half)
+    assert (single * half).sum(1).mean() > 0.99
+    assert np.abs((single @ single.T) - (half @ half.T)).mean() < 0.01
+
+
 def test_early_stopping(tmp_path, make_model, tokenizer, monkeypatch):
     accuracies = iter([0.5, 0.7, 0.6, 0.7, 0.7, 0.9])
 

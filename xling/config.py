@@ -120,6 +120,7 @@ class Sketch:
     seed: NotNegative
     method: Literal["kronecker", "dense", "exact"]
     twin: bool
+    precision: Literal["fp32", "bf16"]
     store: Literal["float32", "float16", "int8"]
     skip: tuple[str, ...]
     batch_tokens: Positive | None

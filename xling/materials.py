@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import datasets
+import torch
 from safetensors.torch import load_model
 
 from xling import data, model
@@ -93,6 +94,7 @@ def say_norms(sketches: Sketches) -> None:
 
 def at_epoch(config: Config, where: Places, materials: Materials, epoch: int) -> model.Classifier:
     """Return the model with the weights of an epoch."""
-    classifier = materials.classifier.to(device(config.trainer))
+    dtype = torch.float64 if config.trainer.precision == "64-true" else torch.float32
+    classifier = materials.classifier.to(device(config.trainer), dtype)
     load_model(classifier, str(weights_file(where.tuning, epoch)))
     return classifier

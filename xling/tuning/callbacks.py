@@ -25,7 +25,7 @@ class GradientSketches(pl.Callback):
         """Sketch, every process its share of the examples."""
         epoch = trainer.current_epoch + 1
         if trainer.is_global_zero:
-            self.dump.drop(epoch)
+            self.dump.drop(epoch, trainer.world_size > 1)
         self.dump(
             module.model,
             epoch,

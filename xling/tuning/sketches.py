@@ -71,9 +71,16 @@ class SketchDump:
             if part and rank == 0 and self.done:
                 self.done(Sketches.read(part))
 
-    def drop(self, epoch: int) -> None:
-        """Remove the sketches of an epoch that is trained again after a stop."""
-        shutil.rmtree(self.folder / epoch_name(epoch), ignore_errors=True)
+    def drop(self, epoch: int, several: bool = False) -> None:
+        """Remove the sketches of an epoch that is trained again after a stop.
+
+        Args:
+            several: there are several processes, which cannot agree to take up or to remove what
+                a stopped pass left: so that goes too.
+        """
+        place = self.folder / epoch_name(epoch)
+        for folder in (place, part_of(place)) if several else (place,):
+            shutil.rmtree(folder, ignore_errors=True)
 
     def missing(self, epochs: int) -> list[int]:
         """Return the epochs, counted from 1, that are not written yet."""
@@ -99,7 +106,9 @@ class SketchDump:
     ) -> Sketches:
         first = not any(each.suffix != ".part" for each in self.folder.glob("epoch-*"))
         source = self.source(model)
-        with torch.autocast(next(model.parameters()).device.type, enabled=False):
+        half = self.settings.precision == "bf16"
+        device = next(model.parameters()).device.type
+        with torch.autocast(device, torch.bfloat16, enabled=half):
             return sketch_examples(
                 model,
                 source.losses,
