@@ -9,6 +9,7 @@ One thread, CPU time on a CPU and wall time on a GPU, variants interleaved, medi
 import argparse
 import json
 import platform
+import subprocess
 import tempfile
 import time
 from collections.abc import Callable
@@ -40,6 +41,7 @@ TARGETS = {
     "dataset_fp32_over_epoch": "≤ 0.32",
     "dataset_paper_fp32_over_epoch": "≤ 0.32",
     "dataset_bf16_over_epoch": "≤ 0.18",
+    "speedup_over_best_peer": "≥ 1.35",
     "gates_over_sketch": "≤ 1.01",
     "scoring_over_matmul_peak": "≥ 0.85",
     "scoring_int8_over_matmul_peak": "≥ 2.0",
@@ -222,6 +224,22 @@ def dataset(device: torch.device, repetitions: int) -> Measured:
     }
 
 
+def peers(python: str | None) -> Measured:
+    """Compare with the fastest peer of another environment (`benchmarks.peers`)."""
+    name = "speedup_over_best_peer"
+    if not python:
+        return {name: "not installed: give --peers PYTHON of an environment that has them"}
+    command = [python, "-m", "benchmarks.peers"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        return {name: f"not measured: {done.stderr.strip().splitlines()[-1]}"}
+    found = json.loads(done.stdout.splitlines()[-1])
+    ours = found["seconds"].pop("xling")
+    for peer, seconds in found["seconds"].items():
+        print(f"{peer}: {median(ratios(seconds, ours)):.2f} times the time of xling")
+    return {name: found["ratios"] or "not installed"}
+
+
 def scoring(
     repetitions: int, train: int = 10_000, test: int = 2_500, wide: int = 4_096
 ) -> Measured:
@@ -283,12 +301,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sketch", description=__doc__)
     parser.add_argument("--json", type=Path, help="file for the medians and ranges")
     parser.add_argument("--repetitions", type=int, default=5)
+    parser.add_argument("--peers", help="python of an environment with bergson and captum")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     measured = {
         **same_batch(device, arguments.repetitions),
         **dataset(device, arguments.repetitions),
+        **peers(arguments.peers),
         **scoring(arguments.repetitions),
     }
     print(f"{'measure':<44} median   range            to reach")

@@ -108,6 +108,8 @@ def test_the_nearest_choice():
 def test_cross_checks_of_the_configuration():
     with pytest.raises(UserError, match="names a language twice"):
         config("languages=[de,en,de]")
+    with pytest.raises(UserError, match="exact gradients have no noise"):
+        config("sketch=exact", "sketch.twin=true")
     assert config("exclude=ru").exclude == ("ru",)
     assert config("exclude=ru").train_languages == ("de", "en", "es", "fr")
     assert config("imbalance=0", "imbalance_language=es") == config("imbalance_language=fr")

@@ -175,6 +175,7 @@ def test_the_model_is_left_as_it_was_also_after_an_error():
     with pytest.raises(RuntimeError, match="on purpose"):
         with GradientSketcher(model, Projection(8), epoch=1) as sketch:
             assert not model.training
+            torch.rand(3)  # as a model might draw
             sketch(lambda: cross_entropy(model(**inputs), labels, reduction="none"), 2)
             raise RuntimeError("on purpose")
     assert model.training and model.head.training and not model.encoder.embeddings.training

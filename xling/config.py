@@ -207,6 +207,11 @@ def checked(values: dict[str, Any]) -> Config:
     except ValidationError as error:
         raise UserError("\n".join(_explain(problem) for problem in error.errors())) from None
     _check_languages(config)
+    if config.sketch.twin and config.sketch.method == "exact":
+        raise UserError(
+            "sketch.twin=true: exact gradients have no noise that a twin could tell. Leave it out, "
+            "or choose sketch=default."
+        )
     if not config.imbalance:  # then the language makes no difference, nor may it name another run
         config = dataclasses.replace(config, imbalance_language=None)
     return config

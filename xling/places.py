@@ -34,9 +34,10 @@ def places(config: Config, fingerprints: dict[str, str]) -> Places:
     root = Path(config.folder) / config.task.name
     tuned_by = {key: values[key] for key in values if key not in ("influence", "sketch")}
     name = "-".join([*switches(config), digest(values)])
-    design = (
-        f"{config.sketch.combine}-{config.sketch.stack}x{config.sketch.side}x{config.sketch.side}"
-    )
+    side = config.sketch.side
+    design = f"{config.sketch.method}-{config.sketch.combine}-{config.sketch.stack}x{side}x{side}"
+    if config.sketch.method == "exact":
+        design = "exact"
     return Places(
         run=root / name,
         tuning=root / "stages" / "-".join(["tuning", *switches(config), digest(tuned_by)]),
