@@ -41,14 +41,15 @@ class Found:
 
     Attributes:
         traces: of the summed influence, then of each epoch.
-        twins: the same by the twin sketches, where there are any.
+        pair: where there are twin sketches, the traces by the sketches (before any re-ranking)
+            and by their twins.
         agreement: how far the two agree.
         coverage: the table of what the sketches cover.
         dimensions: numbers per sketch.
     """
 
     traces: list[Traces]
-    twins: list[Traces] | None
+    pair: tuple[list[Traces], list[Traces]] | None
     agreement: dict[str, float] | None
     coverage: pd.DataFrame
     dimensions: int
@@ -106,16 +107,15 @@ def score(
         weights=weights,
         memory_gb=settings.memory_gb,
     )
-    traces, twins, agreed = scored(left, right), None, None
+    named = scored(left, right)
+    traces, pair, agreed = [shortened(each, settings.top_k) for each in named], None, None
     if config.sketch.twin:
         twins = scored([each.twin for each in left], [each.twin for each in right])
-        twins = [shortened(each, settings.top_k) for each in twins]
-        ours = shortened(traces[0], settings.top_k)
-        agreed = agreement(left, right, ours, twins[0], weights)
+        pair = list(traces), [shortened(each, settings.top_k) for each in twins]
+        agreed = agreement(left, right, pair[0][0], pair[1][0], weights)
     if settings.rerank:
-        traces[0] = rerank(config, where, materials, traces[0], test_dump, weights)
-    traces = [shortened(each, settings.top_k) for each in traces]
-    return Found(traces, twins, agreed, coverage(left), left[0].facts.dimensions)
+        traces[0] = rerank(config, where, materials, named[0], test_dump, weights)
+    return Found(traces, pair, agreed, coverage(left), left[0].facts.dimensions)
 
 
 def epoch_weights(config: Config, history: list[dict[str, Any]]) -> list[float]:
@@ -207,9 +207,9 @@ def influence_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables that come from influence: one per table or figure of the papers."""
     tested = examples(test, config.languages)
-    other = shares(found.twins, trained, tested, config.seed) if found.twins else None
+    pair = found.pair and tuple(shares(each, trained, tested, config.seed) for each in found.pair)
     tables = {
-        "shares": with_noise(shares(found.traces, trained, tested, config.seed), other),
+        "shares": with_noise(shares(found.traces, trained, tested, config.seed), pair),
         "mean_influence": mean_influence(found.traces, trained, tested, config.seed),
         "influential": influential(found.traces[0], train, trained, tested, config.task.classes),
     }

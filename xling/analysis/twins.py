@@ -14,16 +14,19 @@ SAMPLE = 20_000
 STRETCH = 4096
 
 
-def with_noise(shares: pd.DataFrame, twins: pd.DataFrame | None) -> pd.DataFrame:
-    """Add a column `noise` to the table of shares: how far the twin's share is from this one.
+def with_noise(
+    shares: pd.DataFrame, pair: tuple[pd.DataFrame, pd.DataFrame] | None
+) -> pd.DataFrame:
+    """Add a column `noise` to the table of shares: how far the shares by two sketches differ.
 
     Args:
-        shares, twins: tables of the sketches and of their twins; without twins there is no noise
-            to tell and the column has no values.
+        shares: the table, perhaps after re-ranking.
+        pair: the same table by the sketches and by their twins; without twins there is no noise to
+            tell and the column has no values.
     """
-    if twins is None:
+    if pair is None:
         return shares.assign(noise=np.nan)
-    return shares.assign(noise=(shares["share"] - twins["share"]).abs())
+    return shares.assign(noise=(pair[0]["share"] - pair[1]["share"]).abs())
 
 
 def agreement(

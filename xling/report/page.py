@@ -99,6 +99,9 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Epochs": f"{results['epochs']} trained, {results['kept_epoch']} kept",
         "Batch size": _config(results, "tuning.batch_size"),
         "Gradient sketches": _sketch(sketch),
+        "Re-ranking": f"exact gradients for the {again} best and worst of each"
+        if (again := _config(results, "influence.rerank"))
+        else "",
         "Traced per language": _config(results, "influence.test_per_language"),
         "Top k": results["top_k"],
         "Seed": _config(results, "seed"),

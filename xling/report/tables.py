@@ -62,7 +62,7 @@ SCHEMAS = {
             "high": f"upper {INTERVAL}",
             "base_rate": "part of all training data that is of the training language, 0 to 1",
             "test_examples": "number of test examples averaged over",
-            "noise": "difference to the share by the twin sketches, where there are any",
+            "noise": "difference between the shares by the sketches and by their twins, if any",
         },
         gaps=("noise",),
     ),
