@@ -165,7 +165,9 @@ def main() -> None:
             flush=True,
         )
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        of_default = found["default: 4 of 16 × 16"]["pearson"]
+        values = {"pearson_d1024": of_default, "designs": found}
+        arguments.json.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":
