@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from xling.errors import UserError
 from xling.sketch import Facts, Projection, Sketches, check_comparable, sketch_examples
-from xling.sketch.examples import fastest_budget
+from xling.sketch.cost import fastest_budget
 
 LENGTHS = [9, 4, 17, 2, 12, 5, 7, 3, 20, 6, 8]
 IDS = [f"de{index}" for index in range(len(LENGTHS))]

@@ -164,6 +164,9 @@ class LayerNorm:
         return back, blocks
 
 
+Call = Linear | Embedding | LayerNorm
+
+
 def block_type(dtype: torch.dtype) -> torch.dtype:
     """Return the precision of sums over positions: single for all but double."""
     return dtype if dtype == torch.float64 else torch.float32

@@ -3,8 +3,6 @@
 import dataclasses
 import hashlib
 import json
-import resource
-import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
@@ -13,12 +11,10 @@ import torch
 from torch import Tensor, nn
 
 from xling.errors import UserError
+from xling.sketch.cost import LEAST_TOKENS, Estimate, Meter, fastest_budget
 from xling.sketch.gradients import Batch, GradientSketcher, Plan
 from xling.sketch.projection import VERSION, Projection
 from xling.sketch.store import Facts, Precision, Sketches, bytes_on_disk
-
-LEAST_TOKENS, MOST_TOKENS = 2048, 65_536
-"""Token budgets to choose from; a processor core is busy with the least already."""
 
 Losses = Callable[[list[int]], Tensor]
 Progress = Callable[[Iterable[int], int], Iterable[int]]
@@ -55,7 +51,7 @@ def sketch_examples(
     precision: Precision = "float16",
     share: tuple[int, int] = (0, 1),
     progress: Progress = lambda done, total: done,
-    announce: Callable[["Estimate"], None] | None = None,
+    announce: Callable[[Estimate], None] | None = None,
 ) -> Sketches:
     """Sketch the loss gradient of every example at the model's present weights.
 
@@ -123,71 +119,6 @@ def settings(model: nn.Module, plan: Plan, projection: Projection, epoch: int) -
     }
 
 
-@dataclasses.dataclass(frozen=True)
-class Estimate:
-    """What a pass is going to cost.
-
-    Attributes:
-        examples, tokens: to be sketched, without padding.
-        dimensions: numbers per sketch.
-        disk_bytes: of the sketches.
-        batch_tokens: padded tokens per batch, at most.
-        batch_bytes: memory that the first batch, of the longest examples, took beyond the model.
-        seconds: at the speed of the first batch.
-    """
-
-    examples: int
-    tokens: int
-    dimensions: int
-    disk_bytes: int
-    batch_tokens: int
-    batch_bytes: int
-    seconds: float
-
-
-class _Meter:
-    """Time and memory from its making to `read`."""
-
-    def __init__(self, device: torch.device) -> None:
-        self.device = device
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
-            torch.cuda.reset_peak_memory_stats(device)
-        self.memory = self._memory()
-        self.start = time.perf_counter()
-
-    def read(self) -> tuple[float, int]:
-        """Return seconds and bytes."""
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
-        return time.perf_counter() - self.start, self._memory() - self.memory
-
-    def _memory(self) -> int:
-        if self.device.type == "cuda":
-            return torch.cuda.max_memory_allocated(self.device)
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
-def fastest_budget(tokens_per_second: Callable[[int], float]) -> int:
-    """Double the token budget while that makes the pass faster by a twentieth or more.
-
-    Args:
-        tokens_per_second: measures a budget; raises `torch.OutOfMemoryError` if it is too much.
-    """
-    best, speed = LEAST_TOKENS, 0.0
-    budget = LEAST_TOKENS
-    while budget <= MOST_TOKENS:
-        try:
-            found = tokens_per_second(budget)
-        except torch.OutOfMemoryError:
-            break
-        if found < 1.05 * speed:
-            break
-        best, speed = budget, found
-        budget *= 2
-    return best
-
-
 def _budget(
     sketcher: GradientSketcher, losses: Losses, lengths: Sequence[int], folder: Path | None
 ) -> int:
@@ -203,7 +134,7 @@ def _budget(
     def tokens_per_second(budget: int) -> float:
         group = batches(lengths, budget)[0]
         sketcher(lambda: losses(group), len(group))  # to warm up
-        meter = _Meter(sketcher.device)
+        meter = Meter(sketcher.device)
         sketcher(lambda: losses(group), len(group))
         return len(group) * max(lengths[index] for index in group) / meter.read()[0]
 
@@ -252,7 +183,7 @@ class _Pass:
         self.sketches.write(block, rows, sums, counts)
 
     def _batch(self, group: list[int]) -> Batch:
-        meter = _Meter(self.sketcher.device)
+        meter = Meter(self.sketcher.device)
         batch = self.sketcher(lambda: self.losses(group), len(group))
         if self.announce and not self.estimated:
             self.announce(self._estimate(group, *meter.read()))

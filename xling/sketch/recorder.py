@@ -11,10 +11,9 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from xling.errors import UserError
-from xling.sketch.calls import Blocks, Embedding, LayerNorm, Linear, Maps, block_type
+from xling.sketch.calls import Blocks, Call, block_type
+from xling.sketch.rules import RULES
 from xling.sketch.shared import Cut, meeting, per_example_gradients
-
-Call = Linear | Embedding | LayerNorm
 
 
 class Frozen(torch.autograd.Function):
@@ -82,7 +81,7 @@ class Recorder(TorchFunctionMode):
         kwargs = kwargs or {}
         if function is functional.rms_norm:
             return self._rms_norm(*args, **kwargs)
-        reader = CALLS.get(function)
+        reader = RULES.get(function)
         if reader is not None:
             x, parameters, make = reader(*args, **kwargs)
             if any(id(each) in self.names for each in parameters.values()):
@@ -203,6 +202,12 @@ class Recorder(TorchFunctionMode):
                 if isinstance(each, Tensor) and each.requires_grad:
                     self._shared[each] = names
             return output
+        return self._join(function, args, kwargs, shared, names)
+
+    def _join(
+        self, function: Callable, args: tuple, kwargs: dict, shared: list[Tensor], names: set[str]
+    ) -> Any:
+        """Run a call in which a value made of parameters alone meets the examples."""
         position = next((i for i, each in enumerate(args) if any(each is s for s in shared)), None)
         joined = None
         if len(shared) == 1 and position is not None:
@@ -291,63 +296,3 @@ def _flat(values: Any) -> list:
     for each in values:
         found += _flat(each) if isinstance(each, (tuple, list)) else [each]
     return found
-
-
-def _parameters(**given: Tensor | None) -> dict[str, Tensor]:
-    return {role: tensor for role, tensor in given.items() if tensor is not None}
-
-
-def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple:
-    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Linear:
-        return Linear(given["weight"], given.get("bias"), maps, cast, batch, heads=heads)
-
-    return input, _parameters(weight=weight, bias=bias), make
-
-
-def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, **scales: Any) -> tuple:
-    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Linear:
-        bias = given["bias"]
-        return Linear(given["weight"], bias, maps, cast, batch, transposed=True, heads=heads)
-
-    return mat1, {} if scales else _parameters(weight=mat2, bias=input), make
-
-
-def _embedding(
-    input: Tensor,
-    weight: Tensor,
-    padding_idx: int | None = None,
-    max_norm: float | None = None,
-    norm_type: float = 2.0,
-    scale_grad_by_freq: bool = False,
-    sparse: bool = False,
-) -> tuple:
-    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Embedding:
-        return Embedding(given["weight"], padding_idx, maps, batch)
-
-    if max_norm is not None or scale_grad_by_freq:
-        return input, {}, make  # one example's gradient depends on the others
-    return input, _parameters(weight=weight), make
-
-
-def _layer_norm(
-    input: Tensor,
-    normalized_shape: list[int],
-    weight: Tensor | None = None,
-    bias: Tensor | None = None,
-    eps: float = 1e-5,
-) -> tuple:
-    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> LayerNorm:
-        parts = given.get("weight"), given.get("bias")
-        return LayerNorm(normalized_shape, *parts, eps, maps, batch)
-
-    return input, _parameters(weight=weight, bias=bias), make
-
-
-CALLS: dict[Callable, Callable[..., tuple]] = {
-    functional.linear: _linear,
-    torch.addmm: _addmm,
-    functional.embedding: _embedding,
-    functional.layer_norm: _layer_norm,
-}
-"""Functions with a rule of their own: arguments → input, parameters by role, what makes the call.
-Any other use of a parameter goes by way of `shared`."""

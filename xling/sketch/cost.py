@@ -1,0 +1,76 @@
+"""What a sketch pass costs, and the token budget that makes it fastest."""
+
+import dataclasses
+import resource
+import time
+from collections.abc import Callable
+
+import torch
+
+LEAST_TOKENS, MOST_TOKENS = 2048, 65_536
+"""Token budgets to choose from; a processor core is busy with the least already."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Estimate:
+    """What a pass is going to cost.
+
+    Attributes:
+        examples, tokens: to be sketched, without padding.
+        dimensions: numbers per sketch.
+        disk_bytes: of the sketches.
+        batch_tokens: padded tokens per batch, at most.
+        batch_bytes: memory that the first batch, of the longest examples, took beyond the model.
+        seconds: at the speed of the first batch.
+    """
+
+    examples: int
+    tokens: int
+    dimensions: int
+    disk_bytes: int
+    batch_tokens: int
+    batch_bytes: int
+    seconds: float
+
+
+class Meter:
+    """Time and memory from its making to `read`."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.device = device
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+            torch.cuda.reset_peak_memory_stats(device)
+        self.memory = self._memory()
+        self.start = time.perf_counter()
+
+    def read(self) -> tuple[float, int]:
+        """Return seconds and bytes."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+        return time.perf_counter() - self.start, self._memory() - self.memory
+
+    def _memory(self) -> int:
+        if self.device.type == "cuda":
+            return torch.cuda.max_memory_allocated(self.device)
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
+def fastest_budget(tokens_per_second: Callable[[int], float]) -> int:
+    """Double the token budget while that makes the pass faster by a twentieth or more.
+
+    Args:
+        tokens_per_second: measures a budget; raises `torch.OutOfMemoryError` if it is too much.
+    """
+    best, speed = LEAST_TOKENS, 0.0
+    budget = LEAST_TOKENS
+    while budget <= MOST_TOKENS:
+        try:
+            found = tokens_per_second(budget)
+        except torch.OutOfMemoryError:
+            break
+        if found < 1.05 * speed:
+            break
+        best, speed = budget, found
+        budget *= 2
+    return best
