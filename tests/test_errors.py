@@ -75,6 +75,12 @@ def test_help_is_quick_and_names_the_groups(tmp_path):
     assert "IMPORTED []" in done.stdout, done.stderr
 
 
+def test_a_reader_that_stops_reading_is_no_error(tmp_path):
+    command = f"{sys.executable} -m xling --help | head -n 1"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path)
+    assert done.stdout.startswith("xling - ") and not done.stderr
+
+
 def test_good_arguments_pass():
     check(["task=xnli", "--multirun", "imbalance=25,50", "-m", "exclude=[de,en]", "--cfg", "job"])
 

@@ -42,6 +42,9 @@ def main() -> None:
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(task)()
     except KeyboardInterrupt:
         sys.exit("Stopped. The same command goes on from here.")
+    except BrokenPipeError:  # nobody reads on, as in `xling --help | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
     except Exception as error:
         message = explain(error, conf_folder())
         if full or message is None:
