@@ -23,6 +23,16 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)  # two busy threads on two cores are slower than one
 
 LANGUAGES = ("de", "en", "fr")
+PAD = 1
+SHAPE = dict(
+    vocab_size=60,
+    hidden_size=32,
+    num_hidden_layers=2,
+    num_attention_heads=4,
+    intermediate_size=48,
+    max_position_embeddings=40,
+    pad_token_id=PAD,
+)
 
 
 def config(*overrides: str) -> Config:
@@ -109,15 +119,7 @@ def make_model() -> Callable[[], Classifier]:
 
     def make() -> Classifier:
         torch.manual_seed(0)
-        shape = XLMRobertaConfig(
-            vocab_size=60,
-            hidden_size=32,
-            num_hidden_layers=2,
-            num_attention_heads=4,
-            intermediate_size=48,
-            max_position_embeddings=40,
-            type_vocab_size=1,
-        )
+        shape = XLMRobertaConfig(**SHAPE, type_vocab_size=1)
         return Classifier(XLMRobertaModel(shape, add_pooling_layer=False), classes=2).eval()
 
     return make

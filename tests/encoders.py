@@ -1,6 +1,7 @@
 """Small encoders of several families, and their gradients by autograd, one example at a time."""
 
 import torch
+from conftest import PAD, SHAPE
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 from transformers import (
@@ -22,16 +23,6 @@ from xling.model import Classifier
 from xling.sketch import GradientSketcher, Projection
 from xling.sketch.projection import Kronecker
 
-PAD = 1
-SHAPE = dict(
-    vocab_size=60,
-    hidden_size=32,
-    num_hidden_layers=2,
-    num_attention_heads=4,
-    intermediate_size=48,
-    max_position_embeddings=40,
-    pad_token_id=PAD,
-)
 ENCODERS = ["bert", "xlmr", "distilbert", "deberta"]
 DECODERS = ["llama", "gpt2"]
 

@@ -63,6 +63,8 @@ def test_agreement_is_that_of_independent_noise():
     ranks = [np.argsort(np.argsort(each, axis=1), axis=1) for each in scores]
     expected = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(*ranks, strict=True)])
     assert found["spearman"] == pytest.approx(expected)
+    products = agreement(train, test, first, second, [1.0], "dot")
+    assert products["spearman"] != found["spearman"]  # the rows differ in length
     best = [np.argsort(-each, axis=1)[:, :20] for each in scores]
     common = [len(set(a) & set(b)) / 20 for a, b in zip(*best, strict=True)]
     assert found["positive_overlap"] == pytest.approx(np.mean(common))

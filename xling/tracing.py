@@ -96,8 +96,8 @@ def score(
 ) -> Found:
     """Score all training examples for the chosen test examples."""
     settings, kept = config.influence, len(history)
-    left = train_dump(config, where.tuning / where.sketches, materials).read(kept)
-    right = test_dump.read(kept)
+    dumps = train_dump(config, where.tuning / where.sketches, materials), test_dump
+    left, right = (dump.read(kept) for dump in dumps)
     weights = epoch_weights(config, history)
     scored = partial(
         trace,
@@ -112,9 +112,9 @@ def score(
     if config.sketch.twin:
         twins = scored([each.twin for each in left], [each.twin for each in right])
         pair = list(traces), [shortened(each, settings.top_k) for each in twins]
-        agreed = agreement(left, right, pair[0][0], pair[1][0], weights)
+        agreed = agreement(left, right, pair[0][0], pair[1][0], weights, settings.similarity)
     if settings.rerank:
-        traces[0] = rerank(config, where, materials, named[0], test_dump, weights)
+        traces[0] = rerank(config, where, materials, named[0], dumps, weights)
     return Found(traces, pair, agreed, coverage(left), left[0].facts.dimensions)
 
 
@@ -168,24 +168,26 @@ def rerank(
     where: Places,
     materials: Materials,
     traces: Traces,
-    test_dump: SketchDump,
+    dumps: tuple[SketchDump, SketchDump],
     weights: list[float],
 ) -> Traces:
-    """Return the summed traces with rankings by exact gradients of the sketches' candidates."""
+    """Return the summed traces with rankings by exact gradients of the sketches' candidates.
+
+    Args:
+        dumps: of the training and of the test examples.
+    """
     wanted = candidates(traces)
     pairs, distinct = sum(map(len, wanted)), len(np.unique(np.concatenate(wanted)))
     say(
         f"Re-ranking {pairs:,} pairs by exact gradients of {distinct:,} training examples at "
         f"{len(weights)} epochs"
     )
-    trained = train_dump(config, where.tuning / where.sketches, materials)
     total = [np.zeros(len(each), np.float32) for each in wanted]
     for epoch, weight in enumerate(weights, start=1):
         classifier = at_epoch(config, where, materials, epoch)
         found = exact_scores(
             classifier,
-            trained.source(classifier),
-            test_dump.source(classifier),
+            *(dump.source(classifier) for dump in dumps),
             wanted,
             similarity=config.influence.similarity,
             skip=config.sketch.skip,

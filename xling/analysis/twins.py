@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from xling.influence import Traces
+from xling.influence import Similarity, Traces, rows
 from xling.sketch import Sketches
 
 SAMPLE = 20_000
@@ -35,13 +35,14 @@ def agreement(
     traces: Traces,
     twins: Traces,
     weights: Sequence[float],
+    similarity: Similarity = "cosine",
 ) -> dict[str, float]:
     """Summarise how far the summed influence of the sketches and of their twins agree.
 
     Args:
         train, test: sketches at each epoch.
         traces, twins: of the summed influence.
-        weights: of the epochs.
+        weights, similarity: as in `trace`.
 
     Returns:
         spearman: mean over the test examples of the rank correlation of all scores.
@@ -51,7 +52,7 @@ def agreement(
     scores = [np.zeros((len(test[0]), len(chosen)), np.float32) for _ in range(2)]
     for weight, left, right in zip(weights, train, test, strict=True):
         for into, (a, b) in zip(scores, ((left, right), (left.twin, right.twin)), strict=True):
-            into += weight * (b.units(0, len(b)) @ _rows(a, chosen).T)
+            into += weight * (rows(b, 0, len(b), similarity) @ _some(a, chosen, similarity).T)
     ranks = [spearmanr(a, b).statistic for a, b in zip(*scores, strict=True)]
     return {
         "spearman": float(np.mean(ranks)),
@@ -60,13 +61,13 @@ def agreement(
     }
 
 
-def _rows(sketches: Sketches, chosen: np.ndarray) -> np.ndarray:
+def _some(sketches: Sketches, chosen: np.ndarray, similarity: Similarity) -> np.ndarray:
     """Read some rows, a stretch at a time."""
     found = []
     for start in range(0, len(sketches), STRETCH):
         stop = min(start + STRETCH, len(sketches))
         inside = chosen[(chosen >= start) & (chosen < stop)]
-        found.append(sketches.units(start, stop)[inside - start])
+        found.append(rows(sketches, start, stop, similarity)[inside - start])
     return np.concatenate(found)
 
 

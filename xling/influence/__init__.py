@@ -2,15 +2,17 @@
 
 from xling.influence.extremes import Ranking
 from xling.influence.rerank import Source, candidates, exact_scores, reranked, shortened
-from xling.influence.tracin import Traces, trace
+from xling.influence.tracin import Similarity, Traces, rows, trace
 
 __all__ = [
     "Ranking",
+    "Similarity",
     "Source",
     "Traces",
     "candidates",
     "exact_scores",
     "reranked",
+    "rows",
     "shortened",
     "trace",
 ]

@@ -12,9 +12,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xling.sketch.projection import Dense, Exact, Kronecker
+from xling.sketch.projection import Kronecker, Map
 
-Map = Kronecker | Dense | Exact
 Maps = Callable[[str, torch.dtype], Map]
 Blocks = dict[str, Tensor]
 

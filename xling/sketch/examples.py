@@ -97,8 +97,8 @@ def sketch_examples(
         sketches = Sketches.empty(facts, folder)
         todo = [block for block in sketches.missing() if block % share[1] == share[0]]
         work = _Pass(sketcher, losses, ids, lengths, groups, sketches, todo, announce)
-        total = sum(len(range(*facts.span(block).indices(len(ids)))) for block in todo)
-        for _ in progress((count for block in todo for count in work.block(block)), total):
+        total = sum(map(len, work.spans.values()))
+        for _ in progress((count for block in work.spans for count in work.block(block)), total):
             pass
     return sketches
 
@@ -156,14 +156,14 @@ class _Pass:
         announce: Callable[[Estimate], None] | None,
     ) -> None:
         self.sketcher, self.losses, self.ids, self.lengths = sketcher, losses, ids, lengths
-        self.groups, self.sketches, self.todo, self.announce = groups, sketches, todo, announce
+        self.groups, self.sketches, self.announce = groups, sketches, announce
+        self.spans = {block: range(len(ids))[sketches.facts.span(block)] for block in todo}
         self.batch_tokens = sketches.facts.batch_tokens
-        self.checked = self.estimated = False
+        self.checked = False
 
     def block(self, block: int) -> Iterable[int]:
         """Sketch and write a block; yield the number of examples after each batch."""
-        span = range(len(self.ids))[self.sketches.facts.span(block)]
-        facts = self.sketches.facts
+        span, facts = self.spans[block], self.sketches.facts
         rows = np.empty((len(span), facts.copies * facts.dimensions), np.float32)
         sums: dict[str, dict[str, float]] = {}
         counts: dict[str, int] = {}
@@ -183,19 +183,18 @@ class _Pass:
         self.sketches.write(block, rows, sums, counts)
 
     def _batch(self, group: list[int]) -> Batch:
-        meter = Meter(self.sketcher.device)
+        meter = Meter(self.sketcher.device) if self.announce else None
         batch = self.sketcher(lambda: self.losses(group), len(group))
-        if self.announce and not self.estimated:
+        if meter:  # it stops a GPU: for the first batch only
             self.announce(self._estimate(group, *meter.read()))
-            self.estimated = True
+            self.announce = None
         if not self.checked and len(group) > 1:
             self._check_company(group, batch)
             self.checked = True
         return batch
 
     def _estimate(self, group: list[int], seconds: float, batch_bytes: int) -> Estimate:
-        facts = self.sketches.facts
-        spans = [range(len(self.ids))[facts.span(block)] for block in self.todo]
+        facts, spans = self.sketches.facts, self.spans.values()
         padded = 0
         for span in spans:
             lengths = [self.lengths[index] for index in span]

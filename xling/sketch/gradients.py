@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from xling.errors import UserError, nearest
-from xling.sketch.projection import Dense, Exact, Kronecker, Projection
+from xling.sketch.projection import Map, Projection
 from xling.sketch.recorder import Recorder, leave_out
 
 
@@ -117,14 +117,14 @@ class GradientSketcher:
         self._constants = {id(buffer) for buffer in model.buffers()}
 
         @cache
-        def single(name: str) -> Kronecker | Dense | Exact:
+        def single(name: str) -> Map:
             made = projection.of(name, parameters[name].shape, epoch)
             exact = parameters[name].dtype
             exact = exact if exact == torch.float64 else torch.float32
             return made.to(self.device, exact)
 
         @cache
-        def maps(name: str, dtype: torch.dtype) -> Kronecker | Dense | Exact:
+        def maps(name: str, dtype: torch.dtype) -> Map:
             return single(name).to(self.device, dtype)
 
         @cache

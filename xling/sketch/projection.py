@@ -59,7 +59,7 @@ class Projection:
         """Numbers that a parameter of this many numbers becomes in one sketch."""
         return size if self.method == "exact" else self.stack * self.side**2
 
-    def of(self, name: str, shape: torch.Size, epoch: int) -> "Kronecker | Dense | Exact":
+    def of(self, name: str, shape: torch.Size, epoch: int) -> "Map":
         """Return the projection of one parameter at one epoch, on the CPU, to be moved by `to`."""
         if self.method == "exact":
             return Exact()
@@ -185,3 +185,7 @@ class Dense(Exact):
     def gradient(self, gradients: Tensor) -> Tensor:
         """Project gradients that are there as such: (batch, *shape) to (batch, stack·side²)."""
         return gradients.flatten(1) @ self.matrix.T * self.scale
+
+
+Map = Kronecker | Dense | Exact
+"""The projection of one parameter."""
