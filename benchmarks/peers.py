@@ -119,9 +119,14 @@ def main() -> None:
     inputs, labels = (tokens, (tokens != 1).long()), torch.tensor(rng.integers(0, 2, 32))
     sketcher = GradientSketcher(model, Projection(16), epoch=1)
 
-    def ours() -> None:
+    def ours(examples: int = 32) -> None:
+        some = [each[:examples] for each in inputs]
         with sketcher:
-            sketcher(lambda: cross_entropy(model(*inputs), labels, reduction="none"), 32)
+            sketcher(
+                lambda: cross_entropy(model(*some), labels[:examples], reduction="none"), examples
+            )
+
+    ours(1)  # as every pass begins: an example alone
 
     works, why = {"xling": ours}, {}
     for name, make in (("bergson", bergson), ("captum", captum)):

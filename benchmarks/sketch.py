@@ -26,6 +26,7 @@ from xling.influence import trace
 from xling.model import Classifier
 from xling.provenance import machine
 from xling.sketch import Facts, GradientSketcher, Projection, Sketches
+from xling.sketch.cost import CPU_TOKENS
 from xling.sketch.examples import batches
 
 DEFAULT = Projection(side=16, stack=4)
@@ -99,14 +100,31 @@ def activation_pass(model: Classifier, batch: tuple[dict, Tensor]) -> None:
         parameter.requires_grad = True
 
 
+def sketcher(model: Classifier, projection: Projection) -> GradientSketcher:
+    """Return a sketcher that has seen an example alone, as every pass begins."""
+    made = GradientSketcher(model, projection, epoch=1)
+    sketch(made, inputs(np.full(1, 8), 100, made.device))
+    return made
+
+
 def sketch(sketcher: GradientSketcher, batch: tuple[dict, Tensor], half: bool = False) -> None:
     """Sketch a batch."""
-    device = sketcher.device.type
-    with sketcher, torch.autocast(device, torch.bfloat16, enabled=half):
-        sketcher(
-            lambda: cross_entropy(sketcher.model(**batch[0]), batch[1], reduction="none"),
-            len(batch[1]),
-        )
+    sketch_all(sketcher, [batch], half)
+
+
+def sketch_all(
+    sketcher: GradientSketcher, several: list[tuple[dict, Tensor]], half: bool = False
+) -> None:
+    """Sketch batches one after another."""
+    model = sketcher.model
+    with sketcher, torch.autocast(sketcher.device.type, torch.bfloat16, enabled=half):
+        for inputs, labels in several:
+            sketcher(
+                lambda inputs=inputs, labels=labels: cross_entropy(
+                    model(**inputs), labels, reduction="none"
+                ),
+                len(labels),
+            )
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:
@@ -156,12 +174,13 @@ def same_batch(device: torch.device, repetitions: int) -> Measured:
     lengths[0] = 55
     batch = inputs(lengths, vocabulary, device)
     full = inputs(np.full(16, 40), vocabulary, device)
-    default, paper = (GradientSketcher(model, each, epoch=1) for each in (DEFAULT, PAPER))
+    default, paper = sketcher(model, DEFAULT), sketcher(model, PAPER)
     heads = {
         f"encoder.encoder.layer.{layer}.attention.output.dense.weight": 12 for layer in range(12)
     }
     gated = GradientSketcher(model, DEFAULT, epoch=1, heads=heads)
-    gated._maps, gated._cast = default._maps, default._cast  # the matrices need not be there twice
+    # The matrices need not be there twice.
+    gated._maps, gated._cast, gated._firsts = default._maps, default._cast, default._firsts
     works: dict[str, Callable[[], object]] = {
         "step": lambda: step(model, batch),
         "activation": lambda: activation_pass(model, batch),
@@ -199,21 +218,18 @@ def dataset(device: torch.device, repetitions: int) -> Measured:
     order = rng.permutation(512)
     epoch = [inputs(lengths[order[at : at + 32]], vocabulary, device) for at in range(0, 512, 32)]
     sorted_batches = [
-        inputs(lengths[group], vocabulary, device) for group in batches(lengths.tolist(), 2048)
+        inputs(lengths[group], vocabulary, device)
+        for group in batches(lengths.tolist(), CPU_TOKENS)
     ]
-    sketcher, paper = (GradientSketcher(model, each, epoch=1) for each in (DEFAULT, PAPER))
-
-    def whole(sketcher: GradientSketcher, half: bool = False) -> None:
-        for batch in sorted_batches:
-            sketch(sketcher, batch, half)
+    default, paper = sketcher(model, DEFAULT), sketcher(model, PAPER)
 
     works: dict[str, Callable[[], object]] = {
         "epoch": lambda: [step(model, batch) for batch in epoch],
-        "fp32": lambda: whole(sketcher),
-        "paper": lambda: whole(paper),
+        "fp32": lambda: sketch_all(default, sorted_batches),
+        "paper": lambda: sketch_all(paper, sorted_batches),
     }
     if has_bf16(device):
-        works["bf16"] = lambda: whole(sketcher, half=True)
+        works["bf16"] = lambda: sketch_all(default, sorted_batches, half=True)
     seconds = interleaved(works, repetitions, device)
     return {
         "dataset_fp32_over_epoch": ratios(seconds["fp32"], seconds["epoch"]),
@@ -290,9 +306,9 @@ def _ids(count: int) -> list[str]:
 def throughput(device: torch.device) -> dict[str, float]:
     """Measure tokens per second on a GPU, XLM-R base shape, bf16."""
     model = classifier(12, 768, 250_002, device)
-    sketcher = GradientSketcher(model, DEFAULT, epoch=1)
+    default = sketcher(model, DEFAULT)
     batch = inputs(np.full(512, 64), 250_002, device)
-    seconds = interleaved({"half": lambda: sketch(sketcher, batch, half=True)}, 5, device)
+    seconds = interleaved({"half": lambda: sketch(default, batch, half=True)}, 5, device)
     return {"tokens_per_second_bf16": 512 * 64 / median(seconds["half"])}
 
 

@@ -21,7 +21,7 @@ from transformers import (
 
 from xling.model import Classifier
 from xling.sketch import GradientSketcher, Projection
-from xling.sketch.projection import Kronecker
+from xling.sketch.projection import CountSketch, Dense
 
 ENCODERS = ["bert", "xlmr", "distilbert", "deberta"]
 DECODERS = ["llama", "gpt2"]
@@ -93,9 +93,12 @@ def batch(lengths: list[int], pad_to: int | None = None) -> tuple[dict[str, Tens
     return {"input_ids": ids, "attention_mask": (ids != PAD).long()}, labels
 
 
-def fused(model, inputs, labels, projection, epoch=1, **options):
-    """Sketch a batch."""
+def fused(model, inputs, labels, projection, epoch=1, taught=False, **options):
+    """Sketch a batch; `taught` by an example alone which positions are idle."""
     with GradientSketcher(model, projection, epoch, **options) as sketch:
+        if taught:
+            one = {key: value[:1] for key, value in inputs.items()}
+            sketch(lambda: cross_entropy(model(**one), labels[:1], reduction="none"), 1)
         return sketch(lambda: cross_entropy(model(**inputs), labels, reduction="none"), len(labels))
 
 
@@ -122,8 +125,14 @@ def projected(each: list[dict[str, Tensor]], projection: Projection, epoch: int 
 def explicit(name: str, gradient: Tensor, projection: Projection, epoch: int) -> Tensor:
     """Project one gradient, G1 D G2ᵀ for each projection of the stack."""
     map = projection.of(name, gradient.shape, epoch).to(gradient.device, gradient.dtype)
-    if not isinstance(map, Kronecker):
+    if isinstance(map, Dense):
         return map.scale * map.matrix @ gradient.flatten()
+    if isinstance(map, CountSketch):
+        places = torch.zeros(map.dealt.shape[2], dtype=gradient.dtype)
+        for which, sign in zip(map.dealt[0], map.signs[0], strict=True):
+            there = which < gradient.numel()
+            places[there] += sign[there] * gradient.flatten()[which[there]]
+        return places
     pairs = zip(map.left.split(projection.side), map.right.split(projection.side), strict=True)
     return torch.cat([(left @ gradient @ right.T).flatten() for left, right in pairs])
 

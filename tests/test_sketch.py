@@ -1,5 +1,7 @@
 """The sketch pass: what it covers, what it leaves as it was, what it refuses."""
 
+from functools import partial
+
 import pytest
 import torch
 from encoders import batch, build, combined, error, fused, gradients, projected
@@ -91,6 +93,53 @@ def test_zero_rows_are_skipped_and_nothing_else():
     assert nonzero_rows(matrix) is None
 
 
+class Pooled(nn.Module):
+    """Classifies by the first position, or by the mean of all, padding included."""
+
+    def __init__(self):
+        super().__init__()
+        self.embed = nn.Embedding(20, 16, padding_idx=3)
+        self.mix = nn.Linear(16, 16)
+        self.out = nn.Linear(16, 20)
+        self.first = True
+        self.rows = []
+        self.mix.register_forward_hook(lambda module, args, output: self.rows.append(output))
+
+    def forward(self, ids):
+        state = torch.tanh(self.mix(torch.tanh(self.embed(ids).cumsum(1))))
+        return self.out(state[:, 0] if self.first else state.mean(1))
+
+
+def test_idle_positions_are_not_computed_and_no_other_is_missed():
+    """What an example alone shows is taken for granted until it proves wrong."""
+    torch.manual_seed(0)
+    model = Pooled().double()
+    ids, labels = torch.randint(4, 20, (5, 7)), torch.arange(5)
+    ids[1:4, 4:] = 3
+
+    def run(sketch, rows=slice(None)):
+        model.rows.clear()
+        each = partial(cross_entropy, reduction="none")
+        found = sketch(lambda: each(model(ids[rows]), labels[rows]), len(labels[rows]))
+        return found.rows, [output.detach() for output in model.rows]
+
+    with GradientSketcher(model, Projection(8), epoch=1) as sketch:
+        untaught, outputs = run(sketch)
+        computed = (outputs[-1] != 0).any(2)
+        assert len(outputs) == 1 and torch.equal(computed, ids != 3)  # the padding is idle
+        run(sketch, slice(1))
+        taught, outputs = run(sketch)
+        computed = (outputs[-1] != 0).any(2)
+        assert len(outputs) == 1 and computed[:, 0].all() and not computed[:, 1:].any()
+        assert error(taught, untaught) < 1e-12
+        model.first = False  # what was learnt is now wrong, and the padding counts
+        pooled, outputs = run(sketch)
+        assert len(outputs) == 2 and (outputs[-1] != 0).all()
+    with GradientSketcher(model, Projection(8), epoch=1) as sketch:
+        assert error(run(sketch)[0], pooled) < 1e-12
+    against_autograd(model, ids, labels)
+
+
 def test_gates_of_heads():
     """The gradient of a gate on each head's output, for every example, beside its sketch."""
     model = build("bert").eval()
@@ -142,31 +191,38 @@ def test_inner_products_are_unbiased():
 
 
 def test_the_variance_is_that_of_theory():
-    """Of squared norms, for both kinds of matrices, over 3,000 names.
+    """Of squared norms, for all kinds of matrices, over 3,000 names.
 
     With K = DᵀD, Var ‖G₁ D G₂ᵀ‖² = 2/r² tr(K)² + 2/r (2 + 1/r) tr(K²) for Gaussian r-row factors, a
-    stack's s-th part of it; Var ‖Sx‖² = 2/d (‖x‖⁴ - Σ xᵢ⁴) for random signs.
+    stack's s-th part of it. Var ‖Sx‖² = 2 p (‖x‖⁴ - Σ xᵢ⁴) with p = 1/d for random signs, and for
+    a count sketch that deals m rounds to d places p = (m - 1) / (m d - 1): how often two numbers
+    meet.
     """
     torch.manual_seed(0)
     side, stack = 4, 3
-    projection = Projection(side, stack)
+    places, rounds = side**2 * stack, 5
+    stacked, dense = Projection(side, stack), Projection(side, stack, method="dense")
     gradient = torch.randn(12, 9, dtype=torch.float64) * torch.linspace(0.2, 2, 9)
-    vector = gradient[:, 4]
-    squares = {"matrix": [], "vector": []}
+    vector = torch.randn(places * rounds - 7, dtype=torch.float64) ** 3
+    cases = {
+        "matrix": (stacked, gradient),
+        "vector": (stacked, vector),
+        "dense": (dense, vector),
+    }
+    squares = {kind: [] for kind in cases}
     for name in map(str, range(3000)):
-        for kind, each in (("matrix", gradient), ("vector", vector)):
+        for kind, (projection, each) in cases.items():
             map_ = projection.of(name, each.shape, 1).to(each.device, each.dtype)
             squares[kind].append(float(map_.gradient(each.unsqueeze(0)).square().sum()))
+    pairs = 2 * (vector.square().sum() ** 2 - (vector**4).sum())
     k = gradient.T @ gradient
     expected = {
         "matrix": (
             (2 / side**2 * k.trace() ** 2 + 2 / side * (2 + 1 / side) * (k @ k).trace()) / stack,
             gradient.square().sum(),
         ),
-        "vector": (
-            2 / (stack * side**2) * (vector.square().sum() ** 2 - (vector**4).sum()),
-            vector.square().sum(),
-        ),
+        "vector": (pairs * (rounds - 1) / (rounds * places - 1), vector.square().sum()),
+        "dense": (pairs / places, vector.square().sum()),
     }
     for kind, (variance, mean) in expected.items():
         found = torch.tensor(squares[kind], dtype=torch.float64)
@@ -179,12 +235,18 @@ def test_projections_are_the_same_everywhere_and_different_by_name_epoch_and_see
     first = Projection(16, seed=5).of("layer.weight", shape, epoch=2)
     assert torch.equal(first.left, Projection(16, seed=5).of("layer.weight", shape, 2).left)
     # Fixed for good: stores of gradients outlive the program that wrote them.
-    expected = [0.0483252403, -0.0279480251, -0.0762352579]
+    expected = [0.08774570414145737, -0.2877147553534113, 0.018262744999895178]
     assert first.left.shape == (16, 20) and first.right.shape == (16, 30)
     assert first.left[0, :3].tolist() == pytest.approx(expected, rel=1e-8)
-    dense = Projection(16, seed=5).of("layer.bias", torch.Size([20]), epoch=2)
-    assert dense.matrix.shape == (256, 20) and dense.scale == 1 / 16
-    assert dense.matrix[0, :8].tolist() == [-1, 1, 1, 1, 1, -1, -1, -1]
+    bias = torch.Size([300])
+    count = Projection(16, seed=5).of("layer.bias", bias, epoch=2)
+    assert count.dealt.shape == count.signs.shape == (1, 2, 256)
+    assert sorted(count.dealt.flatten().tolist()) == list(range(512))
+    assert count.dealt[0, 0, :4].tolist() == [300, 68, 28, 187]
+    assert count.signs[0, 0, :8].tolist() == [-1, 1, 1, -1, 1, 1, 1, -1]
+    dense = Projection(16, seed=5, method="dense").of("layer.bias", bias, epoch=2)
+    assert dense.matrix.shape == (256, 300) and dense.scale == 1 / 16
+    assert dense.matrix[0, :8].tolist() == [-1, 1, -1, -1, -1, 1, -1, 1]
     for other in [
         Projection(16, seed=6).of("layer.weight", shape, 2),
         Projection(16, seed=5).of("layer.weight", shape, 3),

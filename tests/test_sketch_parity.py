@@ -43,7 +43,9 @@ def test_fused_equals_autograd(kind, attention, design, dtype, bound):
     expected = combined(projected(each, projection), projection)
     if kind == "llama":  # its norms and rotations are computed in single precision by themselves
         bound = 1e-5
-    assert error(fused(model, inputs, labels, projection).rows, expected) < bound
+    for taught in (False, True):
+        found = fused(model, inputs, labels, projection, taught=taught).rows
+        assert error(found, expected) < bound
 
 
 @pytest.mark.parametrize("kind", ENCODERS + DECODERS)

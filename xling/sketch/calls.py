@@ -6,6 +6,7 @@ are never formed from the parameter's gradient: the two factors of its outer pro
 first, then contracted over the positions.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import torch
@@ -21,11 +22,32 @@ DENSE_ENOUGH = 0.9
 """Part of the rows that must be zero-free before skipping the others does not pay."""
 
 
+@dataclasses.dataclass(frozen=True)
+class Reach:
+    """The rows, among all positions of a batch, that the losses are thought to depend on.
+
+    Attributes:
+        inside, outside: numbers of the rows that do, and of all others.
+    """
+
+    inside: Tensor
+    outside: Tensor
+
+    @classmethod
+    def of(cls, mask: Tensor) -> "Reach | None":
+        """Return the reach of a mask, True inside; None if leaving out the others does not pay."""
+        inside = mask.flatten().nonzero().squeeze(1)
+        if len(inside) > DENSE_ENOUGH * mask.numel():
+            return None
+        return cls(inside, (~mask).flatten().nonzero().squeeze(1))
+
+
 class Linear:
     """x Wᵀ + b: weight gradient Σ_t g_t x_tᵀ, bias gradient Σ_t g_t.
 
     Rows of the output gradient that are zero are left out of the products: those of padding, and
-    in the last layer those of all positions that are not classified by.
+    in the last layer those of all positions that are not classified by. Where they are known
+    beforehand they are not computed on the way forward either, and zero.
 
     Attributes:
         maps: parameter ("weight", "bias") and type to its projection.
@@ -34,6 +56,7 @@ class Linear:
         transposed: the weight is stored as Wᵀ.
         heads: if not 0, the input is that many slices, each as if multiplied by a gate of one, and
             the gates' gradients Σ_t ⟨gx_t, x_t⟩ are a block of their own, "gates".
+        reach: rows to compute; None is all of them.
     """
 
     def __init__(
@@ -48,6 +71,7 @@ class Linear:
     ) -> None:
         self.weight, self.bias, self.maps, self.cast = weight, bias, maps, cast
         self.batch, self.transposed, self.heads = batch, transposed, heads
+        self.reach: Reach | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the output, and the projected input (with the input, if there are heads)."""
@@ -55,10 +79,14 @@ class Linear:
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         x = x.to(dtype)
         bias = None if self.bias is None else self.cast(self.bias, dtype)
-        output = functional.linear(x, self._weight(dtype), bias)
+        flat = x.reshape(-1, x.shape[-1])
+        inside = None if self.reach is None else self.reach.inside
+        some = flat if inside is None else flat.index_select(0, inside)
+        output = spread(functional.linear(some, self._weight(dtype), bias), inside, len(flat))
         map = self.maps("weight", dtype)
-        project = map.rows if self.transposed else map.columns
-        projected = project(x.reshape(self.batch, -1, x.shape[-1]))
+        projected = (map.rows if self.transposed else map.columns)(some)
+        projected = spread(projected, inside, len(flat)).view(self.batch, -1, projected.shape[1])
+        output = output.view(*x.shape[:-1], -1)
         return output, (projected, x) if self.heads else (projected,)
 
     def backward(
@@ -67,8 +95,8 @@ class Linear:
         """Return the gradient of the input, and the blocks."""
         exact = block_type(gradient.dtype)
         flat = gradient.reshape(-1, gradient.shape[-1])
-        kept = nonzero_rows(flat)
-        some = flat if kept is None else flat[kept]
+        kept = nonzero_rows(flat) if self.reach is None else self.reach.inside
+        some = flat if kept is None else flat.index_select(0, kept)
         blocks = {"weight": self._weight_block(some, kept, projected.to(exact))}
         if self.bias is not None:
             sums = flat.view(self.batch, -1, flat.shape[-1]).sum(1, dtype=exact)
@@ -191,4 +219,10 @@ def spread(rows: Tensor, kept: Tensor | None, length: int) -> Tensor:
     """Put rows back to their places among zeros."""
     if kept is None:
         return rows
-    return rows.new_zeros(length, rows.shape[1]).index_copy_(0, kept, rows)
+    return rows.new_zeros(length, rows.shape[1]).index_add_(0, kept, rows)
+
+
+def any_nonzero(rows: Tensor) -> Tensor:
+    """Tell, on the device, whether there is anything but zeros, such as what is not finite."""
+    least, most = rows.aminmax()  # several times faster than `any`
+    return (least != 0) | (most != 0)

@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 import torch
 
+CPU_TOKENS = 1024
+"""Token budget on a CPU: more would leave its caches."""
+
 LEAST_TOKENS, MOST_TOKENS = 2048, 65_536
-"""Token budgets to choose from; a processor core is busy with the least already."""
+"""Token budgets to choose from on a GPU."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from xling.errors import UserError
-from xling.sketch.cost import LEAST_TOKENS, Estimate, Meter, fastest_budget
+from xling.sketch.cost import CPU_TOKENS, Estimate, Meter, fastest_budget
 from xling.sketch.gradients import Batch, GradientSketcher, Plan
 from xling.sketch.projection import VERSION, Projection
 from xling.sketch.store import Facts, Precision, Sketches, bytes_on_disk
@@ -129,7 +129,7 @@ def _budget(
     if folder and (folder / "facts.json").exists():
         return json.loads((folder / "facts.json").read_text("utf-8"))["batch_tokens"]
     if sketcher.device.type == "cpu":
-        return LEAST_TOKENS
+        return CPU_TOKENS
 
     def tokens_per_second(budget: int) -> float:
         group = batches(lengths, budget)[0]
@@ -183,13 +183,16 @@ class _Pass:
         self.sketches.write(block, rows, sums, counts)
 
     def _batch(self, group: list[int]) -> Batch:
+        alone = None
+        if not self.checked and len(group) > 1:  # first, as it shows which positions are idle
+            alone = self.sketcher(lambda: self.losses(group[-1:]), 1)
         meter = Meter(self.sketcher.device) if self.announce else None
         batch = self.sketcher(lambda: self.losses(group), len(group))
         if meter:  # it stops a GPU: for the first batch only
             self.announce(self._estimate(group, *meter.read()))
             self.announce = None
-        if not self.checked and len(group) > 1:
-            self._check_company(group, batch)
+        if alone is not None:
+            self._check_company(group, batch, alone)
             self.checked = True
         return batch
 
@@ -211,11 +214,10 @@ class _Pass:
             seconds=seconds / tokens * padded,
         )
 
-    def _check_company(self, group: list[int], batch: Batch) -> None:
-        """Refuse a model whose examples influence each other: one is sketched alone as well."""
-        alone = self.sketcher(lambda: self.losses(group[-1:]), 1).rows[0]
+    def _check_company(self, group: list[int], batch: Batch, alone: Batch) -> None:
+        """Refuse a model whose examples influence each other: the last was sketched alone too."""
         there = batch.rows[-1]
-        difference = float((alone - there).norm() / alone.norm())
+        difference = float((alone.rows[0] - there).norm() / alone.rows[0].norm())
         tolerance = 0.05 if torch.is_autocast_enabled(there.device.type) else 1e-3
         if difference > tolerance:  # not for nan: gradients that are not finite are named later
             raise UserError(

@@ -81,6 +81,11 @@ class GradientSketcher:
     mode. Used as a context manager, it leaves the model as it found it: modes, `requires_grad` and
     the state of the random numbers.
 
+    Linear layers are not computed where nothing depends on them: at the padding (of an embedding
+    table that has a padding row), and where a batch of one showed before that all but the first
+    position is idle. On the way back the gradient there must turn out to be zero; if it does not,
+    the batch is computed again in full.
+
         with GradientSketcher(model, Projection(side=16), epoch=1) as sketch:
             rows = sketch(lambda: cross_entropy(model(x), y, reduction="none"), len(y)).rows
 
@@ -132,6 +137,7 @@ class GradientSketcher:
             return parameter.detach().to(dtype)
 
         self._maps, self._cast = maps, cast
+        self._firsts: set[str] = set()
         self._restore: list[Callable[[], None]] = []
 
     def __enter__(self) -> "GradientSketcher":
@@ -153,12 +159,22 @@ class GradientSketcher:
         """Sketch one batch.
 
         Args:
-            losses: runs the model's forward pass and returns one loss per example, (batch,).
+            losses: runs the model's forward pass and returns one loss per example, (batch,). Now
+                and then it is called twice.
             batch_size: number of examples; the model must hold them along dimension 0.
 
         Raises:
             UserError: a parameter that is never used, or in a way that cannot be sketched.
         """
+        recorder = self._run(losses, batch_size, self._firsts)
+        if recorder.went_astray():
+            recorder = self._run(losses, batch_size, None)
+        return self._batch(recorder)
+
+    def _run(
+        self, losses: Callable[[], Tensor], batch_size: int, firsts: set[str] | None
+    ) -> Recorder:
+        """Run forward and backward once."""
         recorder = Recorder(
             self._names,
             self._constants,
@@ -166,6 +182,7 @@ class GradientSketcher:
             self._cast,
             self.plan.skipped,
             self.heads,
+            firsts,
             batch_size,
             self.device,
         )
@@ -179,7 +196,7 @@ class GradientSketcher:
                 recorder.finish()
         finally:
             recorder.release()
-        return self._batch(recorder)
+        return recorder
 
     def _batch(self, recorder: Recorder) -> Batch:
         """Combine the blocks; a parameter that the loss does not depend on has a zero gradient."""

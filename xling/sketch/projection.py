@@ -7,8 +7,9 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-VERSION = 2
+VERSION = 3
 """Of the generator: sketches made by different versions are not comparable."""
 
 
@@ -17,15 +18,17 @@ class Projection:
     """A linear map from a model's gradient to a few numbers that keeps inner products.
 
     `kronecker`: a weight matrix W (m x n) with gradient D becomes G1 D G2ᵀ with G1 (side x m) and
-    G2 (side x n): Choenni et al. 2024, appendix A, eq. 3, with side = √d. Vectors, and matrices
-    with fewer than `side` rows or columns, are projected by one dense matrix, as that costs little
-    and keeps all their dimensions. `stack` independent such projections are laid side by side.
+    G2 (side x n): Choenni et al. 2024, appendix A, eq. 3, with side = √d. `stack` independent
+    such projections are laid side by side. Vectors, and matrices with fewer than `side` rows or
+    columns, are projected by a count sketch: each number, with a random sign, is added to one of
+    the stack · side² places, which keeps inner products no worse than a dense matrix and costs
+    next to nothing (Charikar et al. 2002; here every place gets equally many).
     `dense`: every parameter is projected by one matrix to as many numbers; for small models, as
     that matrix has stack · side² numbers for each of the parameter's. `exact`: the gradient itself;
     for tests and small models.
 
-    Entries of G1 and G2 are Gaussian, those of dense matrices random signs (the same inner products
-    on average, with less variance, from a 64th of the random bits), scaled so that E[GᵀG] = I.
+    Entries of G1 and G2 are Gaussian, those of dense matrices random signs, scaled so that
+    E[GᵀG] = I.
     Every parameter and every epoch has its own.
 
     Attributes:
@@ -73,9 +76,15 @@ class Projection:
             right = torch.cat([gaussian(f"{key}/right", (wide, columns)) for key in keys])
             stack = self.stack * self.copies
             return Kronecker(left * (scale * self.stack**-0.5), right * scale, stack)
-        size = self.block(shape.numel())
-        matrix = torch.cat([signs(f"{key}/dense", (size, shape.numel())) for key in keys])
-        return Dense(matrix, size**-0.5)
+        numbers, places = shape.numel(), self.block(shape.numel())
+        if self.method == "kronecker":
+            dealt = [deal(f"{key}/deal", numbers, places) for key in keys]
+            dealt_signs = [
+                signs(f"{key}/signs", each.shape) for key, each in zip(keys, dealt, strict=True)
+            ]
+            return CountSketch(torch.stack(dealt), torch.stack(dealt_signs), numbers)
+        matrix = torch.cat([signs(f"{key}/dense", (places, numbers)) for key in keys])
+        return Dense(matrix, places**-0.5)
 
 
 def random_words(key: str, count: int) -> np.ndarray:
@@ -90,6 +99,17 @@ def signs(key: str, shape: tuple[int, int]) -> Tensor:
     words = random_words(key, (count + 63) // 64).astype("<u8")
     bits = np.unpackbits(words.view(np.uint8), bitorder="little")[:count]
     return torch.from_numpy(bits.view(np.int8)).mul_(2).sub_(1).view(shape)
+
+
+def deal(key: str, numbers: int, places: int) -> Tensor:
+    """Deal numbers to places at random, equally many to each but for one.
+
+    Returns:
+        (rounds, places) which number is dealt; those from `numbers` on stand for none.
+    """
+    rounds = -(-numbers // places)
+    order = np.argsort(random_words(key, rounds * places), kind="stable")
+    return torch.from_numpy(order).view(rounds, places)
 
 
 def gaussian(key: str, shape: tuple[int, int]) -> Tensor:
@@ -187,5 +207,32 @@ class Dense(Exact):
         return gradients.flatten(1) @ self.matrix.T * self.scale
 
 
-Map = Kronecker | Dense | Exact
+@dataclasses.dataclass(frozen=True)
+class CountSketch(Exact):
+    """Sums of a few numbers each, with random signs.
+
+    Attributes:
+        dealt: (copies, rounds, stack·side²) which of the parameter's numbers each is added to.
+        signs: of the same shape.
+        numbers: of the parameter; what is dealt from there on counts as zero.
+    """
+
+    dealt: Tensor
+    signs: Tensor
+    numbers: int
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "CountSketch":
+        """Return it on another device or in another type."""
+        signs = self.signs.to(device).to(dtype)
+        return CountSketch(self.dealt.to(device), signs, self.numbers)
+
+    def gradient(self, gradients: Tensor) -> Tensor:
+        """Project gradients that are there as such: (batch, *shape) to (batch, stack·side²)."""
+        flat = gradients.flatten(1)
+        flat = functional.pad(flat, (0, self.dealt[0].numel() - self.numbers))
+        dealt = flat.index_select(1, self.dealt.flatten()).view(-1, *self.dealt.shape)
+        return (dealt * self.signs).sum(2).flatten(1)
+
+
+Map = Kronecker | CountSketch | Dense | Exact
 """The projection of one parameter."""
