@@ -13,8 +13,13 @@ from xling.analysis.accuracy import accuracy
 from xling.analysis.browser import influential, traced
 from xling.analysis.corpus import Examples, examples
 from xling.analysis.coverage import coverage
+from xling.analysis.distances import available as distances_available
+from xling.analysis.distances import distance_correlations, distances
+from xling.analysis.distribution import bin_edges, distribution
+from xling.analysis.epochs import epoch_tests
 from xling.analysis.means import mean_influence
-from xling.analysis.shares import shares
+from xling.analysis.scripts import script_table, wholly_own
+from xling.analysis.shares import labels, shares
 from xling.analysis.translations import reinforcing
 from xling.analysis.twins import agreement, with_noise
 from xling.config import Config
@@ -23,6 +28,8 @@ from xling.influence import (
     Traces,
     candidates,
     exact_scores,
+    histograms,
+    mean_scores,
     reranked,
     shortened,
     trace,
@@ -44,6 +51,11 @@ class Found:
         pair: where there are twin sketches, the traces by the sketches (before any re-ranking)
             and by their twins.
         agreement: how far the two agree.
+        counts: pairs of a training and a test example in bins of the summed influence, (test
+            languages, train languages, bins).
+        edges: of the bins.
+        means: of each epoch, the mean score of each training example over the test examples of
+            each language, (train, test languages).
         coverage: the table of what the sketches cover.
         dimensions: numbers per sketch.
     """
@@ -51,6 +63,9 @@ class Found:
     traces: list[Traces]
     pair: tuple[list[Traces], list[Traces]] | None
     agreement: dict[str, float] | None
+    counts: np.ndarray
+    edges: np.ndarray
+    means: list[np.ndarray]
     coverage: pd.DataFrame
     dimensions: int
 
@@ -72,14 +87,16 @@ def analyse(
         f"Kept epoch {kept} of {len(history)}; tracing {len(chosen)} test examples "
         f"that it classifies correctly"
     )
-    train = examples(corpus["train"], config.languages)
+    train, tested = (
+        examples(each, config.languages) for each in (corpus["train"], test.select(chosen))
+    )
     dump = sketch_test(config, where, materials, folder, chosen, kept)
-    found = score(config, where, materials, train, dump, history[:kept])
+    found = score(config, where, materials, (train, tested), dump, history[:kept])
     tables = {
         "accuracy": accuracy(history, corpus["dev"]["language"], test["language"], correct, kept),
         "coverage": found.coverage,
         "traced": traced(test.select(chosen), predicted[chosen], config.task.classes),
-        **influence_tables(config, found, corpus["train"], train, test.select(chosen)),
+        **influence_tables(config, found, corpus["train"], train, tested),
     }
     languages = corpus["train"]["language"]
     results = headline(config, where.run.name, history, languages, found.dimensions, tables)
@@ -90,12 +107,17 @@ def score(
     config: Config,
     where: Places,
     materials: Materials,
-    train: Examples,
+    both: tuple[Examples, Examples],
     test_dump: SketchDump,
     history: list[dict[str, Any]],
 ) -> Found:
-    """Score all training examples for the chosen test examples."""
+    """Score all training examples for the chosen test examples.
+
+    Args:
+        both: the training and the test examples.
+    """
     settings, kept = config.influence, len(history)
+    train, tested = both
     dumps = train_dump(config, where.tuning / where.sketches, materials), test_dump
     left, right = (dump.read(kept) for dump in dumps)
     weights = epoch_weights(config, history)
@@ -115,7 +137,18 @@ def score(
         agreed = agreement(left, right, pair[0][0], pair[1][0], weights, settings.similarity)
     if settings.rerank:
         traces[0] = rerank(config, where, materials, named[0], dumps, weights)
-    return Found(traces, pair, agreed, coverage(left), left[0].facts.dimensions)
+    edges = bin_edges(float(named[0].negative.score.min()), float(named[0].positive.score.max()))
+    counts = histograms(
+        *(left, right, train.language, tested.language, edges),
+        similarity=settings.similarity,
+        weights=weights,
+    )
+    means = [
+        mean_scores(a, b, tested.language, settings.similarity)
+        for a, b in zip(left, right, strict=True)
+    ]
+    size = left[0].facts.dimensions
+    return Found(traces, pair, agreed, counts, edges, means, coverage(left), size)
 
 
 def epoch_weights(config: Config, history: list[dict[str, Any]]) -> list[float]:
@@ -205,16 +238,31 @@ def influence_tables(
     found: Found,
     train: datasets.Dataset,
     trained: Examples,
-    test: datasets.Dataset,
+    tested: Examples,
 ) -> dict[str, pd.DataFrame]:
     """Return the tables that come from influence: one per table or figure of the papers."""
-    tested = examples(test, config.languages)
+    texts = [
+        f"{text} {pair or ''}" for text, pair in zip(train["text"], train["text_pair"], strict=True)
+    ]
     pair = found.pair and tuple(shares(each, trained, tested, config.seed) for each in found.pair)
     tables = {
         "shares": with_noise(shares(found.traces, trained, tested, config.seed), pair),
         "mean_influence": mean_influence(found.traces, trained, tested, config.seed),
-        "influential": influential(found.traces[0], train, trained, tested, config.task.classes),
+        "labels": labels(found.traces[0], trained, tested, config.seed),
+        "distribution": distribution(found.counts, found.edges, trained, tested),
+        "scripts": script_table(found.traces[0], texts, trained, tested, config.seed),
+        "influential": influential(
+            *(found.traces[0], train, trained, tested, config.task.classes),
+            wholly_own(texts, trained)[0],
+        ),
     }
+    if len(found.means) > 1:
+        tables["epoch_tests"] = epoch_tests(found.means, tested)
+    if distances_available():
+        languages = tuple(config.languages)
+        tables["distances"] = distance_correlations(
+            tables["shares"], distances(languages), languages
+        )
     if config.task.parallel:
         tables["reinforcing"] = reinforcing(found.traces[0], trained, tested, config.seed)
     return tables

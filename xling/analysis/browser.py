@@ -42,16 +42,18 @@ def influential(
     train: Examples,
     test: Examples,
     classes: tuple[str, ...],
+    own_script: np.ndarray,
 ) -> pd.DataFrame:
     """Tabulate the members of K⁺ and K⁻ of every traced test example, the strongest first.
 
     Args:
         traces: of the summed influence.
         corpus: the training examples, in the order of `train`.
+        own_script: (train,) whether each is written wholly in its language's script.
 
     Returns:
-        Columns test_id, sign, rank, train_id, train_language, label, score, translation, text,
-        text_pair. `translation` is missing for tasks that are not parallel.
+        Columns test_id, sign, rank, train_id, train_language, label, score, translation,
+        own_script, text, text_pair. `translation` is missing for tasks that are not parallel.
     """
     language_of = [test.languages[code] for code in test.language]
     parts = []
@@ -79,7 +81,8 @@ def influential(
     table = pd.concat(parts, ignore_index=True)
     facts = corpus.select_columns(["id", "language", "label", "text", "text_pair"]).to_pandas()
     facts = facts.rename(columns={"id": "train_id", "language": "train_language"})
+    facts["own_script"] = own_script
     facts["label"] = facts["label"].map(lambda label: classes[label])
     joined = table.join(facts, on="member").drop(columns="member")
-    columns = "test_id sign rank train_id train_language label score translation text text_pair"
-    return joined[columns.split()]
+    columns = "test_id sign rank train_id train_language label score translation own_script text"
+    return joined[[*columns.split(), "text_pair"]]

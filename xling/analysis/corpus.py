@@ -15,6 +15,7 @@ class Examples:
         ids: unique names.
         languages: names of the languages that occur, in the run's order.
         language: (examples,) index into `languages`.
+        label: (examples,) number of the class.
         parallel: (examples,) numbers that are equal for translations of each other, in training and
             test data each for itself; None if the task is not parallel.
     """
@@ -22,6 +23,7 @@ class Examples:
     ids: tuple[str, ...]
     languages: tuple[str, ...]
     language: np.ndarray
+    label: np.ndarray
     parallel: np.ndarray | None
 
     def of(self, language: str) -> np.ndarray:
@@ -39,4 +41,4 @@ def examples(data: datasets.Dataset, languages: Sequence[str]) -> Examples:
         parallel = np.unique(np.array(parallel_ids, dtype=str), return_inverse=True)[1]
     index = {language: number for number, language in enumerate(present)}
     language = np.array([index[each] for each in data["language"]])
-    return Examples(tuple(data["id"]), present, language, parallel)
+    return Examples(tuple(data["id"]), present, language, np.array(data["label"]), parallel)

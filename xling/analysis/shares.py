@@ -7,6 +7,7 @@ import pandas as pd
 
 from xling.analysis.corpus import Examples
 from xling.analysis.intervals import interval
+from xling.analysis.permutation import q_values, share_p_values
 from xling.influence import Ranking, Traces
 
 SIGNS = {"+": "positive", "-": "negative"}
@@ -27,27 +28,65 @@ def shares(
         seed: of the bootstrap.
 
     Returns:
-        Columns epoch, sign, test_language, train_language, share, low, high, base_rate,
-        test_examples.
+        Columns epoch, sign, test_language, train_language, share, low, high, base_rate, lift,
+        same_label, p, q, test_examples. `lift` is the share divided by the base rate; `same_label`
+        the share among the members with the test example's label, missing where there are none;
+        `p` whether permuted languages give such a share and `q` the same with the false discovery
+        rate controlled over the table, for the summed influence alone.
     """
     count = len(train.languages)
     base = np.bincount(train.language, minlength=count) / len(train.ids)
     rows = []
     for epoch, at_epoch in enumerate(traces):
         for sign in SIGNS:
-            members = train.language[ranking(at_epoch, sign).index]  # (test, k)
+            found = ranking(at_epoch, sign)
+            members = train.language[found.index]  # (test, k)
+            same = train.label[found.index] == test.label[:, None]
+            p = np.full((len(test.languages), count), np.nan)
+            if epoch == 0:
+                p = share_p_values(found, train, test, seed)
             part = np.stack([(members == each).mean(1) for each in range(count)], axis=1)
-            for language in test.languages:
-                of = part[test.of(language)]
+            for number, language in enumerate(test.languages):
+                mine = test.of(language)
+                of = part[mine]
                 low, high = interval(of, seed=seed)
+                alike = np.bincount(members[mine][same[mine]], minlength=count)
                 rows += [
                     (epoch, sign, language, name, *numbers, len(of))
                     for name, *numbers in zip(
-                        train.languages, of.mean(0), low, high, base, strict=True
+                        *(train.languages, of.mean(0), low, high, base, of.mean(0) / base),
+                        *(alike / alike.sum() if alike.any() else p[number] * np.nan, p[number]),
+                        strict=True,
                     )
                 ]
-    columns = "epoch sign test_language train_language share low high base_rate test_examples"
-    return pd.DataFrame(rows, columns=columns.split())
+    columns = "epoch sign test_language train_language share low high base_rate lift same_label p"
+    table = pd.DataFrame(rows, columns=[*columns.split(), "test_examples"])
+    summed = table["epoch"] == 0
+    table["q"] = np.nan
+    table.loc[summed, "q"] = q_values(table.loc[summed, "p"].to_numpy())
+    return table
+
+
+def labels(traces: Traces, train: Examples, test: Examples, seed: int = 0) -> pd.DataFrame:
+    """Tabulate the part of the top-k sets that has the test example's own label.
+
+    Args:
+        traces: of the summed influence.
+
+    Returns:
+        Columns sign, test_language, same_label, low, high, base_rate (the part of all training
+        examples that has the label, averaged over the test examples).
+    """
+    frequency = np.bincount(train.label, minlength=test.label.max() + 1) / len(train.ids)
+    rows = []
+    for sign in SIGNS:
+        same = (train.label[ranking(traces, sign).index] == test.label[:, None]).mean(1)
+        for language in test.languages:
+            of = test.of(language)
+            low, high = interval(same[of], seed=seed)
+            base = frequency[test.label[of]].mean()
+            rows.append((sign, language, same[of].mean(), low, high, base))
+    return pd.DataFrame(rows, columns="sign test_language same_label low high base_rate".split())
 
 
 def own_language_share(table: pd.DataFrame) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """TracIn influence between training and test examples, from their gradient sketches."""
 
+from xling.influence.distribution import histograms, mean_scores
 from xling.influence.extremes import Ranking
 from xling.influence.rerank import Source, candidates, exact_scores, reranked, shortened
 from xling.influence.tracin import Similarity, Traces, rows, trace
@@ -11,6 +12,8 @@ __all__ = [
     "Traces",
     "candidates",
     "exact_scores",
+    "histograms",
+    "mean_scores",
     "reranked",
     "rows",
     "shortened",

@@ -1,0 +1,115 @@
+"""Influential examples written wholly in their language's script (Choenni et al. 2023, §7.1)."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from functools import cache
+
+import numpy as np
+import pandas as pd
+from fontTools import unicodedata
+
+from xling.analysis.corpus import Examples
+from xling.analysis.intervals import interval
+from xling.analysis.shares import SIGNS, ranking
+from xling.influence import Traces
+
+NO_SCRIPT = {"Zyyy", "Zinh", "Zzzz"}
+"""Unicode scripts of digits, punctuation, spaces and marks: they belong to any text."""
+
+TOGETHER = ({"Hira", "Kana", "Hani"},)
+"""Scripts that one language is written in at once: Japanese."""
+
+
+@cache
+def script(character: str) -> str:
+    """Return the Unicode script property of a character, as in Latn."""
+    return unicodedata.script(character)
+
+
+def scripts(text: str) -> set[str]:
+    """Return the scripts of a text's letters."""
+    return {script(character) for character in set(text)} - NO_SCRIPT
+
+
+def own_scripts(texts: Iterable[str]) -> set[str]:
+    """Return the script that most of a language's letters have, with those that go with it."""
+    counts = Counter(
+        name for text in texts for character in text if (name := script(character)) not in NO_SCRIPT
+    )
+    if not counts:
+        return set()
+    first = counts.most_common(1)[0][0]
+    for group in TOGETHER:
+        kana = sum(counts[name] for name in group - {"Hani"})
+        if first in group and kana > 0.05 * counts.total():
+            return group
+    return {first}
+
+
+def wholly_own(texts: Sequence[str], train: Examples) -> tuple[np.ndarray, dict[str, set[str]]]:
+    """Tell which training examples are written wholly in their language's own script.
+
+    Args:
+        texts: of the training examples.
+
+    Returns:
+        (train,) booleans, and each language's own scripts.
+    """
+    own = {
+        language: own_scripts(texts[row] for row in train.of(language))
+        for language in train.languages
+    }
+    whole = [
+        scripts(text) <= own[train.languages[code]]
+        for text, code in zip(texts, train.language, strict=True)
+    ]
+    return np.array(whole), own
+
+
+def script_table(
+    traces: Traces, texts: Sequence[str], train: Examples, test: Examples, seed: int = 0
+) -> pd.DataFrame:
+    """Tabulate, per training language, the part of the influential examples in its own script.
+
+    Pooled over the test examples of other languages and, by itself, over those of its own.
+
+    Args:
+        traces: of the summed influence.
+        texts: of the training examples, both texts of a pair together.
+
+    Returns:
+        Columns sign, train_language, test_languages ("own" or "others"), scripts (Unicode names,
+        joined by +), whole, low, high (missing for fewer than two test examples), members,
+        all_examples (the part among all its training examples).
+    """
+    whole, own = wholly_own(texts, train)
+    rows = []
+    for sign in SIGNS:
+        index = ranking(traces, sign).index
+        for number, language in enumerate(train.languages):
+            member = train.language[index] == number  # (test, k)
+            at_home = np.array([test.languages[code] == language for code in test.language])
+            for name, chosen in (("own", at_home), ("others", ~at_home)):
+                inside = member[chosen]
+                inside = inside[inside.any(1)]
+                good = (member & whole[index])[chosen]
+                good = good[member[chosen].any(1)]
+                if not len(inside):
+                    continue
+                parts = good.sum(1).astype(float), inside.sum(1).astype(float)
+                low = high = np.nan
+                if len(inside) > 1:
+                    low, high = interval(*parts, statistic=_ratio, seed=seed)
+                rows.append(
+                    (
+                        *(sign, language, name, "+".join(sorted(own[language]))),
+                        *(_ratio(*parts), low, high, int(inside.sum())),
+                        whole[train.of(language)].mean(),
+                    )
+                )
+    columns = "sign train_language test_languages scripts whole low high members all_examples"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def _ratio(good: np.ndarray, all_: np.ndarray, axis: int = 0) -> np.ndarray:
+    return good.sum(axis) / all_.sum(axis)
