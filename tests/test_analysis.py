@@ -11,7 +11,7 @@ from xling.analysis.corpus import Examples, examples
 from xling.analysis.coverage import coverage, group_of
 from xling.analysis.intervals import interval
 from xling.analysis.means import mean_influence
-from xling.analysis.shares import own_language_share, shares
+from xling.analysis.shares import labels, own_language_share, shares
 from xling.analysis.translations import reinforcing
 from xling.influence import Ranking, Traces
 from xling.report.tables import overall
@@ -22,10 +22,13 @@ TRAIN = Examples(
     ids=("de1", "de2", "en1", "en2", "fr1", "fr3"),
     languages=("de", "en", "fr"),
     language=np.array([0, 0, 1, 1, 2, 2]),
+    label=np.array([0, 1, 0, 1, 0, 1]),
     parallel=np.array([0, 1, 0, 1, 0, 2]),
 )
 # Test examples: two of de, two of en.
-TEST = Examples(("de8", "de9", "en8", "en9"), ("de", "en"), np.array([0, 0, 1, 1]), None)
+TEST = Examples(
+    ("de8", "de9", "en8", "en9"), ("de", "en"), np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), None
+)
 POSITIVE = np.array([[0, 2, 4], [1, 0, 5], [2, 3, 1], [4, 5, 0]])
 NEGATIVE = np.array([[5, 4, 3], [2, 3, 4], [0, 1, 4], [0, 1, 2]])
 
@@ -66,6 +69,18 @@ def test_shares():
     sums = table.groupby(["epoch", "sign", "test_language"]).share.sum()
     assert np.allclose(sums, 1) and len(sums) == 8
     assert own_language_share(table) == pytest.approx({"de": 0.5, "en": 1 / 3})
+    assert np.allclose(table.lift, 3 * table.share)
+
+
+def test_shares_within_the_same_label():
+    """de8 (label 0): de1, en1, fr1 have its label; de9 (label 1): de2 and fr3, but not de1."""
+    table = shares([traces()], TRAIN, TEST)
+    of = dict(epoch=0, sign="+", test_language="de")
+    assert cell(table, "same_label", train_language="de", **of) == pytest.approx(2 / 5)
+    assert cell(table, "same_label", train_language="fr", **of) == pytest.approx(2 / 5)
+    found = labels(traces(), TRAIN, TEST)
+    assert cell(found, "same_label", sign="+", test_language="de") == pytest.approx((1 + 2 / 3) / 2)
+    assert cell(found, "base_rate", sign="+", test_language="de") == 0.5
 
 
 def test_mean_influence():
@@ -98,7 +113,7 @@ def test_reinforcing_has_no_row_where_it_is_not_defined():
         ("-", "de"),
         ("-", "en"),
     }
-    unseen = Examples(("ko1", "ko2"), ("ko",), np.array([0, 0]), None)
+    unseen = Examples(("ko1", "ko2"), ("ko",), np.array([0, 0]), np.array([0, 0]), None)
     assert len(reinforcing(only_own, TRAIN, unseen)) == 0
 
 
@@ -112,10 +127,12 @@ def test_browser_marks_translations():
             "text_pair": [None] * 6,
         }
     )
-    table = influential(traces(), corpus, TRAIN, TEST, ("no", "yes"))
+    own_script = np.array([True, True, False, True, True, True])
+    table = influential(traces(), corpus, TRAIN, TEST, ("no", "yes"), own_script)
     first = table[(table.test_id == "de8") & (table.sign == "+")]
     assert first.train_id.tolist() == ["de1", "en1", "fr1"]
     assert first.translation.tolist() == [False, True, True]
+    assert first.own_script.tolist() == [True, False, True]
     assert first["rank"].tolist() == [1, 2, 3] and first.score.tolist() == [3, 2, 1]
     assert first.text.tolist() == ["a", "c", "e"] and first.label.tolist() == ["no"] * 3
     assert len(table) == 4 * 3 * 2
@@ -173,7 +190,12 @@ def test_intervals_cover_the_truth():
 
 def test_examples_are_numbered_by_language_and_translation():
     data = datasets.Dataset.from_dict(
-        {"id": ["a", "b", "c"], "language": ["en", "de", "en"], "parallel_id": ["7", "7", "9"]}
+        {
+            "id": ["a", "b", "c"],
+            "language": ["en", "de", "en"],
+            "label": [1, 1, 0],
+            "parallel_id": ["7", "7", "9"],
+        }
     )
     found = examples(data, ["de", "fr", "en"])
     assert found.languages == ("de", "en") and found.language.tolist() == [1, 0, 1]

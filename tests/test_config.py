@@ -70,5 +70,5 @@ def test_every_setting_is_in_the_identity_or_left_out_on_purpose():
     found = config()
     kept = identity(found, {})
     left_out = {field.name for field in dataclasses.fields(found)} - set(kept)
-    assert left_out == {"folder", "tracker", "profile"}
+    assert left_out == {"folder", "tracker", "profile", "sweep", "experiment"}
     assert digest({"b": 1, "a": [2]}) == digest({"a": [2], "b": 1}) != digest({"a": [2], "b": 2})

@@ -23,23 +23,39 @@ def task(composed: object) -> None:
     config = checked(OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
     preflight(config)
 
-    from xling.run import run  # only now: it takes seconds to import, and mistakes show at once
+    from xling.run import job  # only now: it takes seconds to import, and mistakes show at once
 
-    run(config, repeat(HydraConfig.get().overrides.task))
+    job(config, repeat(HydraConfig.get().overrides.task))
 
 
 def main() -> None:
     """Read the command line and run; errors that the user can mend are printed in a few lines."""
     import hydra
+    from omegaconf import OmegaConf
 
     from xling.command_line import check, explain, sweep_group
+    from xling.sweep import each, planned, some
+
+    OmegaConf.register_new_resolver("each", each)
+    OmegaConf.register_new_resolver("some", some)
 
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on instead of printing them
     try:
         check(sys.argv[1:])
-        sys.argv += sweep_group(sys.argv[1:])
+        sweep = planned(sys.argv[1:])
+        if sweep:
+            sys.argv[1:] = [
+                "--multirun",
+                *sys.argv[1:],
+                *sweep_group(sys.argv[1:]),
+                *sweep.arguments,
+            ]
         hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(task)()
+        if sweep:
+            from xling.report.sweep import write_sweep
+
+            print(f"\nReport of the sweep: {write_sweep(sweep.folder)}")
     except KeyboardInterrupt:
         sys.exit("Stopped. The same command goes on from here.")
     except BrokenPipeError:  # nobody reads on, as in `xling --help | head`

@@ -40,8 +40,6 @@ def check(arguments: list[str]) -> None:
 
 def sweep_group(arguments: list[str]) -> list[str]:
     """Return the override that groups a sweep's runs in the tracker by what the user wrote."""
-    if not {"-m", "--multirun"} & set(arguments):
-        return []
     overrides = [each for each in arguments if not each.startswith(("-", "tracker", "folder="))]
     if any(each.startswith("tracker.group=") for each in arguments) or not overrides:
         return []
@@ -51,7 +49,8 @@ def sweep_group(arguments: list[str]) -> list[str]:
 
 def repeat(overrides: Sequence[str]) -> str:
     """Return the command that repeats one run, also one of a sweep."""
-    return shlex.join(["xling", *(o for o in overrides if not o.startswith("tracker.group="))])
+    own = ("tracker.group=", "sweep=", "experiment=")
+    return shlex.join(["xling", *(each for each in overrides if not each.startswith(own))])
 
 
 def explain(error: BaseException, conf: Path) -> str | None:

@@ -165,6 +165,27 @@ class Trainer:
 
 
 @dataclasses.dataclass(frozen=True)
+class LeaveOut:
+    """What is dropped before fine-tuning again; `example: None` is nothing."""
+
+    example: NotNegative | None
+    sign: Literal["+", "-"]
+    k: Positive
+    control: NotNegative
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A sweep: switch → its values as Hydra's sweeps write them; `sample` is for the sample data."""
+
+    name: str
+    sweep: dict[str, str]
+    sample: dict[str, str]
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
 class Config:
     """Everything that a run depends on. Made by `checked`."""
 
@@ -181,8 +202,12 @@ class Config:
     exclude: Languages
     imbalance: NotNegative
     imbalance_language: str | None
+    compare_full: bool
     seed: NotNegative
     folder: str
+    sweep: str | None
+    leave_out: LeaveOut
+    experiment: Experiment | None = None
     __pydantic_config__: ClassVar = Strict
 
     @property
@@ -214,7 +239,16 @@ def checked(values: dict[str, Any]) -> Config:
         )
     if not config.imbalance:  # then the language makes no difference, nor may it name another run
         config = dataclasses.replace(config, imbalance_language=None)
+    if not config.exclude:  # the model is trained on all languages: likewise
+        config = dataclasses.replace(config, compare_full=False)
+    if config.leave_out.example is None:
+        config = nothing_left_out(config)
     return config
+
+
+def nothing_left_out(config: Config) -> Config:
+    """Return the run that a fine-tuning without some examples is compared with."""
+    return dataclasses.replace(config, leave_out=LeaveOut(None, "+", 1, 0))
 
 
 def _explain(problem: dict[str, Any]) -> str:
@@ -261,7 +295,7 @@ def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
     the configuration only points to.
     """
     values = dataclasses.asdict(config)
-    for key in ("folder", "tracker", "profile"):
+    for key in ("folder", "tracker", "profile", "sweep", "experiment"):
         del values[key]
     del values["sketch"]["batch_tokens"]
     del values["influence"]["memory_gb"]
@@ -273,7 +307,7 @@ def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as nested plain values, but for where it runs and is tracked."""
     values = dataclasses.asdict(config)
-    for key in ("tracker", "folder"):
+    for key in ("tracker", "folder", "sweep", "experiment"):
         del values[key]
     return values
 

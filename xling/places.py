@@ -32,7 +32,8 @@ def places(config: Config, fingerprints: dict[str, str]) -> Places:
     """
     values = identity(config, fingerprints)
     root = Path(config.folder) / config.task.name
-    tuned_by = {key: values[key] for key in values if key not in ("influence", "sketch")}
+    traced_by = ("influence", "sketch", "compare_full")
+    tuned_by = {key: values[key] for key in values if key not in traced_by}
     name = "-".join([*switches(config), digest(values)])
     side = config.sketch.side
     design = f"{config.sketch.method}-{config.sketch.combine}-{config.sketch.stack}x{side}x{side}"
@@ -59,6 +60,10 @@ def switches(config: Config) -> list[str]:
         parts.append("no_" + "+".join(config.exclude))
     if config.imbalance:
         parts.append(f"{config.imbalance_language}{config.imbalance}")
+    if config.leave_out.example is not None:
+        out = config.leave_out
+        parts.append(f"without_{out.k}_{'positive' if out.sign == '+' else 'negative'}")
+        parts.append(f"of_{out.example}" + (f"_control{out.control}" if out.control else ""))
     if config.seed:
         parts.append(f"seed{config.seed}")
     return [str(part) for part in parts]

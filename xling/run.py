@@ -1,5 +1,6 @@
 """A run, from the text to the report: the rooms in their order."""
 
+import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,20 +8,41 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import torch
 
 from xling import data, model, report, tracker
-from xling.config import Config
+from xling.comparison import compare
+from xling.config import Config, nothing_left_out
 from xling.console import plain_libraries, say
+from xling.leave_out import leave_out
 from xling.materials import Materials, at_epoch, prepare, train_dump
 from xling.places import Places, places
 from xling.provenance import machine, software
 from xling.results import write_config, write_json, write_tables
 from xling.stages import stage
+from xling.sweep import note
 from xling.summary import closing, epoch_line, opening, tuning_line
 from xling.tracing import analyse
 from xling.tuning.callbacks import read_history
 from xling.tuning.fit import fine_tune, kept_epoch
+
+
+def job(config: Config, command: str) -> None:
+    """Do what one configuration asks for, and note it in its sweep.
+
+    Args:
+        command: what the user wrote, for the record.
+    """
+    if config.leave_out.example is None:
+        folder = run(config, command)
+        base = None
+    else:
+        base = run(nothing_left_out(config), command)
+        folder = leave_out(config, base)
+    if config.sweep:
+        record = {"base": base and base.name, "leave_out": dataclasses.asdict(config.leave_out)}
+        note(Path(config.folder) / "sweeps" / config.sweep, folder, record)
 
 
 def run(config: Config, command: str) -> Path:
@@ -66,6 +88,9 @@ def complete(
         history = tune(config, where, materials, tracked)
     with timed(seconds, "tracing"):
         results, tables = analyse(config, where, materials, history, folder)
+    if config.compare_full:
+        with timed(seconds, "comparison"):
+            tables |= compared(config, where, materials, history, folder)
     write_json(folder / "results.json", results | origin)
     write_tables(folder / "tables", tables)
     with timed(seconds, "report"):
@@ -73,6 +98,26 @@ def complete(
         report.figures(folder)
         tracker.log_results(tracked, results, tables, folder)
     write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
+
+
+def compared(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    history: list[dict[str, Any]],
+    folder: Path,
+) -> dict[str, pd.DataFrame]:
+    """Return the tables of the comparison with the model of all languages, which is made first."""
+    full = dataclasses.replace(config, exclude=(), compare_full=False)
+    full_where = places(full, {**data.fingerprint(full), **model.fingerprint(full.model)})
+    say(f"Comparing with the model that is trained on {' '.join(full.languages)}")
+    full_materials = prepare(full)
+    full_history = tune(full, full_where, full_materials, None)
+    return compare(
+        (config, where, materials, history),
+        (full, full_where, full_materials, full_history),
+        folder,
+    )
 
 
 def tune(

@@ -32,9 +32,18 @@ def share_p_values(ranking: Ranking, train: Examples, test: Examples, seed: int 
         shuffled[by_stratum] = language[np.lexsort((rng.random(len(strata)), strata))]
         each[:] = counts @ onehot[shuffled]
     found = counts @ onehot[language]
-    center = permuted.mean(0)
+    center = _expected(counts, strata, onehot[language])
     as_far = np.abs(permuted - center) >= np.abs(found - center) - 1e-9
     return (1 + as_far.sum(0)) / (PERMUTATIONS + 1)
+
+
+def _expected(counts: np.ndarray, strata: np.ndarray, onehot: np.ndarray) -> np.ndarray:
+    """Return the mean over all permutations: each language's part of a stratum, of its counts."""
+    _, stratum = np.unique(strata, return_inverse=True)
+    sizes = np.bincount(stratum)
+    total = np.stack([np.bincount(stratum, each) for each in counts])
+    part = np.stack([np.bincount(stratum, each) for each in onehot.T], axis=1) / sizes[:, None]
+    return total @ part
 
 
 def q_values(p: np.ndarray) -> np.ndarray:

@@ -22,12 +22,20 @@ class EpochBatches(Sampler[list[int]]):
         batch_size: over all processes; the last batch of an epoch may be smaller.
         seed: of the shuffling.
         rank, world: this process and their number.
+        without: examples to leave out; the others keep their order.
     """
 
     def __init__(
-        self, examples: int, batch_size: int, seed: int, rank: int = 0, world: int = 1
+        self,
+        examples: int,
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        without: frozenset[int] = frozenset(),
     ) -> None:
         self.examples, self.batch_size, self.seed = examples, batch_size, seed
+        self.without = without
         self.rank, self.world = rank, world
         self.epoch = 0
 
@@ -41,13 +49,15 @@ class EpochBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + self.epoch)
         order = torch.randperm(self.examples, generator=generator).tolist()
+        order = [each for each in order if each not in self.without]
         starts = self._starts()
-        for start, end in zip(starts, [*starts[1:], self.examples], strict=True):
+        for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
             yield order[start:end][self.rank :: self.world]
 
     def _starts(self) -> list[int]:
-        starts = list(range(0, self.examples, self.batch_size))
-        if len(starts) > 1 and self.examples - starts[-1] < self.world:
+        left = self.examples - len(self.without)
+        starts = list(range(0, left, self.batch_size))
+        if len(starts) > 1 and left - starts[-1] < self.world:
             starts.pop()  # a batch smaller than the number of processes joins the one before it
         return starts
 

@@ -27,10 +27,16 @@ class TuningData(pl.LightningDataModule):
     """Training and development batches for the process that asks for them."""
 
     def __init__(
-        self, splits: datasets.DatasetDict, collate: Collator, batch_size: int, seed: int
+        self,
+        splits: datasets.DatasetDict,
+        collate: Collator,
+        batch_size: int,
+        seed: int,
+        without: frozenset[int],
     ) -> None:
         super().__init__()
         self.splits, self.collate, self.batch_size, self.seed = splits, collate, batch_size, seed
+        self.without = without
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled by seed and epoch, each batch shared out among the processes."""
@@ -40,6 +46,7 @@ class TuningData(pl.LightningDataModule):
             self.seed,
             self.trainer.global_rank,
             self.trainer.world_size,
+            self.without,
         )
         return DataLoader(self.splits["train"], batch_sampler=batches, collate_fn=self.collate)
 
@@ -62,6 +69,7 @@ def fine_tune(
     folder: Path,
     dump: SketchDump | None,
     log: Callable[[dict], None],
+    without: frozenset[int] = frozenset(),
 ) -> list[dict]:
     """Fine-tune with early stopping on the development accuracy, dumping sketches every epoch.
 
@@ -71,6 +79,7 @@ def fine_tune(
         folder: takes `checkpoints/`, `history.json` and, until the end, the state to go on from.
         dump: sketches the training examples; None trains without.
         log: called with each epoch's record, in the process that writes the files.
+        without: rows of the training examples to leave out; the others keep their order.
 
     Returns:
         The history, see `FullFineTuning`.
@@ -81,7 +90,7 @@ def fine_tune(
     module = FullFineTuning(
         model, config.train_languages, config.learning_rate, tuning.weight_decay, config.seed
     )
-    data = TuningData(encoded, collate, tuning.batch_size, config.seed)
+    data = TuningData(encoded, collate, tuning.batch_size, config.seed, without)
     resume = folder / "resume"
     callbacks = [
         EarlyStopping("dev_accuracy", mode="max", patience=tuning.patience, min_delta=0.0),

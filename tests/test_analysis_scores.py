@@ -1,0 +1,197 @@
+"""Analyses of all scores, and of what chance would give, against other ways to the same numbers."""
+
+from itertools import permutations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from xling.analysis import permutation
+from xling.analysis.corpus import Examples
+from xling.analysis.distances import available, distance_correlations, distances
+from xling.analysis.distribution import bin_edges, distribution
+from xling.analysis.epochs import epoch_tests, holm
+from xling.analysis.permutation import q_values, share_p_values
+from xling.analysis.reference import reference
+from xling.analysis.scripts import own_scripts, script_table, scripts, wholly_own
+from xling.analysis.shares import shares
+from xling.influence import Ranking, Traces, histograms, mean_scores
+from xling.sketch import Sketches
+
+
+def some(count: int, languages: str, parallel: bool = False) -> Examples:
+    """Examples of languages in turn; every round of them is one content."""
+    names = tuple(languages.split())
+    code = np.arange(count) % len(names)
+    number = np.arange(count) // len(names)
+    ids = tuple(f"{names[c]}{n}" for c, n in zip(code, number, strict=True))
+    return Examples(ids, names, code, number % 2, number if parallel else None)
+
+
+def sketches(count: int, epoch: int, name: str) -> Sketches:
+    rows = np.random.default_rng([epoch, count]).standard_normal((count, 12)).astype(np.float32)
+    return Sketches.of(rows, [f"{name}{i}" for i in range(count)], {"epoch": epoch})
+
+
+def test_distribution_counts_every_pair_once():
+    train, test = some(3000, "de en fr"), some(300, "de ko")
+    left, right = ([sketches(n, e, "x") for e in (1, 2)] for n in (3000, 300))
+    weights = [1.0, 0.5]
+    scores = sum(
+        w * b.units(0, 300) @ a.units(0, 3000).T
+        for w, a, b in zip(weights, left, right, strict=True)
+    )
+    edges = bin_edges(scores.min(), scores.max())
+    counts = histograms(left, right, train.language, test.language, edges, weights=weights)
+    assert counts.sum() == scores.size
+    for a in range(2):
+        for b in range(3):
+            of = scores[test.language == a][:, train.language == b]
+            # A score at the very edge of a bin may fall to either side of it.
+            assert np.abs(counts[a, b] - np.histogram(of, edges)[0]).max() <= 1
+    table = distribution(counts, edges, train, test)
+    assert table.pairs.sum() == scores.size and set(table.test_language) == {"de", "ko"}
+    negative = table[table.high <= 1e-12].pairs.sum()
+    assert abs(negative - (scores < 0).sum()) <= 2
+
+
+@pytest.mark.parametrize(("least", "most"), [(-1.0, 3.0), (0.02, 0.03), (-4e-5, 1e-5)])
+def test_bins_hold_all_scores_and_part_at_zero(least, most):
+    edges = bin_edges(least, most)
+    assert edges[0] <= least + 1e-12 and edges[-1] >= most - 1e-12
+    assert np.abs(edges).min() < 1e-12 * max(1, abs(edges).max())
+    assert len(edges) < 400 and np.allclose(np.diff(edges), edges[1] - edges[0])
+
+
+def test_scores_by_language_and_their_changes():
+    train, test = some(50, "de en"), some(12, "de en")
+    left, right = ([sketches(n, e, "x") for e in (1, 2)] for n in (50, 12))
+    means = [mean_scores(a, b, test.language) for a, b in zip(left, right, strict=True)]
+    whole = right[0].units(0, 12) @ left[0].units(0, 50).T
+    assert np.allclose(means[0][:, 1], whole[test.language == 1].mean(0), atol=1e-6)
+    table = epoch_tests([*means, means[1] + 0.1], test)
+    assert len(table) == 2 * 3 and set(table["examples"]) == {50}
+    row = table[(table.test_language == "de") & (table["first"] == 1) & (table.second == 2)].iloc[0]
+    assert row.p == pytest.approx(stats.wilcoxon(means[1][:, 0], means[0][:, 0]).pvalue)
+    up = table[(table["first"] == 2) & (table.second == 3)]
+    assert (up.effect == 1).all() and (up.p_holm < 1e-6).all()
+    same = epoch_tests([means[0], means[0]], test)
+    assert (same.p == 1).all() and (same.effect == 0).all()
+    # By hand: sorted .01 .02 .04 → .03 .04 .04, and never less than a smaller one's.
+    assert holm(np.array([0.04, 0.01, 0.02])).tolist() == pytest.approx([0.04, 0.03, 0.04])
+
+
+def test_permutations_stay_within_a_content_and_match_all_of_them(monkeypatch):
+    """Two contents in three languages: of the 36 permutations, the p-value can be counted."""
+    train = some(6, "de en fr", parallel=True)
+    test = Examples(("de8", "de9"), ("de",), np.array([0, 0]), np.array([0, 0]), None)
+    index = np.array([[0, 3, 1], [0, 4, 3]])  # de0 twice, de1 twice, en0, en1
+    counts = np.array([2, 1, 0, 2, 1, 0])
+    everyone = [
+        counts[[each[0], 3 + other[0]]].sum()
+        for each in permutations(range(3))
+        for other in permutations(range(3))
+    ]
+    mean = np.mean(everyone)
+    expected = np.mean([abs(each - mean) >= abs(4 - mean) for each in everyone])
+    monkeypatch.setattr(permutation, "PERMUTATIONS", 20_000)
+    found = share_p_values(Ranking(index, np.zeros((2, 3))), train, test)
+    assert found[0, 0] == pytest.approx(expected, abs=0.01)  # 4 of 36, and as many at the other end
+    all_alike = Ranking(np.array([[0, 1, 2], [3, 4, 5]]), np.zeros((2, 3)))
+    assert (share_p_values(all_alike, train, test) == 1).all()  # whole contents tell nothing
+
+
+def test_permutations_are_right_about_chance():
+    """Rankings that ignore the language are significant in about 5 % of the cases, no more."""
+    rng = np.random.default_rng(0)
+    train, test = some(300, "de en fr"), some(10, "de")
+    hits = []
+    for seed in range(60):
+        index = np.stack([rng.permutation(300)[:20] for _ in range(10)])
+        hits.append(share_p_values(Ranking(index, np.zeros((10, 20))), train, test, seed) < 0.05)
+    assert 0.01 < np.mean(hits) < 0.1
+    planted = np.stack(
+        [rng.permutation(np.flatnonzero(train.language == 1))[:20] for _ in test.ids]
+    )
+    found = share_p_values(Ranking(planted, np.zeros((10, 20))), train, test)
+    assert found[0, 1] == pytest.approx(1 / 1001)
+    assert q_values(np.array([[0.01, 0.04], [0.03, 0.5]])).ravel().tolist() == pytest.approx(
+        [0.04, 0.16 / 3, 0.16 / 3, 0.5]
+    )
+
+
+def test_significance_stands_in_the_table_of_shares():
+    train, test = some(30, "de en"), some(4, "de en")
+    ranking = Ranking(np.tile(np.arange(5), (4, 1)), np.zeros((4, 5)))
+    table = shares([Traces(ranking, ranking, np.zeros((4, 2)))] * 2, train, test)
+    assert table[table.epoch == 0][["p", "q"]].notna().all().all()
+    assert table[table.epoch == 1][["p", "q"]].isna().all().all()
+
+
+def test_scripts():
+    assert scripts("Ärger, 12 km!") == {"Latn"} and scripts("12 — 3") == set()
+    assert scripts("Juan의 아들") == {"Latn", "Hang"}
+    assert own_scripts(["그는 Juan의 아들입니다", "안녕하세요"]) == {"Hang"}
+    assert own_scripts(["漢字かな交じり文", "カタカナ"]) == {"Hani", "Hira", "Kana"}
+    assert own_scripts(["中文文本 ABC"]) == {"Hani"} and own_scripts(["123"]) == set()
+    train = some(4, "ko de")  # ko0 de0 ko1 de1
+    texts = ["안녕하세요 여러분", "Guten Tag", "Juan의 아들입니다", "Добрый Tag heute Abend"]
+    whole, own = wholly_own(texts, train)
+    assert whole.tolist() == [True, True, False, False] and own == {"ko": {"Hang"}, "de": {"Latn"}}
+    test = some(3, "de")
+    index = np.array([[0, 2, 1], [2, 3, 1], [1, 3, 3]])  # Korean: one whole of two; none of one
+    ranking = Ranking(index, np.zeros((3, 3)))
+    table = script_table(Traces(ranking, ranking, np.zeros((3, 2))), texts, train, test)
+    row = table[(table.sign == "+") & (table.train_language == "ko")].iloc[0]
+    assert (row.test_languages, row.scripts, row.members) == ("others", "Hang", 3)
+    assert row.whole == pytest.approx(1 / 3) and row.all_examples == 0.5
+    row = table[(table.sign == "+") & (table.train_language == "de")].iloc[0]
+    assert row.test_languages == "own" and row.whole == pytest.approx(3 / 6)
+
+
+def test_the_papers_figures():
+    """Against the printed tables, cell by cell where a slip would hide."""
+    table = reference()
+    means = table[table.what == "mean_influence"]
+    assert len(means) == 3 * 25 and means.groupby("task").size().eq(25).all()
+    sums = means.groupby("task").value.sum().round(3).to_dict()
+    assert sums == {"xnli": 14.092, "pawsx": 5.713, "marc": 13.731}
+    parts = table[(table.what == "reinforcing") & (table.task == "pawsx") & (table.sign == "-")]
+    assert dict(zip(parts.test_language, parts.value, strict=True)) == {
+        "de": 0.45, "en": 0.5, "es": 0.46, "fr": 0.46, "ko": 0.32,
+    }  # fmt: skip
+    heads = table[table.what == "disabled_heads"]
+    assert (heads.value % 14 == 0).all() and len(heads) == 15
+    assert reference("sib200").empty
+    assert set(reference("marc").paper) == {"choenni_2023", "choenni_2024"}
+
+
+@pytest.mark.skipif(
+    not available(), reason="lang2vec is not installed: pip install xling[distances]"
+)
+def test_distances_between_languages():
+    languages = ("de", "en", "ko", "xx")
+    found = distances(languages)
+    for matrix in found.values():
+        assert np.allclose(matrix, matrix.T, equal_nan=True) and np.isnan(matrix[3]).all()
+        assert np.allclose(np.diag(matrix)[:3], 0, atol=1e-6)
+    assert found["family"][0, 1] < found["family"][0, 2]
+    assert found["syntax"][0, 1] < found["syntax"][0, 2]
+
+
+def test_correlation_of_shares_with_distances():
+    train, test = some(30, "de en fr"), some(6, "de en fr")
+    rng = np.random.default_rng(0)
+    index = rng.permuted(np.tile(np.arange(30), (6, 1)), axis=1)[:, :7]
+    ranking = Ranking(index, np.zeros((6, 7)))
+    table = shares([Traces(ranking, ranking, np.zeros((6, 3)))], train, test)
+    apart = np.array([[0, 1, 2], [1, 0, 3], [2, 3, 0.0]])
+    nothing = np.zeros((3, 3))
+    found = distance_correlations(table, {"a": apart, "same": nothing}, ("de", "en", "fr"))
+    assert set(found.distance) == {"a"} and set(found.pairs) == {6}
+    of = table[(table.sign == "+") & (table.test_language != table.train_language)]
+    place = {"de": 0, "en": 1, "fr": 2}
+    by_hand = [
+        apart[place[a], place[b]] for a, b in zip(of.test_language, of.train_language, strict=True)
+    ]
+    assert found.rho.iloc[0] == pytest.approx(stats.spearmanr(of.share, by_hand).statistic)

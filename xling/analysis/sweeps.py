@@ -1,0 +1,138 @@
+"""Many runs in one table: what their switches were and what came of them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.stats import wilcoxon
+
+from xling.analysis.intervals import interval
+
+SWITCHES = ("task", "exclude", "imbalance", "imbalance_language", "model", "seed", "languages")
+SIGNIFICANT = 0.05
+
+
+def overview(runs: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
+    """Tabulate the runs of a sweep, with the switches in which they differ.
+
+    Args:
+        runs: name → results.json.
+
+    Returns:
+        Columns run, the switches that differ, dev_accuracy, test_accuracy and own_share (means over
+        the languages).
+    """
+    rows = []
+    for name, results in runs.items():
+        config = results.get("config", {})
+        switches = {key: results.get(key, config.get(key)) for key in SWITCHES}
+        switches = {
+            key: " ".join(value) if isinstance(value, (list, tuple)) else value
+            for key, value in switches.items()
+        }
+        own = list(results["own_language_share"].values())
+        rows.append(
+            {
+                "run": name,
+                **switches,
+                "dev_accuracy": results["dev_accuracy"],
+                "test_accuracy": float(np.mean(list(results["test_accuracy"].values()))),
+                "own_share": float(np.mean(own)) if own else np.nan,
+            }
+        )
+    table = pd.DataFrame(rows)
+    same = [key for key in SWITCHES if key in table and table[key].nunique(dropna=False) == 1]
+    return table.drop(columns=same)
+
+
+def imbalance_curves(
+    runs: Mapping[str, dict[str, Any]], shares: Mapping[str, pd.DataFrame]
+) -> pd.DataFrame:
+    """Tabulate share(l, l, ±) against p (Choenni et al. 2023, §8.4, Fig. 5).
+
+    A run without imbalance is the start, p = 0, of every language's curve.
+
+    Args:
+        runs, shares: name → results.json and the table of shares.
+
+    Returns:
+        Columns language, imbalance, sign, share, low, high, base_rate, lift.
+    """
+    languages = [run["imbalance_language"] for run in runs.values() if run["imbalance"]]
+    parts = []
+    for name, run in runs.items():
+        if run.get("exclude"):
+            continue
+        table = shares[name]
+        own = table[(table["epoch"] == 0) & (table["test_language"] == table["train_language"])]
+        for language in dict.fromkeys(languages):
+            if run["imbalance"] and run["imbalance_language"] != language:
+                continue
+            of = own[own["test_language"] == language]
+            parts.append(of.assign(language=language, imbalance=run["imbalance"]))
+    columns = "language imbalance sign share low high base_rate lift".split()
+    if not parts:
+        return pd.DataFrame(columns=columns)
+    table = pd.concat(parts, ignore_index=True)[columns]
+    return table.sort_values(["language", "sign", "imbalance"], ignore_index=True)
+
+
+def confidence_changes(jobs: Sequence[dict[str, Any]], seed: int = 0) -> pd.DataFrame:
+    """Tabulate how leaving out examples changes the probability of the right class.
+
+    Choenni et al. 2023, §6 and Fig. 1, 6 to 8, with random examples of the same languages and
+    labels as a control. The controls of one test example are averaged first.
+
+    Args:
+        jobs: the results.json of each job: test_id, sign, k, control, before, after.
+
+    Returns:
+        Columns sign, k, left_out ("influential" or "random"), change (mean of after - before), low,
+        high, test_examples, p_random (paired Wilcoxon test against the control of the same k),
+        p_next (against the next k). A p-value is missing where there is nothing to compare.
+    """
+    table = pd.DataFrame(jobs)
+    table["change"] = table["after"] - table["before"]
+    table["left_out"] = np.where(table["control"] == 0, "influential", "random")
+    keys = ["sign", "left_out", "k", "test_id"]
+    each = table.groupby(keys)["change"].mean().unstack("test_id")
+    rows = []
+    for (sign, left_out, k), changes in each.iterrows():
+        values = changes.dropna().to_numpy()
+        low = high = np.nan
+        if len(values) > 1:
+            low, high = interval(values, seed=seed)
+        later = [n for s, o, n in each.index if (s, o) == (sign, left_out) and n > k]
+        control = (sign, "random", k)
+        compared = left_out == "influential" and control in each.index
+        against = each.loc[control] if compared else None
+        following = each.loc[(sign, left_out, min(later))] if later else None
+        rows.append(
+            (sign, k, left_out, values.mean(), low, high, len(values))
+            + tuple(paired(changes, one) for one in (against, following))
+        )
+    columns = "sign k left_out change low high test_examples p_random p_next".split()
+    return pd.DataFrame(rows, columns=columns).sort_values(
+        ["sign", "left_out", "k"], ignore_index=True
+    )
+
+
+def paired(left: pd.Series, right: pd.Series | None) -> float:
+    """Return the p-value of a paired Wilcoxon test over the test examples that both have."""
+    if right is None:
+        return np.nan
+    difference = (left - right).dropna().to_numpy()
+    if len(difference) < 2:
+        return np.nan
+    return float(wilcoxon(difference).pvalue) if difference.any() else 1.0
+
+
+def flattens(changes: pd.DataFrame, sign: str) -> int | None:
+    """Return the smallest k whose next step does not change the confidence significantly.
+
+    None if every step does, or there is no next step to tell.
+    """
+    of = changes[(changes["sign"] == sign) & (changes["left_out"] == "influential")]
+    flat = of[of["p_next"] >= SIGNIFICANT]
+    return int(flat["k"].min()) if len(flat) else None

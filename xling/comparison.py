@@ -1,0 +1,115 @@
+"""Two models on the same test examples: one has seen their language in training, one has not."""
+
+from pathlib import Path
+from typing import Any
+
+import datasets
+import numpy as np
+import pandas as pd
+
+from xling.analysis.corpus import examples
+from xling.analysis.shares import shares
+from xling.analysis.zero_shot import Trained, zero_shot
+from xling.config import Config
+from xling.console import say
+from xling.influence import Traces, trace
+from xling.materials import Materials, train_dump
+from xling.places import Places
+from xling.tracing import epoch_weights, predict, sketch_test
+from xling.tuning.fit import kept_epoch
+from xling.tuning.predict import draw_traced
+
+Model = tuple[Config, Places, Materials, list[dict[str, Any]]]
+"""A fine-tuned model: its configuration, where it is, what it was made of, and its history."""
+
+
+def compare(without: Model, full: Model, folder: Path) -> dict[str, pd.DataFrame]:
+    """Trace the test examples of the excluded languages that both models classify correctly.
+
+    Args:
+        without: the model that has not seen these languages.
+        full: the model that has.
+        folder: takes the test examples' sketches.
+
+    Returns:
+        The tables zero_shot, zero_shot_shares (both models on the same test examples) and
+        zero_shot_accuracy.
+    """
+    config = without[0]
+    test = without[2].corpus["test"]
+    languages = np.array(test["language"])
+    unseen = np.isin(languages, config.exclude)
+    correct = {}
+    for name, (own, where, materials, history) in (("without", without), ("full", full)):
+        found = predict(own, where, materials, kept_epoch(history))
+        correct[name] = found.argmax(1) == np.array(test["label"])
+    rows = np.flatnonzero(unseen)
+    both = (correct["without"] & correct["full"])[rows]
+    drawn = draw_traced(
+        languages[rows].tolist(), both, config.influence.test_per_language, config.seed
+    )
+    chosen = rows[drawn]
+    say(f"Tracing {len(chosen)} test examples that both models classify correctly")
+    traced = {
+        name: _traced(*model, chosen, folder / f"both_{name}")
+        for name, model in (("without", without), ("full", full))
+    }
+    tested = examples(test.select(chosen), config.languages)
+    by_model = [
+        shares(
+            [traced[name]],
+            examples(model[2].corpus["train"], config.languages),
+            tested,
+            config.seed,
+        ).assign(model=name)
+        for name, model in (("without", without), ("full", full))
+    ]
+    accuracies = [
+        (language, name, float(correct[name][languages == language].mean()))
+        for language in config.exclude
+        for name in ("full", "without")
+    ]
+    return {
+        "zero_shot": zero_shot(
+            _trained(full[2].corpus["train"], config.task.parallel, traced["full"]),
+            _trained(without[2].corpus["train"], config.task.parallel, traced["without"]),
+            languages[chosen].tolist(),
+            config.seed,
+        ),
+        "zero_shot_shares": pd.concat(by_model, ignore_index=True)[
+            "model sign test_language train_language share low high base_rate".split()
+        ],
+        "zero_shot_accuracy": pd.DataFrame(accuracies, columns=["language", "model", "accuracy"]),
+    }
+
+
+def _traced(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    history: list[dict[str, Any]],
+    chosen: np.ndarray,
+    folder: Path,
+) -> Traces:
+    """Trace test examples with one of the models; return the summed influence."""
+    kept = kept_epoch(history)
+    test = sketch_test(config, where, materials, folder, chosen, kept)
+    train = train_dump(config, where.tuning / where.sketches, materials)
+    return trace(
+        train.read(kept),
+        test.read(kept),
+        np.zeros(len(materials.corpus["train"]), int),
+        config.influence.top_k,
+        similarity=config.influence.similarity,
+        weights=epoch_weights(config, history[:kept]),
+        memory_gb=config.influence.memory_gb,
+    )[0]
+
+
+def _trained(train: datasets.Dataset, parallel: bool, traces: Traces) -> Trained:
+    return Trained(
+        np.array(train["id"]),
+        np.array(train["language"]),
+        np.array(train["parallel_id"]) if parallel else None,
+        traces,
+    )
