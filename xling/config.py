@@ -177,7 +177,7 @@ class LeaveOut:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A sweep: switch → its values as Hydra's sweeps write them; `sample` is for the sample data."""
+    """A sweep: switch → its values, as Hydra writes them; `sample` is for the sample data."""
 
     name: str
     sweep: dict[str, str]

@@ -21,8 +21,8 @@ from xling.places import Places, places
 from xling.provenance import machine, software
 from xling.results import write_config, write_json, write_tables
 from xling.stages import stage
-from xling.sweep import note
 from xling.summary import closing, epoch_line, opening, tuning_line
+from xling.sweep import note
 from xling.tracing import analyse
 from xling.tuning.callbacks import read_history
 from xling.tuning.fit import fine_tune, kept_epoch

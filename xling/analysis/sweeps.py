@@ -43,7 +43,11 @@ def overview(runs: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
         )
     table = pd.DataFrame(rows)
     same = [key for key in SWITCHES if key in table and table[key].nunique(dropna=False) == 1]
-    return table.drop(columns=same)
+    table = table.drop(columns=same)
+    switches = [key for key in SWITCHES if key in table]
+    return (
+        table.sort_values(switches, ignore_index=True, na_position="first") if switches else table
+    )
 
 
 def imbalance_curves(

@@ -16,6 +16,12 @@ from xling.report.wording import interval, listed, percent
 from xling.sweep import noted
 
 SIGNS = {"+": "positive", "-": "negative"}
+SOLID = alt.Legend(symbolOpacity=1)  # not that of the bands
+TITLES = {
+    "imbalance": "What does more data of one language change?",
+    "zero_shot": "Whom does a language rely on that was left out?",
+    "confidence": "Do the most influential examples make the predictions?",
+}
 
 
 def write_sweep(folder: Path) -> Path:
@@ -92,7 +98,7 @@ def imbalance_chart(curves: pd.DataFrame, sign: str, value: str) -> alt.LayerCha
     table["interval"] = [_printed(row, value) for row in table.to_dict("records")]
     order = list(dict.fromkeys(table["language"]))
     title, form = ("own share", ".0%") if value == "share" else ("share ÷ base rate", ".1f")
-    color = alt.Color("language:N", title=None, sort=order).scale(
+    color = alt.Color("language:N", title=None, sort=order, legend=SOLID).scale(
         domain=order, range=[LINES[i % len(LINES)] for i in range(len(order))]
     )
     base = alt.Chart(table).encode(
@@ -131,7 +137,7 @@ def imbalance_chart(curves: pd.DataFrame, sign: str, value: str) -> alt.LayerCha
 
 
 def zero_shot_chart(shares: pd.DataFrame) -> alt.TopLevelMixin:
-    """Shares of the training languages for languages that were left out, by both models (Fig. 4)."""
+    """Shares of the training languages for a language left out, by both models (Fig. 4)."""
     table = shares[(shares["sign"] == "+")].copy()
     table["interval"] = [interval(a, b) for a, b in zip(table["low"], table["high"], strict=True)]
     names = {"full": "with it", "without": "without it"}
@@ -168,7 +174,7 @@ def confidence_chart(changes: pd.DataFrame, sign: str) -> alt.LayerChart:
         table[each] = 100 * table[each]
     kinds = {"influential": f"most {SIGNS[sign]}", "random": "random, same languages and labels"}
     table["dropped"] = table["left_out"].map(kinds)
-    color = alt.Color("dropped:N", title="left out", sort=list(kinds.values())).scale(
+    color = alt.Color("dropped:N", title="left out", sort=list(kinds.values()), legend=SOLID).scale(
         domain=list(kinds.values()), range=[f"rgb({HUES[sign]})", QUIET]
     )
     base = alt.Chart(table).encode(
@@ -262,8 +268,8 @@ def _confidence_finding(changes: pd.DataFrame) -> list[str]:
         of = table[table["left_out"] == "influential"]
         row = of.loc[of["k"].idxmax()]
         text = (
-            f"Without the {row['k']} most {SIGNS[sign]} examples the probability of the right class "
-            f"changes by {100 * row['change']:+.1f} points on average over {row['test_examples']} "
+            f"Without the {row['k']} most {SIGNS[sign]} examples the probability of the right "
+            f"class changes by {100 * row['change']:+.1f} points on average over {row['test_examples']} "
             "test examples"
         )
         control = table[(table["left_out"] == "random") & (table["k"] == row["k"])]
@@ -291,6 +297,10 @@ def _page(
         .get_template("sweep.html.j2")
         .render(
             name=name,
+            title=next(
+                (title for key, title in TITLES.items() if key in tables), "The runs of a sweep"
+            ),
+            tasks=sorted(tasks),
             sample=any(run["profile"] == "sample" for run in runs.values()),
             findings=findings(tables),
             tables={key: _rows(table) for key, table in tables.items()},

@@ -1,0 +1,113 @@
+"""What a sweep's runs say together, against cases computed by hand."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import wilcoxon
+
+from xling.analysis.sweeps import confidence_changes, flattens, imbalance_curves, overview
+from xling.analysis.zero_shot import Trained, zero_shot
+from xling.influence import Ranking, Traces
+
+
+def trained(ids: str, positive: list[list[int]], parallel: bool = True) -> Trained:
+    """A model that traced two test examples; `de1` is German content 1."""
+    names = np.array(ids.split())
+    ranking = Ranking(np.array(positive), np.zeros((len(positive), len(positive[0]))))
+    languages = np.array([each[:2] for each in names])
+    contents = np.array([each[2:] for each in names]) if parallel else None
+    return Trained(names, languages, contents, Traces(ranking, ranking, np.zeros((2, 1))))
+
+
+def test_zero_shot_overlaps():
+    full = trained("de1 de2 en1 en2 ko1 ko2", [[4, 5, 0], [4, 2, 3]])  # ko1 ko2 de1; ko1 en1 en2
+    without = trained("de1 de2 en1 en2", [[0, 2, 3], [1, 3, 0]])  # de1 en1 en2; de2 en2 de1
+    table = zero_shot(full, without, ["ko", "ko"])
+    found = table[table.sign == "+"].set_index("measure")
+    # Translations: of ko1 and ko2, all three; of ko1 alone, de1: 1 of 3.
+    assert found.value["translations"] == pytest.approx((1 + 1 / 3) / 2)
+    assert found.chance["translations"] == pytest.approx((1 + 2 / 4) / 2)
+    # Recovered: de1, 1 of 1; of en1 and en2, one.
+    assert found.value["recovered"] == pytest.approx((1 + 1 / 2) / 2)
+    assert found.chance["recovered"] == 3 / 4 and set(found.test_examples) == {2}
+    assert (found.low <= found.value).all() and (found.value <= found.high).all()
+
+
+def test_zero_shot_without_translations_or_other_languages():
+    full = trained("de1 ko1 ko2 ko3", [[1, 2, 3], [1, 2, 0]], parallel=False)
+    without = trained("de1 de2 en1", [[0, 1, 2], [0, 1, 2]], parallel=False)
+    table = zero_shot(full, without, ["ko", "ko"])
+    assert set(table.measure) == {"recovered"}
+    assert set(table.test_examples) == {1}  # the first has no member from another language
+    assert table.value.eq(1).all() and table.low.isna().all()
+
+
+def run(imbalance: int, language: str | None, **more) -> dict:
+    return {
+        "task": "xnli", "imbalance": imbalance, "imbalance_language": language, "exclude": [],
+        "seed": 0, "dev_accuracy": 0.5, "test_accuracy": {"de": 0.5, "en": 0.7},
+        "own_language_share": {"de": 0.2, "en": 0.4}, **more,
+    }  # fmt: skip
+
+
+def own(share: float) -> pd.DataFrame:
+    rows = [
+        (0, "+", "de", "de", share, 0, 1, 0.5, 2 * share),
+        (0, "+", "en", "en", 0.9, 0, 1, 0.5, 1.8),
+        (1, "+", "de", "de", 0.1, 0, 1, 0.5, 0.2),
+        (0, "+", "de", "en", 0.1, 0, 1, 0.5, 0.2),
+    ]
+    columns = "epoch sign test_language train_language share low high base_rate lift".split()
+    return pd.DataFrame(rows, columns=columns)
+
+
+def test_imbalance_starts_every_curve_at_the_balanced_run():
+    runs = {
+        "a": run(0, None),
+        "b": run(50, "de"),
+        "c": run(25, "en"),
+        "d": run(0, None, exclude=["de"]),
+    }
+    shares = {"a": own(0.3), "b": own(0.6), "c": own(0.7), "d": own(0.99)}
+    table = imbalance_curves(runs, shares)
+    found = [tuple(row) for row in table[["language", "imbalance", "share"]].to_numpy()]
+    assert found == [("de", 0, 0.3), ("de", 50, 0.6), ("en", 0, 0.9), ("en", 25, 0.9)]
+    assert imbalance_curves({"a": runs["a"]}, shares).empty
+
+
+def test_overview_shows_the_switches_that_differ():
+    table = overview({"x": run(50, "de"), "a": run(0, None)})
+    assert table.run.tolist() == ["a", "x"]
+    assert "task" not in table and table.imbalance.tolist() == [0, 50]
+    assert table.test_accuracy.tolist() == pytest.approx([0.6, 0.6])
+
+
+def test_confidence_changes():
+    """Three test examples, two ks, two controls; the control is averaged first."""
+    jobs = []
+    drops = {50: [0.1, 0.2, 0.3], 100: [0.4, 0.4, 0.4]}
+    for k, each in drops.items():
+        for number, drop in enumerate(each):
+            common = {"test_id": f"de{number}", "sign": "+", "k": k, "before": 0.9}
+            jobs.append({**common, "control": 0, "after": 0.9 - drop})
+            jobs += [{**common, "control": c, "after": 0.9 - c / 100} for c in (1, 2)]
+    table = confidence_changes(jobs)
+    assert len(table) == 4
+    first = table[(table.k == 50) & (table.left_out == "influential")].iloc[0]
+    assert first.change == pytest.approx(-0.2) and first.test_examples == 3
+    assert -0.3 - 1e-9 <= first.low <= first.high <= -0.1 + 1e-9
+    assert first.p_random == pytest.approx(wilcoxon([-0.085, -0.185, -0.285]).pvalue)
+    assert first.p_next == pytest.approx(wilcoxon([0.3, 0.2, 0.1]).pvalue)
+    random = table[table.left_out == "random"]
+    assert np.allclose(random.change, -0.015) and random.p_random.isna().all()
+    assert random[random.k == 50].p_next.item() == 1  # nothing changes
+    assert table[table.k == 100].p_next.isna().all()
+
+
+def test_where_a_curve_flattens():
+    rows = [
+        ("+", k, "influential", p) for k, p in [(50, 0.01), (100, 0.3), (150, 0.2), (200, np.nan)]
+    ]
+    rows += [("+", 50, "random", 0.9), ("-", 50, "influential", 0.01)]
+    table = pd.DataFrame(rows, columns=["sign", "k", "left_out", "p_next"])
+    assert flattens(table, "+") == 100 and flattens(table, "-") is None
