@@ -154,6 +154,46 @@ SCHEMAS = {
         },
         required=False,
     ),
+    "zero_shot": Schema(
+        "Overlap of the top-k sets of a model that has seen a language and of one that has not.",
+        {
+            "sign": "+ for the most positive, - for the most negative training examples",
+            "language": "language that was left out, and that the test examples are of",
+            "measure": "translations: part of the zero-shot model's set that translates an example "
+            "of the language in the full model's; recovered: part of the full model's members from "
+            "other languages that is in the zero-shot model's set again",
+            "value": "mean over test examples, 0 to 1",
+            "low": f"lower {INTERVAL}",
+            "high": f"upper {INTERVAL}",
+            "chance": "what sets drawn at random would have",
+            "test_examples": "number of test examples, which both models classify correctly",
+        },
+        required=False,
+        gaps=("low", "high"),
+    ),
+    "zero_shot_shares": Schema(
+        "Shares of the training languages for languages that were left out, by both models.",
+        {
+            "model": "full: trained on all languages; without: the zero-shot model",
+            "sign": "+ for the most positive, - for the most negative training examples",
+            "test_language": "language that was left out",
+            "train_language": "language of the training examples",
+            "share": "mean part of the top-k set, 0 to 1",
+            "low": f"lower {INTERVAL}",
+            "high": f"upper {INTERVAL}",
+            "base_rate": "part of the model's training data that is of the training language",
+        },
+        required=False,
+    ),
+    "zero_shot_accuracy": Schema(
+        "Test accuracy on languages that were left out, by both models.",
+        {
+            "language": "language that was left out",
+            "model": "full: trained on all languages; without: the zero-shot model",
+            "accuracy": "part of all its test examples classified correctly, 0 to 1",
+        },
+        required=False,
+    ),
     "coverage": Schema(
         "Which parameters the gradient sketches cover, and which carry the gradient.",
         {
