@@ -64,7 +64,7 @@ def test_bins_hold_all_scores_and_part_at_zero(least, most):
 
 
 def test_scores_by_language_and_their_changes():
-    train, test = some(50, "de en"), some(12, "de en")
+    test = some(12, "de en")
     left, right = ([sketches(n, e, "x") for e in (1, 2)] for n in (50, 12))
     means = [mean_scores(a, b, test.language) for a, b in zip(left, right, strict=True)]
     whole = right[0].units(0, 12) @ left[0].units(0, 50).T

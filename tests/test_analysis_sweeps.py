@@ -109,5 +109,6 @@ def test_where_a_curve_flattens():
         ("+", k, "influential", p) for k, p in [(50, 0.01), (100, 0.3), (150, 0.2), (200, np.nan)]
     ]
     rows += [("+", 50, "random", 0.9), ("-", 50, "influential", 0.01)]
-    table = pd.DataFrame(rows, columns=["sign", "k", "left_out", "p_next"])
+    table = pd.DataFrame(rows, columns=["sign", "k", "left_out", "p_next"]).assign(test_examples=6)
     assert flattens(table, "+") == 100 and flattens(table, "-") is None
+    assert flattens(table.assign(test_examples=5), "+") is None  # the least p of five is 0.06

@@ -125,21 +125,27 @@ def test_a_killed_run_goes_on_to_the_same_results(undisturbed, tmp_path, stage):
 
 
 def test_sweeps_over_imbalance_and_exclusion(tmp_path):
-    done = run_xling("--multirun", "imbalance=0,50", "exclude=fr,[]", *SMALL, folder=tmp_path)
+    done = run_xling("--multirun", "imbalance=0,50", "exclude=de,[]", *SMALL, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = {}
     for file in tmp_path.glob("multirun/xnli/tiny-*/results.json"):
         run = json.loads(file.read_text("utf-8"))
         found[run["imbalance"], tuple(run["exclude"])] = run
-    assert set(found) == {(0, ()), (0, ("fr",)), (50, ()), (50, ("fr",))}
+    assert set(found) == {(0, ()), (0, ("de",)), (50, ()), (50, ("de",))}
     assert found[50, ()]["train_examples"] == {"de": 40, "en": 60, "fr": 40}
-    assert found[0, ("fr",)]["train_examples"] == {"de": 40, "en": 40}
-    assert set(found[0, ("fr",)]["test_accuracy"]) == {"de", "en", "fr"}
-    assert set(found[0, ("fr",)]["own_language_share"]) == {"de", "en"}
-    folder = next(tmp_path.glob("multirun/xnli/tiny-*no_fr-*/tables"))
+    assert found[0, ("de",)]["train_examples"] == {"en": 40, "fr": 40}
+    assert set(found[0, ("de",)]["test_accuracy"]) == {"de", "en", "fr"}
+    assert set(found[0, ("de",)]["own_language_share"]) == {"en", "fr"}
+    folder = next(tmp_path.glob("multirun/xnli/tiny-*no_de-*/tables"))
+    accuracy = pd.read_parquet(folder / "accuracy.parquet")
+    assert set(accuracy[accuracy.split == "dev"].language) == {"en", "fr"}
     shares = pd.read_parquet(folder / "shares.parquet")
     assert set(shares.test_language) == {"de", "en", "fr"}
-    assert set(shares.train_language) == {"de", "en"}
+    assert set(shares.train_language) == {"en", "fr"}
+    report = next(tmp_path.glob("multirun/sweeps/imbalance-exclude-*/report.html"))
+    assert f"Report of the sweep: {report.relative_to(tmp_path)}" in done.stdout
+    curves = pd.read_parquet(report.parent / "tables/imbalance.parquet")
+    assert set(zip(curves.language, curves.imbalance, strict=True)) == {("en", 0), ("en", 50)}
 
 
 def test_runs_that_are_not_parallel(tmp_path):

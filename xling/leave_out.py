@@ -69,12 +69,9 @@ def _again(
     members = influential(whole, base_where.tuning / base_where.sketches, base, materials, row, out)
     if out.control:
         members = alike(materials, members, [config.seed, out.example, ord(out.sign), out.control])
-    say(
-        f"Fine-tuning without {len(members)} "
-        + ("random examples like " if out.control else "")
-        + f"the {'most positive' if out.sign == '+' else 'most negative'} examples of "
-        f"{example['test_id']}"
-    )
+    most = "most positive" if out.sign == "+" else "most negative"
+    which = f"{out.k} random examples like the {most}" if out.control else f"the {out.k} {most}"
+    say(f"Fine-tuning without {which} of {example['test_id']}")
     tuning = dataclasses.replace(whole.tuning, epochs=kept, patience=kept)
     fine_tune(
         dataclasses.replace(whole, tuning=tuning),
@@ -159,8 +156,7 @@ def influential(
 def alike(materials: Materials, members: np.ndarray, seed: list[int]) -> np.ndarray:
     """Draw as many random training examples as there are members of each language and label.
 
-    None of the members is drawn. For one seed, the draw for fewer members of a kind is part of the
-    draw for more.
+    None of the members is drawn.
 
     Raises:
         UserError: too few others of a language and label.

@@ -38,7 +38,10 @@ def job(config: Config, command: str) -> None:
         folder = run(config, command)
         base = None
     else:
-        base = run(nothing_left_out(config), command)
+        whole = nothing_left_out(config)
+        base = located(whole)[0].run
+        if not base.exists():
+            run(whole, command)
         folder = leave_out(config, base)
     if config.sweep:
         record = {"base": base and base.name, "leave_out": dataclasses.asdict(config.leave_out)}
@@ -55,9 +58,8 @@ def run(config: Config, command: str) -> Path:
     plain_libraries()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    fingerprints = {**data.fingerprint(config), **model.fingerprint(config.model)}
+    where, fingerprints = located(config)
     origin = {"command": command, "fingerprints": fingerprints, "software": software()}
-    where = places(config, fingerprints)
     with stage(where.run) as folder:
         if folder:
             with tracker.tracking(config, where.run.name) as tracked:
@@ -66,6 +68,12 @@ def run(config: Config, command: str) -> Path:
             say("This run is finished already.")
     say(closing(where.run))
     return where.run
+
+
+def located(config: Config) -> tuple[Places, dict[str, str]]:
+    """Return a run's folders, and the digests of local files that their names depend on."""
+    fingerprints = {**data.fingerprint(config), **model.fingerprint(config.model)}
+    return places(config, fingerprints), fingerprints
 
 
 def complete(
@@ -109,7 +117,7 @@ def compared(
 ) -> dict[str, pd.DataFrame]:
     """Return the tables of the comparison with the model of all languages, which is made first."""
     full = dataclasses.replace(config, exclude=(), compare_full=False)
-    full_where = places(full, {**data.fingerprint(full), **model.fingerprint(full.model)})
+    full_where, _ = located(full)
     say(f"Comparing with the model that is trained on {' '.join(full.languages)}")
     full_materials = prepare(full)
     full_history = tune(full, full_where, full_materials, None)

@@ -39,7 +39,8 @@ def distances(languages: tuple[str, ...]) -> dict[str, np.ndarray]:
         import lang2vec.lang2vec as uriel
 
     codes = {each: uriel.LETTER_CODES.get(each, each) for each in languages}
-    known = [each for each in languages if codes[each] in uriel.available_languages()]
+    listed = uriel.available_languages()
+    known = [each for each in languages if codes[each] in listed]
     found = {}
     for kind, features in KINDS.items():
         table = uriel.get_features([codes[each] for each in known], features)

@@ -135,8 +135,10 @@ def paired(left: pd.Series, right: pd.Series | None) -> float:
 def flattens(changes: pd.DataFrame, sign: str) -> int | None:
     """Return the smallest k whose next step does not change the confidence significantly.
 
-    None if every step does, or there is no next step to tell.
+    None if every step does, or there is no next step to tell, or there are so few test examples
+    that no change could be significant.
     """
     of = changes[(changes["sign"] == sign) & (changes["left_out"] == "influential")]
+    of = of[2 * 0.5 ** of["test_examples"] < SIGNIFICANT]  # the least that the test can give
     flat = of[of["p_next"] >= SIGNIFICANT]
     return int(flat["k"].min()) if len(flat) else None

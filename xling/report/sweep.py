@@ -16,7 +16,7 @@ from xling.report.wording import interval, listed, percent
 from xling.sweep import noted
 
 SIGNS = {"+": "positive", "-": "negative"}
-SOLID = alt.Legend(symbolOpacity=1)  # not that of the bands
+SOLID = alt.Legend(symbolOpacity=1, labelLimit=280)  # not that of the bands
 TITLES = {
     "imbalance": "What does more data of one language change?",
     "zero_shot": "Whom does a language rely on that was left out?",
@@ -172,7 +172,7 @@ def confidence_chart(changes: pd.DataFrame, sign: str) -> alt.LayerChart:
     table = changes[changes["sign"] == sign].copy()
     for each in ("change", "low", "high"):
         table[each] = 100 * table[each]
-    kinds = {"influential": f"most {SIGNS[sign]}", "random": "random, same languages and labels"}
+    kinds = {"influential": f"most {SIGNS[sign]}", "random": "as many random ones like them"}
     table["dropped"] = table["left_out"].map(kinds)
     color = alt.Color("dropped:N", title="left out", sort=list(kinds.values()), legend=SOLID).scale(
         domain=list(kinds.values()), range=[f"rgb({HUES[sign]})", QUIET]
@@ -269,8 +269,8 @@ def _confidence_finding(changes: pd.DataFrame) -> list[str]:
         row = of.loc[of["k"].idxmax()]
         text = (
             f"Without the {row['k']} most {SIGNS[sign]} examples the probability of the right "
-            f"class changes by {100 * row['change']:+.1f} points on average over {row['test_examples']} "
-            "test examples"
+            f"class changes by {100 * row['change']:+.1f} points on average over "
+            f"{row['test_examples']} test examples"
         )
         control = table[(table["left_out"] == "random") & (table["k"] == row["k"])]
         if len(control):

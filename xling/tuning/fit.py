@@ -88,7 +88,7 @@ def fine_tune(
     if finished(read_history(folder), tuning.epochs, tuning.patience):
         return read_history(folder)
     module = FullFineTuning(
-        model, config.train_languages, config.learning_rate, tuning.weight_decay, config.seed
+        model, config.languages, config.learning_rate, tuning.weight_decay, config.seed
     )
     data = TuningData(encoded, collate, tuning.batch_size, config.seed, without)
     resume = folder / "resume"

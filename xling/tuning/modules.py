@@ -16,6 +16,7 @@ class FullFineTuning(pl.LightningModule):
     """Fine-tunes all weights with AdamW at a constant learning rate (Choenni et al. 2023, §4.1).
 
     Attributes:
+        languages: in the order of the batches' indices; some may have no example.
         history: one record per finished epoch: epoch (from 1), learning_rate, train_loss,
             dev_accuracy and the accuracy of each language. It travels with Lightning's checkpoints.
     """

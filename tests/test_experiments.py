@@ -1,0 +1,130 @@
+"""The experiments by their real commands, small; and that none does anything twice."""
+
+import json
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import SMALL, run_xling
+
+from xling.tuning.batches import EpochBatches
+
+
+def sweep(folder: Path, name: str) -> dict[str, pd.DataFrame]:
+    found = list(folder.glob(f"multirun/sweeps/{name}-*/tables"))
+    assert len(found) == 1
+    return {file.stem: pd.read_parquet(file) for file in found[0].glob("*.parquet")}
+
+
+def written(folder: Path) -> dict[Path, int]:
+    """What there is but for the sweep's own report, which is made anew."""
+    return {
+        path: path.stat().st_mtime_ns
+        for path in folder.rglob("*")
+        if path.is_file() and "sweeps" not in path.parts and path.name != "multirun.yaml"
+    }
+
+
+def test_zero_shot(tmp_path):
+    command = ("experiment=zero_shot", *SMALL, "exclude=[de],[fr]")
+    done = run_xling(*command, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    tables = sweep(tmp_path, "zero_shot-xnli")
+    overlaps = tables["zero_shot"]
+    assert set(overlaps.language) == {"de", "fr"}
+    assert set(overlaps.measure) == {"translations", "recovered"}
+    shares = tables["zero_shot_shares"]
+    for (model, language), of in shares.groupby(["model", "test_language"]):
+        assert (language in set(of.train_language)) == (model == "full")
+        assert of.groupby("sign").share.sum().round(6).eq(1).all()
+    full = tables["zero_shot_accuracy"].query("model == 'full'")
+    assert full.accuracy.between(0, 1).all() and len(full) == 2
+    stages = list(tmp_path.glob("multirun/xnli/stages/tuning-*/history.json"))
+    assert len(stages) == 3  # without de, without fr, and once with both
+    before = written(tmp_path)
+    again = run_xling(*command, folder=tmp_path)
+    assert again.returncode == 0 and again.stdout.count("finished already") == 2
+    assert written(tmp_path) == before
+
+
+def test_leave_k_out(tmp_path):
+    command = (
+        "experiment=leave_k_out",
+        *SMALL,
+        "leave_out.example=0,1",
+        "leave_out.sign='+','-'",
+        "leave_out.k=5",
+        "leave_out.control=0,1",
+    )
+    done = run_xling(*command, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    tables = sweep(tmp_path, "leave_k_out-xnli")
+    jobs, base = tables["retrained"], next(tmp_path.glob("multirun/xnli/tiny-de+en+fr-????????"))
+    assert len(jobs) == 8 and set(jobs.base) == {base.name} and set(jobs.dropped) == {5}
+    assert jobs.language.nunique() == 2  # the languages take turns
+    traced = pd.read_parquet(base / "tables/traced.parquet").set_index("test_id").probability
+    assert np.allclose(jobs.before, traced[jobs.test_id]) and (jobs.before != jobs.after).any()
+    assert len(tables["confidence"]) == 4
+    assert not list(tmp_path.glob("multirun/xnli/tiny-*without*/tuning"))  # no weights are kept
+    before, start = written(tmp_path), time.monotonic()
+    again = run_xling(*command, folder=tmp_path)
+    assert again.returncode == 0 and written(tmp_path) == before
+    assert time.monotonic() - start < 60
+    too_far = run_xling(*SMALL, "leave_out.example=12", folder=tmp_path)
+    assert too_far.returncode == 1 and "write 0 to 11" in too_far.stderr
+    too_many = run_xling(*SMALL, "leave_out.example=0", "leave_out.k=121", folder=tmp_path)
+    assert too_many.returncode == 1 and "there are 120 training examples" in too_many.stderr
+
+
+def test_leaving_nothing_out_changes_nothing_and_the_others_keep_their_order():
+    whole = EpochBatches(50, 8, seed=3)
+    without = EpochBatches(50, 8, seed=3, without=frozenset({4, 17, 30}))
+    for epoch in (0, 1):
+        whole.set_epoch(epoch)
+        without.set_epoch(epoch)
+        order = [each for batch in whole for each in batch]
+        left = [each for batch in without for each in batch]
+        assert left == [each for each in order if each not in {4, 17, 30}]
+        assert [len(batch) for batch in without] == [8] * 5 + [7]
+        assert len(without) == 6
+    same = EpochBatches(50, 8, seed=3, without=frozenset())
+    same.set_epoch(1)
+    assert list(same) == list(whole)
+
+
+def test_controls_are_like_the_members():
+    from types import SimpleNamespace
+
+    import datasets
+
+    from xling.errors import UserError
+    from xling.leave_out import alike, in_turn
+
+    rng = np.random.default_rng(0)
+    languages = rng.choice(["de", "en"], 200).tolist()
+    rows = {"language": languages, "label": rng.choice(2, 200).tolist()}
+    materials = SimpleNamespace(corpus={"train": datasets.Dataset.from_dict(rows)})
+    kinds = [f"{a}{b}" for a, b in zip(rows["language"], rows["label"], strict=True)]
+    members = rng.permutation(200)[:60]
+    control = alike(materials, members, [0, 1, 43, 1])
+    assert not set(control) & set(members) and len(set(control)) == 60
+    assert sorted(kinds[i] for i in control) == sorted(kinds[i] for i in members)
+    assert np.array_equal(alike(materials, members, [0, 1, 43, 1]), control)
+    assert set(alike(materials, members, [0, 1, 43, 2])) != set(control)
+    with pytest.raises(UserError, match="others are left to draw a control from"):
+        alike(materials, np.arange(150), [0])
+    order = in_turn(pd.Series(["de"] * 3 + ["en"] * 5), seed=0)
+    assert sorted(order) == list(range(8))
+    assert [row < 3 for row in order[:6]] == [True, False] * 3
+
+
+def test_no_part_of_the_sweep_is_lost_when_its_report_is_made_again(tmp_path):
+    done = run_xling("-m", "seed=0,1", *SMALL, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    table = sweep(tmp_path, "seed")["runs"]
+    assert len(table) == 2 and set(table.seed) == {0, 1}
+    for name in table.run:
+        results = json.loads((tmp_path / "multirun/xnli" / name / "results.json").read_text())
+        assert results["config"]["seed"] == table.set_index("run").seed[name]
