@@ -1,6 +1,8 @@
 """The experiments by their real commands, small; and that none does anything twice."""
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -123,6 +125,14 @@ def test_controls_are_like_the_members():
 def test_no_part_of_the_sweep_is_lost_when_its_report_is_made_again(tmp_path):
     done = run_xling("-m", "seed=0,1", *SMALL, folder=tmp_path)
     assert done.returncode == 0, done.stderr
+    folder = next(tmp_path.glob("multirun/sweeps/seed-*"))
+    (folder / "report.html").unlink()
+    again = subprocess.run(
+        [sys.executable, "-m", "xling.report", str(folder)],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert again.stdout.strip() == str(folder / "report.html")
+    assert "http" not in (folder / "report.html").read_text("utf-8").split("<script>")[0]
     table = sweep(tmp_path, "seed")["runs"]
     assert len(table) == 2 and set(table.seed) == {0, 1}
     for name in table.run:

@@ -11,8 +11,9 @@ import pandas as pd
 import pytest
 
 from xling import report
+from xling.analysis.reference import reference
 from xling.errors import UserError
-from xling.report import browser, wording
+from xling.report import browser, distributions, matrices, papers, rows, specs, told, wording
 from xling.report.__main__ import main
 
 LANGUAGES = ("de", "en", "ko")
@@ -29,6 +30,9 @@ def make_run(
     parallel: bool = True,
     texts: dict[str, list[str]] | None = None,
     profile: str = "sample",
+    task: str = "xnli",
+    whole: float = 0.4,
+    distances: bool = True,
 ) -> Path:
     """Write results.json and the tables of an invented run, as a finished run leaves them."""
     rng = np.random.default_rng(0)
@@ -48,7 +52,18 @@ def make_run(
             columns=["group", "parameters", "square_norm_share", "covered"],
         ).assign(epoch=0, language="all"),
         **_examples(rng, languages, trained, traced_per_language, top_k, texts or {}),
+        "labels": _labels(rng, languages),
+        "distribution": _distribution(rng, languages, trained),
+        "scripts": _scripts(trained, whole),
     }
+    if epochs > 1:
+        tables["epoch_tests"] = _epoch_tests(rng, languages, epochs)
+    if distances:
+        kinds = itertools.product("+-", ("syntax", "geography"))
+        found = [
+            (*kind, rho, 0.0004, 6) for kind, rho in zip(kinds, (-0.5, -0.7, 0.1, 0.2), strict=True)
+        ]
+        tables["distances"] = pd.DataFrame(found, columns="sign distance rho p pairs".split())
     if parallel:
         rows = [
             (sign, language, value := float(rng.uniform(0.2, 0.5)), value - 0.04, value + 0.04, 900)
@@ -60,7 +75,7 @@ def make_run(
     for name, table in tables.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet")
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
-    results = _results(folder.name, languages, exclude, epochs, top_k, profile)
+    results = _results(folder.name, languages, exclude, epochs, top_k, profile) | {"task": task}
     (folder / "results.json").write_text(json.dumps(results, ensure_ascii=False), "utf-8")
     return folder
 
@@ -109,10 +124,60 @@ def _shares(rng, languages, trained, epochs, examples, noise=np.nan):
             weights[trained.index(test)] *= (2.6 if sign == "+" else 1.7) - 0.15 * epoch
         for train, share in zip(trained, weights / weights.sum(), strict=True):
             interval = max(0.0, share - 0.025), share + 0.025
-            numbers = (*interval, 1 / len(trained), examples, noise)
-            rows.append((epoch, sign, test, train, share, *numbers))
-    columns = ["epoch", "sign", "test_language", "train_language", "share", "low", "high"]
-    return pd.DataFrame(rows, columns=[*columns, "base_rate", "test_examples", "noise"])
+            p = np.nan if epoch else float(rng.choice([0.0004, 0.21]))
+            numbers = (*interval, 1 / len(trained), share * len(trained), 0.9 * share, p, p)
+            rows.append((epoch, sign, test, train, share, *numbers, examples, noise))
+    columns = "epoch sign test_language train_language share low high base_rate lift same_label"
+    return pd.DataFrame(rows, columns=[*columns.split(), "p", "q", "test_examples", "noise"])
+
+
+def _data(spec, view):
+    """The rows of a view of a chart, which may stand with the chart itself."""
+    return pd.DataFrame(spec["datasets"][view.get("data", spec.get("data"))["name"]])
+
+
+def _labels(rng, languages):
+    rows = [
+        (sign, language, value := mean + rng.uniform(0, 0.05), value - 0.02, value + 0.02, 0.5)
+        for sign, mean in (("+", 0.9), ("-", 0.1))
+        for language in languages
+    ]
+    columns = "sign test_language same_label low high base_rate"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def _distribution(rng, languages, trained):
+    edges = np.linspace(-2, 3, 51).round(2)
+    rows = []
+    for test, train in itertools.product(languages, trained):
+        counts, _ = np.histogram(rng.normal(0.3 + 0.4 * (test == train), 0.4, 2000), edges)
+        ends = zip(edges[:-1], edges[1:], counts, strict=True)
+        rows += [(test, train, low, high, int(n)) for low, high, n in ends if n]
+    columns = ["test_language", "train_language", "low", "high", "pairs"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def _epoch_tests(rng, languages, epochs):
+    pairs = itertools.product(languages, itertools.combinations(range(1, epochs + 1), 2))
+    rows = []
+    for place, (language, pair) in enumerate(pairs):
+        p = 0.5 if place == 0 else 1e-9
+        rows.append((language, *pair, p, p, rng.uniform(-0.6, 0.6), 6000))
+    columns = "test_language first second p p_holm effect examples"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def _scripts(trained, whole):
+    rows = []
+    for sign, language, where in itertools.product("+-", trained, ("own", "others")):
+        latin = language != "ko"
+        part = 1.0 if latin else whole if where == "own" else whole**2
+        name = "Latn" if latin else "Hang"
+        rows.append(
+            (sign, language, where, name, part, np.nan, np.nan, 90, 1.0 if latin else whole)
+        )
+    columns = "sign train_language test_languages scripts whole low high members all_examples"
+    return pd.DataFrame(rows, columns=columns.split())
 
 
 def _means(rng, languages, trained, epochs):
@@ -141,13 +206,14 @@ def _examples(rng, languages, trained, per_language, top_k, texts):
             score = (3 - 0.2 * rank / top_k) * (1 if sign == "+" else -1)
             ids = f"{train}{int(rng.integers(2000))}"
             row = (test_id, sign, rank, ids, train, labels[rank % 2], score, rank % 3 == 0)
+            row = (*row, rank % 4 != 0)
             influential.append((*row, text(train), text(train)))
     columns = ["test_id", "language", "label", "predicted", "probability", "text", "text_pair"]
     members = ["test_id", "sign", "rank", "train_id", "train_language", "label", "score"]
     return {
         "traced": pd.DataFrame(traced, columns=[*columns, "parallel_id"]),
         "influential": pd.DataFrame(
-            influential, columns=[*members, "translation", "text", "text_pair"]
+            influential, columns=[*members, "translation", "own_script", "text", "text_pair"]
         ),
     }
 
@@ -210,8 +276,9 @@ def test_page_opens_without_requests_and_complaints(chromium, run_folder, page_f
     assert opened.outside_requests() == []
     assert opened.complaints == []
     assert sum(url.startswith("file:") for url in opened.requests) == 1
-    # 4 matrices and lines, reinforcing bars, and one small chart per language
-    assert opened.page.locator("figure.chart svg.marks").count() == 5 + len(LANGUAGES)
+    # 5 matrices and lines, reinforcing bars; small ones: own share and distribution per language,
+    # and shares per sign and epoch
+    assert opened.page.locator("figure.chart svg.marks").count() == 6 + 2 * len(LANGUAGES) + 2 * 3
     assert opened.rows().count() == len(LANGUAGES) * 3
     assert "1–9 of 9 test examples" in opened.page.locator(".dt-info").inner_text()
 
@@ -252,6 +319,37 @@ def test_sign_and_training_language_choose_members(chromium, run_folder, page_fi
     influential = report.load(run_folder).tables["influential"]
     expected = influential.query("test_id == 'de0' and sign == '-' and rank <= 10")
     assert members.count() == (expected["train_language"] == "ko").sum() > 0
+
+
+def test_script_chooses_members_and_mixed_ones_are_marked(chromium, run_folder, page_file):
+    opened = Opened(chromium, page_file)
+    influential = report.load(run_folder).tables["influential"]
+    shown = influential.query("test_id == 'de0' and rank <= 10")
+    members = opened.page.locator("#browser details[open] .member:visible")
+    assert members.count() == len(shown)
+    marks = opened.page.locator("#browser details[open] .member .mixed")
+    assert marks.count() == (~shown["own_script"]).sum() > 0
+    opened.choose("Script", "own script only")
+    assert members.count() == shown["own_script"].sum()
+    assert not marks.first.is_visible()
+    opened.choose("Script", "mixed script only")
+    assert members.count() == marks.count()
+    opened.choose("Influence", "negative")
+    assert members.count() == (~shown["own_script"] & (shown["sign"] == "-")).sum()
+    opened.choose("Script", "all")
+    assert members.count() == (shown["sign"] == "-").sum()
+
+
+def test_members_show_id_score_label_and_translation(chromium, run_folder, page_file):
+    opened = Opened(chromium, page_file)
+    influential = report.load(run_folder).tables["influential"]
+    row = influential.query("test_id == 'de0' and sign == '-' and rank == 3").iloc[0]
+    member = opened.page.locator("#browser details[open] .set.negative .member").nth(2)
+    assert row["translation"]
+    told = [member.locator(each).inner_text() for each in (".id", "b", ".score", ".translation")]
+    score = wording.number(row["score"], 3)
+    assert told == [row["train_id"], row["label"], score, "translation"]
+    assert opened.page.locator("#browser summary .id").first.inner_text() == "de0"
 
 
 def test_browser_works_by_keyboard(chromium, run_folder, page_file):
@@ -306,7 +404,7 @@ def test_languages_left_out_of_training_and_other_scripts(chromium, tmp_path):
     text = opened.page.locator("main").inner_text()
     assert "ko was left out of training" in text
     assert "Sample corpus." not in text
-    assert opened.page.locator("#epochs figure").count() == 2
+    assert opened.page.locator("#epochs .small-multiples figure").count() == 2
     assert opened.page.locator("#browser .text[lang=ar][dir=auto]").count() > 0
 
 
@@ -314,7 +412,7 @@ def test_report_without_parallel_data_and_with_one_epoch(chromium, tmp_path):
     folder = make_run(tmp_path / "run", ("de", "en"), epochs=1, parallel=False)
     opened = Opened(chromium, report.write(folder))
     assert opened.complaints == []
-    assert opened.page.locator("figure.chart svg.marks").count() == 3
+    assert opened.page.locator("figure.chart svg.marks").count() == 4 + 2
     assert opened.page.locator("#reinforcing, #epochs").count() == 0
     assert "Sample corpus." in opened.page.locator(".banner").inner_text()
 
@@ -355,6 +453,8 @@ def test_numbers_in_words():
     assert wording.percent(0.3141) == "31.4%"
     assert (wording.percent(0.0004), wording.percent(0.0)) == ("<0.1%", "0.0%")
     assert wording.percent_range([0.201, 0.199]) == "20%"
+    assert [wording.p_value(p) for p in (0.0009, 0.0234, 1)] == ["<0.001", "0.023", "1.000"]
+    assert wording.number(-0.001, 2) == "0.00"
     assert wording.number(-1234.5678, 2) == "\u22121\u202f234.57"
     assert [wording.duration(s) for s in (59.6, 42, 3600, 7440)] == [
         "1 min 0 s", "42 s", "1 h 0 min", "2 h 4 min",
@@ -363,11 +463,12 @@ def test_numbers_in_words():
 
 def test_heatmaps_are_coloured_from_the_base_rate_on_one_scale(run_folder):
     shares = report.load(run_folder).tables["shares"]
-    chart = report.charts.share_heatmap(shares, "-", epoch=2, limit=0.5).to_dict()
+    chart = matrices.share_heatmap(shares, "-", epoch=2, limit=0.5).to_dict()
     cells = pd.DataFrame(next(iter(chart["datasets"].values())))
     table = shares.query("sign == '-' and epoch == 2")
     assert len(cells) == len(table) == len(LANGUAGES) ** 2
-    np.testing.assert_allclose(cells["excess"], 100 * (table["share"] - table["base_rate"]))
+    excess = 100 * (table["share"] - table["base_rate"])
+    np.testing.assert_allclose(cells["excess"], excess, atol=1e-3)
     domain = chart["layer"][0]["encoding"]["color"]["scale"]["domain"]
     assert (domain[0], domain[1], domain[-1]) == (-50, 0, 50)
 
@@ -384,8 +485,216 @@ def test_mean_influence_of_one_sign_uses_one_hue(means, expected):
     pairs = list(itertools.product(("de", "en"), repeat=2))
     table = pd.DataFrame(pairs, columns=["test_language", "train_language"])
     table = table.assign(epoch=0, mean=means, low=means, high=means)
-    scale = report.charts.mean_influence_matrix(table).to_dict()["layer"][0]["encoding"]["color"]
+    scale = matrices.mean_influence_matrix(table).to_dict()["layer"][0]["encoding"]["color"]
     np.testing.assert_allclose(scale["scale"]["domain"], expected)
+
+
+def test_heatmaps_tell_lift_and_q_where_there_are_any(run_folder):
+    shares = report.load(run_folder).tables["shares"]
+    summed = matrices.share_heatmap(shares, "+").to_dict()
+    fields = {each["field"] for each in summed["layer"][0]["encoding"]["tooltip"]}
+    assert {"share", "interval", "base_rate", "lift", "q"} <= fields
+    cells = pd.DataFrame(next(iter(summed["datasets"].values())))
+    assert set(cells["q"]) == {"<0.001", "0.210"}
+    single = matrices.share_heatmap(shares, "+", epoch=1).to_dict()
+    fields = {each["field"] for each in single["layer"][0]["encoding"]["tooltip"]}
+    assert "lift" in fields and "q" not in fields
+
+
+@pytest.mark.parametrize(("count", "epochs"), [(5, 3), (15, 10)])
+def test_shares_of_each_epoch_have_one_scale(count, epochs):
+    languages = [f"l{i:02}" for i in range(count)]
+    shares = _shares(np.random.default_rng(1), languages, languages, epochs, 3)
+    chart = matrices.share_by_epoch(shares, "-", languages).to_dict()
+    panels = chart["concat"]
+    assert [panel["title"]["text"] for panel in panels] == [f"epoch {i + 1}" for i in range(epochs)]
+    limit = 100 * matrices.share_limit(shares.query("epoch > 0"))
+    for at, panel in enumerate(panels, 1):
+        scale = panel["layer"][0]["encoding"]["color"]["scale"]["domain"]
+        np.testing.assert_allclose((scale[0], scale[-1]), (-limit, limit))
+        cells = _data(chart, panel)
+        table = shares[(shares["sign"] == "-") & (shares["epoch"] == at)]
+        np.testing.assert_allclose(cells["share"], table["share"], atol=1e-5)
+        assert panel["width"]["step"] * count <= 300  # three fit beside one another
+
+
+def test_distribution_is_normalised_within_two_languages(run_folder):
+    distribution = report.load(run_folder).tables["distribution"]
+    panels = distributions.influence_distributions(distribution, ["ko", "en", "de"])
+    assert list(panels) == ["ko", "en", "de"]
+    spec = panels["en"].to_dict()
+    bars = _data(spec, spec["layer"][1])
+    np.testing.assert_allclose(bars.groupby("train_language")["part"].sum(), 1, atol=1e-4)
+    assert (bars.loc[bars["low"] < 0, "influence"] == "negative").all()
+    assert (bars.loc[bars["low"] >= 0, "influence"] == "positive").all()
+    # rows go downwards in the languages' order, and no bar leaves its row
+    assert bars.groupby("train_language")["foot"].unique().map(list).to_dict() == {
+        "ko": [1], "en": [2], "de": [3],
+    }  # fmt: skip
+    assert (bars["foot"] - bars["head"]).between(0, 0.92).all()
+
+
+def test_many_languages_are_drawn_by_their_quantiles():
+    languages = [f"l{i:02}" for i in range(15)]
+    table = _distribution(np.random.default_rng(0), languages, languages)
+    panels = distributions.influence_distributions(table, languages)
+    assert len(panels) == 15
+    spec = panels["l03"].to_dict()
+    found = pd.DataFrame(next(d for d in spec["datasets"].values() if "median" in d[0]))
+    found = found.set_index("train_language")
+    assert len(found) == 15
+    np.testing.assert_allclose(found.loc["l03", "median"], 0.7, atol=0.05)
+    np.testing.assert_allclose(found.loc["l04", ["lower", "upper"]], [0.03, 0.57], atol=0.05)
+
+
+def test_quantiles_lie_within_the_bins():
+    table = pd.DataFrame(
+        [("a", "b", -1.0, 0.0, 25), ("a", "b", 0.0, 1.0, 50), ("a", "b", 4.0, 5.0, 25)],
+        columns=["test_language", "train_language", "low", "high", "pairs"],
+    )
+    row = distributions.quantiles(table).iloc[0]
+    np.testing.assert_allclose([row.least, row.lower, row["median"]], [-0.96, 0, 0.5])
+    assert row.most == pytest.approx(4.96)
+
+
+def test_reinforcing_has_the_papers_figures_as_diamonds(run_folder):
+    run = report.load(run_folder)
+    paper = papers.paper(run)
+    chart = report.charts.reinforcing_bars(run.tables["reinforcing"], LANGUAGES, paper.reinforcing)
+    spec = chart.to_dict()
+    marks = _data(spec, spec["layer"][2])
+    table = reference("xnli").query("what == 'reinforcing' and test_language in ['de', 'en']")
+    np.testing.assert_allclose(marks["reinforcing"], table["value"])
+    assert set(marks["printed"]) == {"Choenni et al. 2023, Tab. 4"}
+    bars = _data(spec, spec["layer"][0])
+    np.testing.assert_allclose(bars["reinforcing"], run.tables["reinforcing"]["reinforcing"])
+    assert len(report.charts.reinforcing_bars(run.tables["reinforcing"]).to_dict()["layer"]) == 2
+
+
+def test_the_paper_stands_beside_runs_of_its_tasks_alone(chromium, tmp_path):
+    def shown(task):
+        folder = make_run(tmp_path / task, epochs=1, traced_per_language=1, task=task)
+        opened = Opened(chromium, report.write(folder))
+        assert opened.complaints == []
+        return opened.page
+
+    page = shown("xnli")
+    setting = "XLM-R base, 2,000 examples per language"
+    page.locator("#paper-means > summary").click()
+    source = page.locator("#paper-means .paper").inner_text()
+    assert source.startswith(f"Choenni et al. 2023, Tab. 3a: {setting}")
+    drawn = page.locator("#paper-means .role-mark.mark-text text").all_text_contents()
+    table = reference("xnli").query("what == 'mean_influence'")
+    assert sorted(drawn) == sorted(f"{value:.2f}" for value in table["value"])
+    assert f"§4.1 ({setting}): 78%" in page.locator("#accuracy .paper").inner_text()
+    assert page.locator("#scripts .paper, #shares .paper").count() == 0
+    page = shown("pawsx")
+    assert "ko holds 13%" in page.locator("#shares .paper").inner_text()
+    assert "11% are written wholly" in page.locator("#scripts .paper").inner_text()
+    page = shown("mine")
+    assert page.locator(".paper, #paper-means").count() == 0
+    assert "Tab. 3a" not in page.content()
+
+
+def test_the_paper_is_quoted_for_languages_left_out(tmp_path):
+    folder = make_run(tmp_path / "run", exclude=("ko",), task="pawsx")
+    sentence = papers.paper(report.load(folder)).sentences["accuracy"]
+    assert "83% on the development set" in sentence
+    assert sentence.endswith("Left out of training, ko reaches 74% (§8.3).")
+
+
+def test_sentences_beside_the_shares_are_computed(run_folder):
+    tables = report.load(run_folder).tables
+    shares = tables["shares"].query("epoch == 0")
+    count = (shares["q"] < 0.05).sum()
+    assert told.significance(tables["shares"]).startswith(f"Of 18 shares, {count} are farther")
+    assert "90–" in told.labels(tables["labels"]) and "50% have it" in told.labels(tables["labels"])
+    tests = tables["epoch_tests"]
+    sentence = told.epoch_tests(tests)
+    assert sentence.startswith(
+        "Of 9 comparisons of two epochs, 8 differ (p < 0.05 after Holm’s correction)."
+    )
+    row = tests.loc[tests["effect"].abs().idxmax()]
+    assert f"from epoch {row['first']} to {row['second']} on {row['test_language']}" in sentence
+    assert ("most scores rise" in sentence) == (row["effect"] > 0)
+    none = told.epoch_tests(tests.assign(p_holm=0.9))
+    assert none.endswith("none differs (p < 0.05 after Holm’s correction).")
+    assert "go most with geography: closer languages" in told.distances(tables["distances"])
+
+
+def test_distribution_is_told_within_and_between_languages():
+    bins = [("de", -1, 0, 1), ("de", 0, 1, 3), ("en", -1, 0, 2), ("en", 0, 1, 2)]
+    table = pd.DataFrame(bins, columns=["train_language", "low", "high", "pairs"])
+    table = table.assign(test_language="de")
+    assert told.distribution(table) == (
+        "Of all pairs of a training and a test example, 62.5% have positive influence: 75.0% of "
+        "those in the same language, 50.0% of those in different ones."
+    )
+    assert told.distribution(table.head(2)).endswith("75.0% have positive influence.")
+
+
+def test_tables_beside_the_shares(chromium, run_folder, page_file):
+    page = Opened(chromium, page_file).page
+    tables = report.load(run_folder).tables
+    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    summed = tables["shares"].query("epoch == 0")
+    weak = page.locator("#shares td.weak").all_inner_texts()
+    assert len(weak) == (summed["q"] >= 0.05).sum() > 0
+    assert all("†" in text and "q 0.210" in text for text in weak)
+    cell = page.locator("#shares .matrix tbody td").first.inner_text()
+    row = summed.iloc[0]
+    assert f"×{row['lift']:.2f}" in cell and f"label {wording.percent(row['same_label'])}" in cell
+    assert page.locator("#labels tbody tr").count() == len(LANGUAGES)
+    cells = page.locator("#tests tbody td")
+    assert cells.count() == len(tables["epoch_tests"])
+    assert cells.nth(1).inner_text().endswith("p <0.001")
+    assert page.locator("#tests td.weak").count() == 1
+    assert page.locator("#distances tbody tr").count() == 2
+    korean = page.locator("#scripts-table tbody tr").nth(2).inner_text()
+    assert "Hangul" in korean and "16.0%" in korean and korean.rstrip().endswith("40.0%")
+    assert "Of the ko training examples" in page.locator("#scripts-told").inner_text()
+
+
+def test_scripts_that_are_all_whole_are_told_and_optional_tables_left_out(chromium, tmp_path):
+    folder = make_run(tmp_path / "run", whole=1.0, distances=False, epochs=1)
+    page = Opened(chromium, report.write(folder)).page
+    assert "All training examples are written wholly" in page.locator("#scripts").inner_text()
+    assert page.locator("#scripts table, #distances, #tests").count() == 0
+
+
+def test_tests_between_epochs_go_downwards_by_the_longer_side():
+    rng = np.random.default_rng(0)
+    few = rows.pair_grid(_epoch_tests(rng, LANGUAGES, 2), list(LANGUAGES))
+    assert few["rows"] == list(LANGUAGES) and few["columns"] == ["1 → 2"]
+    many = rows.pair_grid(_epoch_tests(rng, LANGUAGES, 4), list(LANGUAGES))
+    assert many["columns"] == list(LANGUAGES) and len(many["rows"]) == 6
+    assert many["cells"]["1 → 2", "de"]["weak"] and not many["cells"]["1 → 3", "de"]["weak"]
+
+
+def test_fifteen_languages_and_ten_epochs_fit(chromium, tmp_path):
+    languages = tuple("ar bg de el en es fr hi ru sw th tr ur vi zh".split())
+    folder = make_run(tmp_path / "run", languages, epochs=10, traced_per_language=5)
+    written = report.write(folder)
+    assert written.stat().st_size < 5_000_000
+    opened = Opened(chromium, written)
+    assert opened.complaints == []
+    page = opened.page
+    assert page.locator("#epochs details .panels figure").count() == 2 * 10
+    assert page.locator("#distribution figure").count() == 15
+    names = page.locator("#distribution figure").first.locator(".role-axis-label text")
+    assert set(languages) <= set(names.all_text_contents())
+    for width in (400, 1280):
+        page.set_viewport_size({"width": width, "height": 900})
+        assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_more_languages_than_panels_hold_have_tables_alone(tmp_path):
+    languages = tuple(f"l{i:02}" for i in range(specs.PANELS + 1))
+    folder = make_run(tmp_path / "run", languages, epochs=2, traced_per_language=1)
+    run = report.load(folder)
+    assert not {"distribution", "epochs"} & set(specs.specs(run, papers.paper(run)))
+    assert not [name for name in report.drawn(run) if name.endswith("distribution")]
+    assert "too many to draw" in report.write(folder).read_text("utf-8")
 
 
 def test_own_share_takes_the_diagonal_of_single_epochs(run_folder):
@@ -400,7 +709,8 @@ def test_own_share_takes_the_diagonal_of_single_epochs(run_folder):
 def test_figures_are_written_as_svg_and_png(run_folder):
     written = report.figures(run_folder)
     names = {"accuracy_by_epoch", "positive_shares", "negative_shares", "mean_influence"}
-    names |= {"own_share_by_epoch", "reinforcing"}
+    names |= {"own_share_by_epoch", "reinforcing", "distribution"}
+    names |= {"positive_shares_by_epoch", "negative_shares_by_epoch"}
     assert {path.name for path in written} == {f"{n}.{s}" for n in names for s in ("svg", "png")}
     for path in written:
         start = path.read_bytes()[:8]

@@ -4,15 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from xling.sweep import _is_sweep, each, note, noted, planned, some
-
-
-@pytest.fixture(autouse=True)
-def resolvers():
-    from omegaconf import OmegaConf
-
-    OmegaConf.register_new_resolver("each", each, replace=True)
-    OmegaConf.register_new_resolver("some", some, replace=True)
+from xling.sweep import _is_sweep, note, noted, planned, some
 
 
 def test_single_runs_are_no_sweeps():

@@ -19,7 +19,9 @@ def task(composed: object) -> None:
     from xling.command_line import repeat
     from xling.config import checked
     from xling.preflight import preflight
+    from xling.sweep import register_resolvers
 
+    register_resolvers()  # a launcher may have brought this to another process
     config = checked(OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
     preflight(config)
 
@@ -31,13 +33,11 @@ def task(composed: object) -> None:
 def main() -> None:
     """Read the command line and run; errors that the user can mend are printed in a few lines."""
     import hydra
-    from omegaconf import OmegaConf
 
     from xling.command_line import check, explain, sweep_group
-    from xling.sweep import each, planned, some
+    from xling.sweep import planned, register_resolvers
 
-    OmegaConf.register_new_resolver("each", each)
-    OmegaConf.register_new_resolver("some", some)
+    register_resolvers()
 
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on instead of printing them

@@ -62,6 +62,14 @@ def planned(arguments: Sequence[str]) -> Sweep | None:
     )
 
 
+def register_resolvers() -> None:
+    """Teach OmegaConf the functions that conf/experiment/ uses, in this process."""
+    from omegaconf import OmegaConf
+
+    OmegaConf.register_new_resolver("each", each, replace=True)
+    OmegaConf.register_new_resolver("some", some, replace=True)
+
+
 def each(values: Sequence[str]) -> str:
     """Write values as a sweep over them, as in `de,en`."""
     return ",".join(values)

@@ -113,8 +113,10 @@ def confidence_changes(jobs: Sequence[dict[str, Any]], seed: int = 0) -> pd.Data
         against = each.loc[control] if compared else None
         following = each.loc[(sign, left_out, min(later))] if later else None
         rows.append(
-            (sign, k, left_out, values.mean(), low, high, len(values))
-            + tuple(paired(changes, one) for one in (against, following))
+            (
+                *(sign, k, left_out, values.mean(), low, high, len(values)),
+                *(paired(changes, one) for one in (against, following)),
+            )
         )
     columns = "sign k left_out change low high test_examples p_random p_next".split()
     return pd.DataFrame(rows, columns=columns).sort_values(

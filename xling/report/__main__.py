@@ -1,4 +1,4 @@
-"""`python -m xling.report FOLDER ...` makes the report and the figures of finished runs again."""
+"""`python -m xling.report FOLDER ...` makes the reports of finished runs and of sweeps again."""
 
 import argparse
 import sys
@@ -6,16 +6,20 @@ from pathlib import Path
 
 from xling.errors import UserError
 from xling.report import figures, write
+from xling.report.sweep import write_sweep
 
 
 def main() -> None:
     """Write report.html and figures/ of each folder given and print where they are."""
     parser = argparse.ArgumentParser(prog="python -m xling.report", description=__doc__)
-    parser.add_argument("folder", nargs="+", type=Path, help="folder of a finished run")
+    parser.add_argument("folder", nargs="+", type=Path, help="folder of a finished run or sweep")
     for folder in parser.parse_args().folder:
         try:
-            print(write(folder))
-            print(*figures(folder), sep="\n")
+            if (folder / "jobs").is_dir():
+                print(write_sweep(folder))
+            else:
+                print(write(folder))
+                print(*figures(folder), sep="\n")
         except UserError as error:
             sys.exit(str(error))
 

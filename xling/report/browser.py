@@ -6,13 +6,14 @@ from typing import Any
 
 import pandas as pd
 
+from xling.report.rows import records
+from xling.report.style import SIGNS
 from xling.report.tables import Run
 
 MEMBERS = 10  # training examples per sign that the page shows of each test example
 EXAMPLES = 25  # test examples per language that the page shows at most
-BYTES = 2_600_000  # about what the browser may weigh, so that the page stays below 5 MB
-MARKUP = 420  # bytes of HTML around a training example
-SIGNS = {"+": "positive", "-": "negative"}
+BYTES = 2_600_000  # about what the browser may weigh at most
+MARKUP = 460  # bytes of HTML around a training example
 
 Groups = dict[tuple[str, str], list[tuple[Any, ...]]]
 
@@ -46,11 +47,11 @@ class Browser:
     test_languages: list[str]
 
 
-def browser(run: Run) -> Browser:
-    """Choose the test examples that the page shows: the first of each language, within `BYTES`."""
+def browser(run: Run, room: int = BYTES) -> Browser:
+    """Choose the test examples that the page shows: the first of each language, within `room`."""
     traced, influential = run.tables["traced"], run.tables["influential"]
     strongest = influential[influential["rank"] <= MEMBERS]
-    chosen = traced.groupby("language", sort=False).head(per_language(traced, strongest))
+    chosen = traced.groupby("language", sort=False).head(per_language(traced, strongest, room))
     rank = {language: place for place, language in enumerate(run.languages)}
     chosen = chosen.sort_values("language", key=lambda column: column.map(rank), kind="stable")
     top_k = int(influential["rank"].max()) if len(influential) else 0
@@ -58,11 +59,11 @@ def browser(run: Run) -> Browser:
     counts = influential.groupby(["test_id", "sign"])["train_language"].value_counts()
     languages = _grouped((*key, int(count)) for key, count in counts.items())
     members = influential[influential["rank"] <= MEMBERS].sort_values("rank")
-    strongest = _grouped((row["test_id"], row["sign"], row) for row in _records(members))
+    strongest = _grouped((row["test_id"], row["sign"], row) for row in records(members))
     return Browser(
         examples=[
             Traced(example, _influential(example["test_id"], strongest, languages))
-            for example in _records(chosen)
+            for example in records(chosen)
         ],
         traced=len(traced),
         members=min(MEMBERS, top_k),
@@ -72,15 +73,15 @@ def browser(run: Run) -> Browser:
     )
 
 
-def per_language(traced: pd.DataFrame, strongest: pd.DataFrame) -> int:
-    """Return how many test examples of each language fit into `BYTES`, at least 1."""
+def per_language(traced: pd.DataFrame, strongest: pd.DataFrame, room: int = BYTES) -> int:
+    """Return how many test examples of each language fit into `room` bytes, at least 1."""
     if traced.empty or strongest.empty:
         return EXAMPLES
     texts = strongest[["text", "text_pair"]].fillna("")
     weight = sum(len(text.encode()) for column in texts for text in texts[column])
     weight += MARKUP * len(strongest)
     mean = weight / strongest["test_id"].nunique()
-    return max(1, min(EXAMPLES, int(BYTES / (mean * traced["language"].nunique()))))
+    return max(1, min(EXAMPLES, int(room / (mean * traced["language"].nunique()))))
 
 
 def _influential(test_id: str, members: Groups, languages: Groups) -> list[Influential]:
@@ -97,8 +98,3 @@ def _grouped(rows: Iterable[tuple[Any, ...]]) -> Groups:
     for test_id, sign, *rest in rows:
         groups.setdefault((test_id, sign), []).append(tuple(rest))
     return groups
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Rows as plain dictionaries, with None for every missing value."""
-    return table.astype(object).where(table.notna(), None).to_dict("records")

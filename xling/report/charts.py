@@ -1,127 +1,12 @@
-"""The figures, one pure function each: a long-form table in, an Altair chart out."""
+"""The figures with lines and bars, one pure function each: a table in, an Altair chart out."""
 
 from collections.abc import Sequence
 
 import altair as alt
 import pandas as pd
 
-from xling.report.style import DASHES, GREY, HUES, INK, LINES, QUIET, SHAPES, rgba, styled
-from xling.report.wording import MINUS, interval
-
-FLAT = 0.2  # matrices whose values differ by less, relatively, are coloured from zero
-SIGNS = {"+": "positive", "-": "negative"}
-
-
-def share_heatmap(
-    shares: pd.DataFrame,
-    sign: str,
-    epoch: int = 0,
-    languages: Sequence[str] | None = None,
-    limit: float | None = None,
-) -> alt.LayerChart:
-    """Share of each training language in the top-k sets, as a matrix (Choenni et al. 2023, Fig. 2).
-
-    Args:
-        shares: the table `shares`.
-        sign: "+" or "-".
-        epoch: 0 for the influence summed over the checkpoints.
-        languages: order of rows and columns; by default as they come.
-        limit: distance from the base rate (0 to 1) with the strongest colour, so that several
-            charts can have one scale; by default the largest in the chart.
-    """
-    table = shares.query("sign == @sign and epoch == @epoch").copy()
-    table["excess"] = 100 * (table["share"] - table["base_rate"])
-    table["interval"] = [
-        interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)
-    ]
-    width = cell_width(table["train_language"].nunique())
-    digits = 1 if width >= 44 else 0
-    noisy = table["noise"].notna().all()  # there are twin sketches
-    table["printed"] = [
-        f"{100 * share:.{digits}f}" + (f" ±{100 * noise:.1f}" if noisy and width >= 60 else "")
-        for share, noise in zip(table["share"], table["noise"], strict=True)
-    ]
-    limit = max(100 * limit if limit is not None else table["excess"].abs().max(), 1e-6)
-    color = alt.Color("excess:Q", title="percentage points from the base rate").scale(
-        domain=[-limit, 0, 1e-6 * limit, limit],
-        range=[rgba(GREY, 0.6), rgba(GREY, 0), rgba(HUES[sign], 0), rgba(HUES[sign], 0.8)],
-    )
-    tooltip = [
-        alt.Tooltip("share:Q", title="share", format=".1%"),
-        alt.Tooltip("interval:N", title="95% interval"),
-        alt.Tooltip("base_rate:Q", title="base rate", format=".1%"),
-        alt.Tooltip("test_examples:Q", title="test examples"),
-        *([alt.Tooltip("noise:Q", title="differs by twin sketch", format=".1%")] if noisy else []),
-    ]
-    label = "datum.value == 0 ? 'base rate' : format(datum.value, '+.0f')"
-    legend = color.legend(orient="bottom", labelExpr=label, values=[-limit, 0, limit])
-    return styled(_matrix(table, legend, tooltip, languages))
-
-
-def mean_influence_matrix(
-    mean_influence: pd.DataFrame, epoch: int = 0, languages: Sequence[str] | None = None
-) -> alt.LayerChart:
-    """Mean influence of each training on each test language (Choenni et al. 2023, Tab. 3)."""
-    table = mean_influence.query("epoch == @epoch").copy()
-    low, high = table["mean"].min(), table["mean"].max()
-    size = max(abs(low), abs(high), 1e-12)
-    digits = 2 if size >= 0.1 else 3 if size >= 0.01 else 4
-    table["printed"] = [f"{mean:.{digits}f}".replace("-", MINUS) for mean in table["mean"]]
-    table["interval"] = [
-        f"{low:.{digits + 1}f} to {high:.{digits + 1}f}".replace("-", MINUS)
-        for low, high in zip(table["low"], table["high"], strict=True)
-    ]
-    strong, weak = ({sign: rgba(hue, alpha) for sign, hue in HUES.items()} for alpha in (0.8, 0.04))
-    if low < 0 < high:
-        ticks = [-size, 0.0, size]
-        domain = [-size, 0, 1e-6 * size, size]
-        colors = [strong["-"], weak["-"], weak["+"], strong["+"]]
-    else:  # all of one sign: from the smallest, unless they hardly differ
-        weakest = min(abs(low), abs(high)) if high - low > FLAT * size else 0.0
-        ticks = domain = [weakest, size] if high > 0 else [-size, -weakest]
-        colors = [weak["+"], strong["+"]] if high > 0 else [strong["-"], weak["-"]]
-    color = alt.Color("mean:Q", title="mean influence").scale(domain=domain, range=colors)
-    tooltip = [
-        alt.Tooltip("mean:Q", title="mean influence", format=f".{digits + 1}f"),
-        alt.Tooltip("interval:N", title="95% interval"),
-    ]
-    legend = color.legend(orient="bottom", format=f".{digits}f", values=ticks)
-    return styled(_matrix(table, legend, tooltip, languages))
-
-
-def _matrix(
-    table: pd.DataFrame,
-    color: alt.Color,
-    tooltip: list[alt.Tooltip],
-    languages: Sequence[str] | None,
-) -> alt.LayerChart:
-    """Rows are test languages, columns training languages; own-language cells have a frame."""
-    order = list(languages) if languages else list(dict.fromkeys(table["test_language"]))
-    columns = table["train_language"].nunique()
-    width = cell_width(columns)
-    height = min(48, width - 2)
-    top = alt.Axis(orient="top", labelAngle=0)
-    base = alt.Chart(table).encode(
-        x=alt.X("train_language:N", sort=order, title="training examples", axis=top),
-        y=alt.Y("test_language:N", sort=order, title="test examples"),
-        tooltip=[
-            alt.Tooltip("test_language:N", title="test language"),
-            alt.Tooltip("train_language:N", title="training language"),
-            *tooltip,
-        ],
-    )
-    own = alt.datum.test_language == alt.datum.train_language
-    cells = base.mark_rect(cornerRadius=3).encode(color=color)
-    frames = base.transform_filter(own).mark_rect(
-        cornerRadius=3, fill="transparent", stroke=QUIET, strokeWidth=1.2
-    )
-    figures = base.mark_text(fontSize=13 if width >= 44 else 11, color=INK).encode(text="printed:N")
-    return (cells + frames + figures).properties(width={"step": width}, height={"step": height})
-
-
-def cell_width(columns: int) -> int:
-    """Width of a matrix cell in pixels, so that two matrices stand side by side on a page."""
-    return max(28, min(78, 430 // columns))
+from xling.report.style import DASHES, HUES, INK, LINES, QUIET, SHAPES, SIGNS, styled
+from xling.report.wording import interval
 
 
 def accuracy_by_epoch(
@@ -141,7 +26,9 @@ def accuracy_by_epoch(
             title="development accuracy",
             axis=alt.Axis(format=".0%", tickMinStep=0.01),
         ).scale(zero=False, nice=True),
-        color=alt.Color("language:N", title=None, sort=order).scale(domain=order, range=colors),
+        color=alt.Color("language:N", title=None, sort=order)
+        .scale(domain=order, range=colors)
+        .legend(columns=-(-len(order) // 16), symbolLimit=0),
         tooltip=[
             alt.Tooltip("language:N"),
             alt.Tooltip("epoch:O"),
@@ -239,11 +126,14 @@ def _own_share(
 
 
 def reinforcing_bars(
-    reinforcing: pd.DataFrame, languages: Sequence[str] | None = None
+    reinforcing: pd.DataFrame,
+    languages: Sequence[str] | None = None,
+    paper: pd.DataFrame | None = None,
 ) -> alt.LayerChart:
     """Part of the influential examples from other languages that reinforce.
 
-    Choenni et al. 2023, §8.1 and Tab. 4.
+    Choenni et al. 2023, §8.1 and Tab. 4. The figures of a `paper` (columns sign, test_language,
+    reinforcing, source) are marked by diamonds on the bars of the same languages.
     """
     table = reinforcing.copy()
     order = list(languages) if languages else list(dict.fromkeys(table["test_language"]))
@@ -251,9 +141,12 @@ def reinforcing_bars(
         interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)
     ]
     table["influence"] = table["sign"].map(SIGNS)
+    place = {
+        "y": alt.Y("test_language:N", sort=order, title="test language").scale(paddingInner=0.35),
+        "yOffset": alt.YOffset("influence:N", sort=list(SIGNS.values())),
+    }
     base = alt.Chart(table).encode(
-        y=alt.Y("test_language:N", sort=order, title="test language").scale(paddingInner=0.35),
-        yOffset=alt.YOffset("influence:N", sort=list(SIGNS.values())),
+        **place,
         tooltip=[
             alt.Tooltip("test_language:N", title="test language"),
             alt.Tooltip("influence:N"),
@@ -270,8 +163,34 @@ def reinforcing_bars(
         x=alt.X("reinforcing:Q", title="reinforcing", axis=axis), color=color
     )
     whiskers = base.mark_rule(color=QUIET, strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
-    return styled(
-        (bars + whiskers).properties(width=460, height=38 * table["test_language"].nunique())
+    chart = bars + whiskers
+    if paper is not None and not paper.empty:
+        chart += _diamonds(paper[paper["test_language"].isin(table["test_language"])], place)
+    return styled(chart.properties(width=460, height=38 * table["test_language"].nunique()))
+
+
+def _diamonds(paper: pd.DataFrame, place: dict[str, alt.SchemaBase]) -> alt.Chart:
+    """Mark a paper's figures where its languages and signs have their bars."""
+    return (
+        alt.Chart(
+            paper.assign(
+                influence=paper["sign"].map(SIGNS), printed=paper["source"].str.split(":").str[0]
+            )
+        )
+        .mark_point(filled=True, size=70, color=INK, stroke="white", strokeWidth=1, opacity=1)
+        .encode(
+            **place,
+            x="reinforcing:Q",
+            shape=alt.Shape("printed:N", title=None)
+            .scale(range=["diamond"])
+            .legend(orient="bottom", labelLimit=260),
+            tooltip=[
+                alt.Tooltip("source:N", title="not of this run"),
+                alt.Tooltip("test_language:N", title="test language"),
+                alt.Tooltip("influence:N"),
+                alt.Tooltip("reinforcing:Q", format=".0%"),
+            ],
+        )
     )
 
 

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import altair as alt
-import pandas as pd
 import vl_convert
 
-from xling.report import charts
+from xling.report import charts, distributions, matrices
+from xling.report.papers import paper
+from xling.report.specs import few
+from xling.report.style import SIGNS
 from xling.report.tables import Run, load
 
 SCALE = 2  # PNG pixels per unit of the chart
@@ -15,24 +17,26 @@ SCALE = 2  # PNG pixels per unit of the chart
 def drawn(run: Run) -> dict[str, alt.TopLevelMixin]:
     """Return every figure of a run by name; the same charts as on the page."""
     tables, languages = run.tables, run.languages
-    limit = share_limit(tables["shares"])
+    shares = tables["shares"]
+    limit = matrices.share_limit(shares.query("epoch == 0"))
     found = {
         "accuracy_by_epoch": charts.accuracy_by_epoch(tables["accuracy"], languages),
-        "positive_shares": charts.share_heatmap(tables["shares"], "+", 0, languages, limit),
-        "negative_shares": charts.share_heatmap(tables["shares"], "-", 0, languages, limit),
-        "mean_influence": charts.mean_influence_matrix(tables["mean_influence"], 0, languages),
+        "positive_shares": matrices.share_heatmap(shares, "+", 0, languages, limit),
+        "negative_shares": matrices.share_heatmap(shares, "-", 0, languages, limit),
+        "mean_influence": matrices.mean_influence_matrix(tables["mean_influence"], 0, languages),
     }
-    if not charts.own_per_epoch(tables["shares"]).empty:
-        found["own_share_by_epoch"] = charts.own_share_by_epoch(tables["shares"], languages)
+    if not charts.own_per_epoch(shares).empty:
+        found["own_share_by_epoch"] = charts.own_share_by_epoch(shares, languages)
+    if (shares["epoch"] > 1).any() and few(run):
+        for sign, name in SIGNS.items():
+            found[f"{name}_shares_by_epoch"] = matrices.share_by_epoch(shares, sign, languages)
+    if few(run):
+        found["distribution"] = distributions.distribution_figure(tables["distribution"], languages)
     if "reinforcing" in tables:
-        found["reinforcing"] = charts.reinforcing_bars(tables["reinforcing"], languages)
+        found["reinforcing"] = charts.reinforcing_bars(
+            tables["reinforcing"], languages, paper(run).reinforcing
+        )
     return found
-
-
-def share_limit(shares: pd.DataFrame) -> float:
-    """Return the largest distance of a summed share from its base rate, both signs (0 to 1)."""
-    summed = shares.query("epoch == 0")
-    return float((summed["share"] - summed["base_rate"]).abs().max())
 
 
 def figures(folder: Path) -> list[Path]:

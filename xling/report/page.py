@@ -11,13 +11,17 @@ import altair as alt
 import jinja2
 import pandas as pd
 import vl_convert
+from markupsafe import Markup
 
-from xling.report import charts, wording
-from xling.report.browser import browser
-from xling.report.export import share_limit
+from xling.report import distributions, matrices, rows, told, wording
+from xling.report.browser import BYTES, browser
+from xling.report.papers import Paper, paper
+from xling.report.specs import specs
+from xling.report.style import SIGNS
 from xling.report.tables import SCHEMAS, Run, load, overall
 
-FLUID = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+PAGE = 4_700_000  # bytes that the page may weigh; the browser takes what the rest leaves
+EXAMPLES = "<!-- test examples -->"  # markup, which no text of a run can be
 
 
 def write(folder: Path) -> Path:
@@ -34,29 +38,57 @@ def write(folder: Path) -> Path:
 
 def page(run: Run) -> str:
     """Return the HTML of the report."""
-    shares, results = run.tables["shares"], run.results
+    beside = paper(run)
+    rest = _html(run, beside, specs(run, beside))
+    examples = browser(run, room=min(BYTES, PAGE - len(rest.encode())))
+    section = templates().get_template("examples.html.j2")
+    return rest.replace(EXAMPLES, section.render(results=run.results, browser=examples), 1)
+
+
+def _html(run: Run, beside: Paper, drawn: dict[str, Any]) -> str:
+    """Return the page without its examples, for which there is a place."""
+    tables, results, languages = run.tables, run.results, run.languages
+    shares, tests = tables["shares"], tables.get("epoch_tests", pd.DataFrame())
+    distances = tables.get("distances", pd.DataFrame())
     return (
-        _templates()
+        templates()
         .get_template("report.html.j2")
         .render(
             results=results,
-            tables=run.tables,
+            tables=tables,
             schemas=SCHEMAS,
             finding=wording.finding(shares, results["top_k"]),
-            findings=wording.details(run.tables, results),
+            findings=wording.details(tables, results),
             tiles=tiles(run),
             summary=summary(results),
             version=software(results).get("xling", ""),
-            accuracy=final_accuracy(run),
-            covered=wording.covered(overall(run.tables["coverage"])),
-            coverage=overall(run.tables["coverage"]).to_dict("records"),
-            charts=specs(run),
-            shares={sign: cells(shares.query("sign == @sign"), "share") for sign in charts.SIGNS},
-            means=cells(run.tables["mean_influence"], "mean"),
-            train_languages=[x for x in run.languages if x in set(shares["train_language"])],
-            test_languages=[x for x in run.languages if x in set(shares["test_language"])],
-            browser=browser(run),
-            vega=_vega(),
+            accuracy=rows.final_accuracy(run),
+            covered=wording.covered(overall(tables["coverage"])),
+            coverage=overall(tables["coverage"]).to_dict("records"),
+            charts=drawn,
+            epoch_limit=matrices.share_limit(shares.query("epoch > 0")),
+            shares={sign: rows.share_cells(shares, sign) for sign in SIGNS},
+            labels=rows.label_rows(tables["labels"], languages),
+            tests=rows.pair_grid(tests, languages) if len(tests) else None,
+            tested=int(tests["examples"].max()) if len(tests) else 0,
+            means=rows.cells(tables["mean_influence"]),
+            ridges=distributions.RIDGES,
+            scripts=rows.script_rows(tables["scripts"], languages),
+            all_whole=told.all_whole(tables["scripts"]),
+            distances=rows.distance_rows(distances) if len(distances) else [],
+            told={
+                "significance": told.significance(shares),
+                "labels": told.labels(tables["labels"]),
+                "tests": told.epoch_tests(tests) if len(tests) else "",
+                "distribution": told.distribution(tables["distribution"]),
+                "scripts": told.scripts(tables["scripts"]),
+                "distances": told.distances(distances) if len(distances) else "",
+            },
+            paper=beside,
+            train_languages=[x for x in languages if x in set(shares["train_language"])],
+            test_languages=[x for x in languages if x in set(shares["test_language"])],
+            examples=Markup(EXAMPLES),
+            vega=vega(),
             datatables=_datatables(),
         )
     )
@@ -85,7 +117,7 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what was run as rows of a small table; rows that the results do not know are left."""
     counts = results.get("train_examples", {})
     sketch = results.get("sketch", {})
-    rows = {
+    facts = {
         "Task": f"{results['task']} ({', '.join(results['classes'])})",
         "Languages": ", ".join(results["languages"]),
         "Left out of training": ", ".join(results.get("exclude") or []),
@@ -108,7 +140,7 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Time": _time(results.get("seconds", {})),
         "Software": ", ".join(f"{name} {version}" for name, version in software(results).items()),
     }
-    return [(name, str(value)) for name, value in rows.items() if value not in (None, "")]
+    return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
 
 
 def software(results: dict[str, Any]) -> dict[str, str]:
@@ -161,62 +193,8 @@ def _time(seconds: dict[str, float]) -> str:
     return f"{wording.duration(sum(seconds.values()))} ({stages})"
 
 
-def final_accuracy(run: Run) -> list[dict[str, Any]]:
-    """Return test and development accuracy per language at the kept epoch, with example counts."""
-    table, kept = run.tables["accuracy"], run.results["kept_epoch"]
-    rows = table[table["epoch"] == kept].set_index(["split", "language"])
-    return [
-        {
-            "language": language,
-            **{
-                split: rows.loc[split, language].to_dict()
-                if (split, language) in rows.index
-                else {}
-                for split in ("dev", "test")
-            },
-        }
-        for language in run.languages
-    ]
-
-
-def cells(table: pd.DataFrame, value: str) -> dict[tuple[str, str], dict[str, Any]]:
-    """Return the rows summed over checkpoints by (test language, training language)."""
-    summed = table[table["epoch"] == 0]
-    keys = zip(summed["test_language"], summed["train_language"], strict=True)
-    records = summed[[value, "low", "high"]].rename(columns={value: "value"}).to_dict("records")
-    return dict(zip(keys, records, strict=True))
-
-
-def specs(run: Run) -> dict[str, Any]:
-    """Return the page's charts as Vega-Lite specifications."""
-    tables, languages = run.tables, run.languages
-    shares, limit = tables["shares"], share_limit(tables["shares"])
-    found = {
-        "positive": charts.share_heatmap(shares, "+", 0, languages, limit).to_dict(),
-        "negative": charts.share_heatmap(shares, "-", 0, languages, limit).to_dict(),
-        "means": charts.mean_influence_matrix(tables["mean_influence"], 0, languages).to_dict(),
-    }
-    if (tables["accuracy"]["epoch"] > 1).any():  # of a single epoch the table says it all
-        found["accuracy"] = _fluid(charts.accuracy_by_epoch(tables["accuracy"], languages))
-    if (shares["epoch"] > 1).any():
-        own = charts.own_per_epoch(shares)
-        found["own"] = {
-            language: _fluid(charts.own_share(shares, language, charts.own_domain(own)))
-            for language in languages
-            if language in set(own["test_language"])
-        }
-    if "reinforcing" in tables:
-        found["reinforcing"] = _fluid(charts.reinforcing_bars(tables["reinforcing"], languages))
-    return found
-
-
-def _fluid(chart: alt.TopLevelMixin) -> dict[str, Any]:
-    """Let a chart take the width of its place on the page."""
-    return {**chart.to_dict(), **FLUID}
-
-
 @cache
-def _vega() -> str:
+def vega() -> str:
     """Vega, Vega-Lite and vega-embed as one script."""
     return vl_convert.javascript_bundle(vl_version=alt.SCHEMA_VERSION.removeprefix("v")[:3])
 
@@ -228,7 +206,8 @@ def _datatables() -> str:
 
 
 @cache
-def _templates() -> jinja2.Environment:
+def templates() -> jinja2.Environment:
+    """Return the pages' templates, with the filters that they use."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("xling.report"),
         autoescape=True,
@@ -241,5 +220,5 @@ def _templates() -> jinja2.Environment:
         "number": wording.number,
         "indented": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
     }
-    environment.globals |= {"interval": wording.interval}
+    environment.globals |= {"interval": wording.interval, "p_value": wording.p_value}
     return environment

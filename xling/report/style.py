@@ -13,6 +13,7 @@ Chart = TypeVar("Chart", alt.LayerChart, alt.ConcatChart)
 
 FONT = 'Inter, "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif'
 INK, QUIET, RULE = "#20242a", "#69707a", "#b9bec6"
+SIGNS = {"+": "positive", "-": "negative"}
 HUES = {"+": "27, 158, 119", "-": "125, 91, 181"}
 GREY = "112, 120, 132"
 # Paul Tol's "bright" scheme, made for colour-blind readers (grey last).

@@ -7,6 +7,7 @@ import pandas as pd
 
 THIN = "\u202f"  # narrow no-break space
 MINUS = "\u2212"
+ALPHA = 0.05  # p- and q-values below it count as significant
 
 
 def percent(value: float, digits: int = 1) -> str:
@@ -29,9 +30,17 @@ def interval(low: float, high: float, digits: int = 1) -> str:
     return f"{100 * low:.{digits}f}–{100 * high:.{digits}f}%"
 
 
+def p_value(p: float) -> str:
+    """Write a p- or q-value as `0.023`, and a small one as `<0.001`."""
+    return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
 def number(value: float, digits: int = 0) -> str:
     """Write a number with thin thousands spaces and a true minus sign."""
-    return f"{value:,.{digits}f}".replace(",", THIN).replace("-", MINUS)
+    text = f"{value:,.{digits}f}"
+    if not text.strip("-0.,"):  # no sign for what rounds to nothing
+        text = text.lstrip("-")
+    return text.replace(",", THIN).replace("-", MINUS)
 
 
 def duration(seconds: float) -> str:
