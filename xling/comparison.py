@@ -12,10 +12,10 @@ from xling.analysis.shares import shares
 from xling.analysis.zero_shot import Trained, zero_shot
 from xling.config import Config
 from xling.console import say
-from xling.influence import Traces, trace
-from xling.materials import Materials, train_dump
+from xling.influence import Traces
+from xling.materials import Materials
 from xling.places import Places
-from xling.tracing import epoch_weights, predict, sketch_test
+from xling.tracing import predict, sketch_test, summed
 from xling.tuning.fit import kept_epoch
 from xling.tuning.predict import draw_traced
 
@@ -92,18 +92,8 @@ def _traced(
     folder: Path,
 ) -> Traces:
     """Trace test examples with one of the models; return the summed influence."""
-    kept = kept_epoch(history)
-    test = sketch_test(config, where, materials, folder, chosen, kept)
-    train = train_dump(config, where.tuning / where.sketches, materials)
-    return trace(
-        train.read(kept),
-        test.read(kept),
-        np.zeros(len(materials.corpus["train"]), int),
-        config.influence.top_k,
-        similarity=config.influence.similarity,
-        weights=epoch_weights(config, history[:kept]),
-        memory_gb=config.influence.memory_gb,
-    )[0]
+    test = sketch_test(config, where, materials, folder, chosen, kept_epoch(history))
+    return summed(config, where, materials, history, test, config.influence.top_k)
 
 
 def _trained(train: datasets.Dataset, parallel: bool, traces: Traces) -> Trained:

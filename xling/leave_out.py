@@ -10,50 +10,43 @@ import numpy as np
 import pandas as pd
 from safetensors.torch import load_model
 
-from xling import data, model
-from xling.config import Config, nothing_left_out
+from xling.config import Config, LeaveOut, nothing_left_out
 from xling.console import say
 from xling.errors import UserError
-from xling.influence import trace
-from xling.materials import Materials, prepare, train_dump
-from xling.places import places
+from xling.materials import Materials, prepare
+from xling.places import Places
 from xling.results import write_json
 from xling.stages import stage
-from xling.tracing import epoch_weights
+from xling.tracing import dump_of, summed
 from xling.tuning.callbacks import read_history, weights_file
 from xling.tuning.fit import device, fine_tune, kept_epoch
 from xling.tuning.predict import probabilities
-from xling.tuning.sketches import SketchDump
 
 
-def leave_out(config: Config, base: Path) -> Path:
+def leave_out(config: Config, where: Places, base: Places) -> None:
     """Fine-tune without some training examples and note what becomes of one prediction.
 
     From the same start, with the remaining examples in the same order, for as many epochs as the
-    base run kept. The weights are not kept.
+    base run kept. The weights are not kept. Leaves results.json: test_id, language, sign, k,
+    control, before, after (the probability of the right class), dropped.
 
     Args:
-        base: the finished run that is compared with.
+        where: this fine-tuning's own folders.
+        base: those of the finished run that is compared with.
 
-    Returns:
-        The folder with results.json: test_id, language, sign, k, control, before, after (the
-        probability of the right class), dropped.
+    Raises:
+        UserError: there is no such test example, or there are too few training examples.
     """
-    fingerprints = {**data.fingerprint(config), **model.fingerprint(config.model)}
-    where = places(config, fingerprints)
     with stage(where.run) as folder:
         if folder:
-            write_json(folder / "results.json", _again(config, base, folder, fingerprints))
+            write_json(folder / "results.json", _again(config, base, folder / "tuning"))
             shutil.rmtree(folder / "tuning")
-    return where.run
 
 
-def _again(
-    config: Config, base: Path, folder: Path, fingerprints: dict[str, str]
-) -> dict[str, Any]:
-    out = config.leave_out
-    whole = nothing_left_out(config)
-    traced = pd.read_parquet(base / "tables" / "traced.parquet")
+def _again(config: Config, base: Places, folder: Path) -> dict[str, Any]:
+    """Do it, with the weights in a folder of their own, and return what is to be noted."""
+    out, whole = config.leave_out, nothing_left_out(config)
+    traced = pd.read_parquet(base.run / "tables" / "traced.parquet")
     order = in_turn(traced["language"], config.seed)
     if out.example >= len(order):
         raise UserError(
@@ -62,52 +55,61 @@ def _again(
         )
     row = order[out.example]
     example = traced.iloc[row]
-    base_where = places(whole, fingerprints)
-    history = read_history(base_where.tuning)
-    kept = kept_epoch(history)
     materials = prepare(whole)
-    members = influential(whole, base_where.tuning / base_where.sketches, base, materials, row, out)
+    members = influential(whole, base, materials, traced, row, out)
     if out.control:
         members = alike(materials, members, [config.seed, out.example, ord(out.sign), out.control])
     most = "most positive" if out.sign == "+" else "most negative"
     which = f"{out.k} random examples like the {most}" if out.control else f"the {out.k} {most}"
     say(f"Fine-tuning without {which} of {example['test_id']}")
-    tuning = dataclasses.replace(whole.tuning, epochs=kept, patience=kept)
+    kept = kept_epoch(read_history(base.tuning))
+    before = float(example["probability"])
+    after = probability_without(whole, materials, folder, kept, members, example["test_id"])
+    say(f"Probability of the right class: {before:.3f} before, {after:.3f} after")
+    return {
+        "task": config.task.name,
+        "base": base.run.name,
+        "test_id": example["test_id"],
+        "language": example["language"],
+        **dataclasses.asdict(out),
+        "before": before,
+        "after": after,
+        "dropped": len(members),
+    }
+
+
+def probability_without(
+    config: Config,
+    materials: Materials,
+    folder: Path,
+    epochs: int,
+    members: np.ndarray,
+    test_id: str,
+) -> float:
+    """Fine-tune without some training examples; return the probability of a test example's class.
+
+    Args:
+        folder: takes the checkpoints.
+        epochs: how many to train, without early stopping.
+        members: rows of the training examples to leave out.
+    """
+    tuning = dataclasses.replace(config.tuning, epochs=epochs, patience=epochs)
     fine_tune(
-        dataclasses.replace(whole, tuning=tuning),
+        dataclasses.replace(config, tuning=tuning),
         materials.classifier,
         materials.encoded,
         materials.collate,
-        folder / "tuning",
+        folder,
         None,
         lambda record: None,
         without=frozenset(members.tolist()),
     )
     classifier = materials.classifier.to(device(config.trainer))
-    load_model(classifier, str(weights_file(folder / "tuning", kept)))
-    place = materials.corpus["test"]["id"].index(example["test_id"])
-    found = probabilities(
-        classifier,
-        materials.encoded["test"].select([place]),
-        materials.collate,
-        1,
-    )[0]
-    after = float(found[materials.corpus["test"][place]["label"]])
-    before = float(example["probability"])
-    say(f"Probability of the right class: {before:.3f} before, {after:.3f} after")
-    return {
-        "task": config.task.name,
-        "base": base.name,
-        "example": out.example,
-        "test_id": example["test_id"],
-        "language": example["language"],
-        "sign": out.sign,
-        "k": out.k,
-        "control": out.control,
-        "before": before,
-        "after": after,
-        "dropped": len(members),
-    }
+    load_model(classifier, str(weights_file(folder, epochs)))
+    test = materials.corpus["test"]
+    place = test["id"].index(test_id)
+    encoded = materials.encoded["test"].select([place])
+    return float(probabilities(classifier, encoded, materials.collate, 1)[0][test[place]["label"]])
 
 
 def in_turn(languages: pd.Series, seed: int) -> list[int]:
@@ -122,34 +124,27 @@ def in_turn(languages: pd.Series, seed: int) -> list[int]:
 
 
 def influential(
-    config: Config, sketches: Path, base: Path, materials: Materials, row: int, out: Any
+    config: Config,
+    where: Places,
+    materials: Materials,
+    traced: pd.DataFrame,
+    row: int,
+    out: LeaveOut,
 ) -> np.ndarray:
-    """Return the rows of the k most influential training examples of a traced test example."""
-    traced = pd.read_parquet(base / "tables" / "traced.parquet")
-    place = {identity: number for number, identity in enumerate(materials.corpus["test"]["id"])}
-    test = SketchDump(
-        materials.encoded["test"].select([place[each] for each in traced["test_id"]]),
-        materials.collate,
-        config.sketch,
-        base / "sketches" / "test",
-        "test sketches",
-    )
-    tuning = sketches.parent
-    history = read_history(tuning)
-    kept = kept_epoch(history)
+    """Return the rows of the k most influential training examples of a traced test example.
+
+    Args:
+        config, where: of the base run.
+        traced: its table of traced test examples, of which `row` is one.
+    """
     if out.k > len(materials.corpus["train"]):
         raise UserError(
             f"leave_out.k={out.k}: there are {len(materials.corpus['train'])} training examples."
         )
-    traces = trace(
-        train_dump(config, sketches, materials).read(kept),
-        test.read(kept),
-        np.zeros(len(materials.corpus["train"]), int),
-        out.k,
-        similarity=config.influence.similarity,
-        weights=epoch_weights(config, history[:kept]),
-        memory_gb=config.influence.memory_gb,
-    )[0]
+    place = {identity: number for number, identity in enumerate(materials.corpus["test"]["id"])}
+    chosen = np.array([place[each] for each in traced["test_id"]])
+    test = dump_of(config, materials, where.run, chosen)
+    traces = summed(config, where, materials, read_history(where.tuning), test, out.k)
     return (traces.positive if out.sign == "+" else traces.negative).index[row]
 
 

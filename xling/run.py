@@ -39,10 +39,11 @@ def job(config: Config, command: str) -> None:
         base = None
     else:
         whole = nothing_left_out(config)
-        base = located(whole)[0].run
-        if not base.exists():
+        where, base_where = located(config)[0], located(whole)[0]
+        if not base_where.run.exists():
             run(whole, command)
-        folder = leave_out(config, base)
+        leave_out(config, where, base_where)
+        folder, base = where.run, base_where.run
     if config.sweep:
         record = {"base": base and base.name, "leave_out": dataclasses.asdict(config.leave_out)}
         note(Path(config.folder) / "sweeps" / config.sweep, folder, record)

@@ -184,16 +184,42 @@ def sketch_test(
     kept: int,
 ) -> SketchDump:
     """Sketch the chosen test examples at every checkpoint up to the kept one."""
-    dump = SketchDump(
+    dump = dump_of(config, materials, folder, chosen)
+    for epoch in dump.missing(kept):
+        dump(at_epoch(config, where, materials, epoch), epoch)
+    return dump
+
+
+def dump_of(config: Config, materials: Materials, folder: Path, chosen: np.ndarray) -> SketchDump:
+    """Return what sketches, or sketched, the chosen test examples of a run's folder."""
+    return SketchDump(
         materials.encoded["test"].select(chosen),
         materials.collate,
         config.sketch,
         folder / "sketches" / "test",
         "test sketches",
     )
-    for epoch in dump.missing(kept):
-        dump(at_epoch(config, where, materials, epoch), epoch)
-    return dump
+
+
+def summed(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    history: list[dict[str, Any]],
+    test: SketchDump,
+    k: int,
+) -> Traces:
+    """Trace test examples over all epochs up to the kept one, and no more than that."""
+    kept = kept_epoch(history)
+    return trace(
+        train_dump(config, where.tuning / where.sketches, materials).read(kept),
+        test.read(kept),
+        np.zeros(len(materials.corpus["train"]), int),
+        k,
+        similarity=config.influence.similarity,
+        weights=epoch_weights(config, history[:kept]),
+        memory_gb=config.influence.memory_gb,
+    )[0]
 
 
 def rerank(

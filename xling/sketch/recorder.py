@@ -1,6 +1,5 @@
 """Watches what one forward pass does with each parameter, and collects their sketches."""
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Set
 from functools import partial
 from typing import Any
@@ -12,7 +11,8 @@ from torch.overrides import TorchFunctionMode, resolve_name
 from torch.utils.weak import WeakTensorKeyDictionary
 
 from xling.errors import UserError
-from xling.sketch.calls import Blocks, Call, Embedding, Linear, Reach, any_nonzero, block_type
+from xling.sketch.calls import Blocks, Call, block_type
+from xling.sketch.idle import Idle
 from xling.sketch.rules import RULES
 from xling.sketch.shared import Cut, meeting, per_example_gradients
 
@@ -49,8 +49,7 @@ class Recorder(TorchFunctionMode):
         cast: a parameter in another type.
         skipped: parameters that may be used in ways that cannot be sketched.
         heads: weight's name → number of slices of its input whose gates' gradients are wanted.
-        firsts: uses of weights on whose first position alone the losses depend; a batch of one
-            adds those that it finds. None: compute every position.
+        firsts: see `Idle`.
         batch: number of examples.
         device: of the model.
     """
@@ -69,14 +68,12 @@ class Recorder(TorchFunctionMode):
     ) -> None:
         super().__init__()
         self.names, self.constants, self.maps, self.cast = names, constants, maps, cast
-        self.skipped, self.heads, self.firsts, self.batch = skipped, heads, firsts, batch
+        self.skipped, self.heads, self.batch = skipped, heads, batch
         self.root = torch.zeros((), device=device, requires_grad=True)
         self.blocks: dict[str, Tensor] = {}
         self.gates: dict[str, Tensor] = {}
         self.used: set[str] = set()
-        self.astray: list[Tensor] = []
-        self._uses: Counter[str] = Counter()
-        self._tokens: tuple[torch.Size, Reach | None] | None = None  # shape, all but the padding
+        self.idle = Idle(firsts, batch)
         self._leaves: dict[str, Tensor] = {}
         self._shared = WeakTensorKeyDictionary()  # value made of parameters alone → their names
         self._cuts: dict[int, tuple[Tensor, Tensor]] = {}  # shared value, its gradients
@@ -96,10 +93,6 @@ class Recorder(TorchFunctionMode):
         if not self._concerns(args) and not self._concerns(kwargs.values()):
             return function(*args, **kwargs)
         return self._other(function, args, kwargs)
-
-    def went_astray(self) -> bool:
-        """Tell whether a position that was left out had a gradient: then nothing here holds."""
-        return bool(self.astray) and bool(torch.stack(self.astray).any())
 
     def finish(self) -> None:
         """Take the gradients of shared values through the shared part, one example at a time."""
@@ -151,7 +144,7 @@ class Recorder(TorchFunctionMode):
             x = self._by_example(x, own)
 
         def record(gradient: Tensor, blocks: Blocks) -> None:
-            self._verify(call, gradient, use)
+            self.idle.verify(call, gradient, use)
             index = self._index if shared else None
             for role, block in blocks.items():
                 if role == "gates":
@@ -163,42 +156,11 @@ class Recorder(TorchFunctionMode):
             return self.maps(own[role], dtype)
 
         call = make(parameters, maps, self.cast, batch, self.heads.get(own.get("weight", ""), 0))
-        use = None if shared else self._narrow(call, x, own.get("weight"))
+        use = None if shared else self.idle.narrow(call, x, own.get("weight"))
         output = Frozen.apply(self.root, x, call, record)
         if shared:
             self._shared[output] = self._shared[x] | set(own.values())
         return output
-
-    def _narrow(self, call: Call, x: Tensor, weight: str | None) -> str | None:
-        """Tell a call which positions to leave out, if it can; return what to call this use.
-
-        Padding is left out, and all but the first position where the losses depend on that alone.
-        """
-        if isinstance(call, Embedding):
-            if self._tokens is None and call.padding is not None and x.dim() == 2:
-                self._tokens = x.shape, Reach.of(x != call.padding)
-            return None
-        if self.firsts is None or not isinstance(call, Linear) or x.dim() != 3:
-            return None
-        self._uses[weight] += 1
-        use = f"{weight} {self._uses[weight]}"
-        if self.batch > 1:
-            if use in self.firsts:
-                positions = torch.arange(x.shape[1], device=x.device)
-                call.reach = Reach.of((positions == 0).expand(x.shape[:2]))
-            elif self._tokens and self._tokens[0] == x.shape[:2]:
-                call.reach = self._tokens[1]
-        return use
-
-    def _verify(self, call: Call, gradient: Tensor, use: str | None) -> None:
-        """Check that what a call left out has no gradient; learn from a batch of one."""
-        if use is None:
-            return
-        rows = gradient.reshape(-1, gradient.shape[-1])
-        if call.reach is not None:
-            self.astray.append(any_nonzero(rows.index_select(0, call.reach.outside)))
-        elif self.batch == 1 and len(rows) > 1 and not any_nonzero(rows[1:]):
-            self.firsts.add(use)
 
     def _is_shared(self, x: Tensor) -> bool:
         if x in self._shared:
