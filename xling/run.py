@@ -34,9 +34,12 @@ def job(config: Config, command: str) -> None:
     Args:
         command: what the user wrote, for the record.
     """
+    plain_libraries()
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
+    base = None
     if config.leave_out.example is None:
         folder = run(config, command)
-        base = None
     else:
         whole = nothing_left_out(config)
         where, base_where = located(config)[0], located(whole)[0]
@@ -56,9 +59,6 @@ def run(config: Config, command: str) -> Path:
         command: what the user wrote, for the record.
     """
     say(opening(config))
-    plain_libraries()
-    if config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
     where, fingerprints = located(config)
     origin = {"command": command, "fingerprints": fingerprints, "software": software()}
     with stage(where.run) as folder:
