@@ -11,7 +11,7 @@ from xling.analysis.corpus import Examples
 from xling.analysis.distances import available, distance_correlations, distances
 from xling.analysis.distribution import bin_edges, distribution
 from xling.analysis.epochs import epoch_tests, holm
-from xling.analysis.permutation import q_values, share_p_values
+from xling.analysis.permutation import q_values, share_p_values, with_significance
 from xling.analysis.reference import reference
 from xling.analysis.scripts import own_scripts, script_table, scripts, wholly_own
 from xling.analysis.shares import shares
@@ -123,7 +123,8 @@ def test_permutations_are_right_about_chance():
 def test_significance_stands_in_the_table_of_shares():
     train, test = some(30, "de en"), some(4, "de en")
     ranking = Ranking(np.tile(np.arange(5), (4, 1)), np.zeros((4, 5)))
-    table = shares([Traces(ranking, ranking, np.zeros((4, 2)))] * 2, train, test)
+    traces = Traces(ranking, ranking, np.zeros((4, 2)))
+    table = with_significance(shares([traces] * 2, train, test), traces, train, test)
     assert table[table.epoch == 0][["p", "q"]].notna().all().all()
     assert table[table.epoch == 1][["p", "q"]].isna().all().all()
 
@@ -141,7 +142,7 @@ def test_scripts():
     test = some(3, "de")
     index = np.array([[0, 2, 1], [2, 3, 1], [1, 3, 3]])  # Korean: one whole of two; none of one
     ranking = Ranking(index, np.zeros((3, 3)))
-    table = script_table(Traces(ranking, ranking, np.zeros((3, 2))), texts, train, test)
+    table = script_table(Traces(ranking, ranking, np.zeros((3, 2))), whole, own, train, test)
     row = table[(table.sign == "+") & (table.train_language == "ko")].iloc[0]
     assert (row.test_languages, row.scripts, row.members) == ("others", "Hang", 3)
     assert row.whole == pytest.approx(1 / 3) and row.all_examples == 0.5
@@ -169,7 +170,9 @@ def test_the_papers_figures():
 @pytest.mark.skipif(
     not available(), reason="lang2vec is not installed: pip install xling[distances]"
 )
-def test_distances_between_languages():
+def test_distances_between_languages(tmp_path, monkeypatch):
+    (tmp_path / "lang2vec.py").write_text("raise ImportError('the script, not the package')")
+    monkeypatch.syspath_prepend(tmp_path)  # as where the program is started by a script
     languages = ("de", "en", "ko", "xx")
     found = distances(languages)
     for matrix in found.values():

@@ -5,6 +5,7 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from xling.analysis.corpus import Examples
+from xling.analysis.permutation import with_significance
 from xling.analysis.shares import shares
 from xling.influence import trace
 from xling.sketch import Projection, sketch_examples
@@ -64,7 +65,8 @@ def test_the_language_that_was_learnt_from_has_the_largest_share(make_model):
     test = Examples(
         tuple(right[0].ids), ("a", "b", "c"), np.repeat([0, 1, 2], 20), test_labels.numpy(), None
     )
-    table = shares(trace(left, right, code, k=30), train, test)
+    traces = trace(left, right, code, k=30)
+    table = with_significance(shares(traces, train, test), traces[0], train, test)
     positive = table[(table.epoch == 0) & (table.sign == "+")]
     share = positive.pivot(index="test_language", columns="train_language", values="share")
     assert share.loc["a"].idxmax() == "b" and share.loc["a", "b"] > 2 / 3

@@ -18,6 +18,7 @@ from xling.analysis.distances import distance_correlations, distances
 from xling.analysis.distribution import bin_edges, distribution
 from xling.analysis.epochs import epoch_tests
 from xling.analysis.means import mean_influence
+from xling.analysis.permutation import with_significance
 from xling.analysis.scripts import script_table, wholly_own
 from xling.analysis.shares import labels, shares
 from xling.analysis.translations import reinforcing
@@ -270,17 +271,17 @@ def influence_tables(
     texts = [
         f"{text} {pair or ''}" for text, pair in zip(train["text"], train["text_pair"], strict=True)
     ]
+    whole, own = wholly_own(texts, trained)
     pair = found.pair and tuple(shares(each, trained, tested, config.seed) for each in found.pair)
+    total, seed = found.traces[0], config.seed
+    plain = with_noise(shares(found.traces, trained, tested, seed), pair)
     tables = {
-        "shares": with_noise(shares(found.traces, trained, tested, config.seed), pair),
-        "mean_influence": mean_influence(found.traces, trained, tested, config.seed),
-        "labels": labels(found.traces[0], trained, tested, config.seed),
+        "shares": with_significance(plain, total, trained, tested, seed),
+        "mean_influence": mean_influence(found.traces, trained, tested, seed),
+        "labels": labels(total, trained, tested, seed),
         "distribution": distribution(found.counts, found.edges, trained, tested),
-        "scripts": script_table(found.traces[0], texts, trained, tested, config.seed),
-        "influential": influential(
-            *(found.traces[0], train, trained, tested, config.task.classes),
-            wholly_own(texts, trained)[0],
-        ),
+        "scripts": script_table(total, whole, own, trained, tested, seed),
+        "influential": influential(total, train, trained, tested, config.task.classes, whole),
     }
     if len(found.means) > 1:
         tables["epoch_tests"] = epoch_tests(found.means, tested)
@@ -290,5 +291,5 @@ def influence_tables(
             tables["shares"], distances(languages), languages
         )
     if config.task.parallel:
-        tables["reinforcing"] = reinforcing(found.traces[0], trained, tested, config.seed)
+        tables["reinforcing"] = reinforcing(total, trained, tested, seed)
     return tables

@@ -1,7 +1,10 @@
 """Do languages learn from those that are close? Shares against linguistic distances (URIEL)."""
 
+import sys
 import warnings
 from importlib.util import find_spec
+from pathlib import Path
+from unittest.mock import patch
 
 import numpy as np
 import pandas as pd
@@ -34,8 +37,10 @@ def distances(languages: tuple[str, ...]) -> dict[str, np.ndarray]:
     Returns:
         Kind → (languages, languages); languages that the database lacks have no number.
     """
-    with warnings.catch_warnings():  # it imports what setuptools is about to drop
-        warnings.simplefilter("ignore")
+    # The package installs a script of its own name beside `xling`, which would hide it.
+    packages = [each for each in sys.path if not Path(each, "lang2vec.py").is_file()]
+    with patch.object(sys, "path", packages), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it imports what setuptools is about to drop
         import lang2vec.lang2vec as uriel
 
     codes = {each: uriel.LETTER_CODES.get(each, each) for each in languages}

@@ -8,6 +8,9 @@ from scipy import stats
 
 RESAMPLES = 1000
 
+SIGNIFICANT = 0.05
+"""p- and q-values below it count as significant."""
+
 
 def interval(
     *samples: np.ndarray, statistic: Callable[..., np.ndarray] = np.mean, seed: int = 0
@@ -32,3 +35,8 @@ def interval(
             rng=np.random.default_rng(seed),
         ).confidence_interval
     return ends.low, ends.high
+
+
+def ratio(part: np.ndarray, whole: np.ndarray, axis: int = 0) -> np.ndarray:
+    """Return a part of counts that are pooled over the test examples, along `axis`."""
+    return part.sum(axis) / whole.sum(axis)

@@ -1,12 +1,34 @@
 """Would chance give such shares? Permutations of the training examples' languages."""
 
 import numpy as np
+import pandas as pd
 from scipy.stats import false_discovery_control
 
 from xling.analysis.corpus import Examples
-from xling.influence import Ranking
+from xling.analysis.shares import SIGNS, ranking
+from xling.influence import Ranking, Traces
 
 PERMUTATIONS = 1000
+
+
+def with_significance(
+    shares: pd.DataFrame, traces: Traces, train: Examples, test: Examples, seed: int = 0
+) -> pd.DataFrame:
+    """Add columns `p` and `q` to the table of shares, for the summed influence alone.
+
+    `p` is whether permuted languages give such a share, `q` the same with the false discovery rate
+    controlled over both signs.
+
+    Args:
+        shares: the table, whose rows of epoch 0 are in the order of the signs and languages.
+        traces: of the summed influence.
+    """
+    summed = shares["epoch"] == 0
+    p = np.stack([share_p_values(ranking(traces, sign), train, test, seed) for sign in SIGNS])
+    table = shares.assign(p=np.nan, q=np.nan)
+    table.loc[summed, "p"] = p.ravel()
+    table.loc[summed, "q"] = q_values(p).ravel()
+    return table
 
 
 def share_p_values(ranking: Ranking, train: Examples, test: Examples, seed: int = 0) -> np.ndarray:

@@ -9,7 +9,7 @@ import pandas as pd
 from fontTools import unicodedata
 
 from xling.analysis.corpus import Examples
-from xling.analysis.intervals import interval
+from xling.analysis.intervals import interval, ratio
 from xling.analysis.shares import SIGNS, ranking
 from xling.influence import Traces
 
@@ -67,7 +67,12 @@ def wholly_own(texts: Sequence[str], train: Examples) -> tuple[np.ndarray, dict[
 
 
 def script_table(
-    traces: Traces, texts: Sequence[str], train: Examples, test: Examples, seed: int = 0
+    traces: Traces,
+    whole: np.ndarray,
+    own: dict[str, set[str]],
+    train: Examples,
+    test: Examples,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Tabulate, per training language, the part of the influential examples in its own script.
 
@@ -75,14 +80,13 @@ def script_table(
 
     Args:
         traces: of the summed influence.
-        texts: of the training examples, both texts of a pair together.
+        whole, own: from `wholly_own`.
 
     Returns:
         Columns sign, train_language, test_languages ("own" or "others"), scripts (Unicode names,
         joined by +), whole, low, high (missing for fewer than two test examples), members,
         all_examples (the part among all its training examples).
     """
-    whole, own = wholly_own(texts, train)
     rows = []
     for sign in SIGNS:
         index = ranking(traces, sign).index
@@ -90,26 +94,20 @@ def script_table(
             member = train.language[index] == number  # (test, k)
             at_home = np.array([test.languages[code] == language for code in test.language])
             for name, chosen in (("own", at_home), ("others", ~at_home)):
-                inside = member[chosen]
-                inside = inside[inside.any(1)]
-                good = (member & whole[index])[chosen]
-                good = good[member[chosen].any(1)]
-                if not len(inside):
+                has = chosen & member.any(1)  # the rest has no part in the ratio
+                if not has.any():
                     continue
-                parts = good.sum(1).astype(float), inside.sum(1).astype(float)
+                members = member[has].sum(1)
+                good = (member & whole[index])[has].sum(1)
                 low = high = np.nan
-                if len(inside) > 1:
-                    low, high = interval(*parts, statistic=_ratio, seed=seed)
+                if has.sum() > 1:
+                    low, high = interval(good, members, statistic=ratio, seed=seed)
                 rows.append(
                     (
                         *(sign, language, name, "+".join(sorted(own[language]))),
-                        *(_ratio(*parts), low, high, int(inside.sum())),
+                        *(ratio(good, members), low, high, members.sum()),
                         whole[train.of(language)].mean(),
                     )
                 )
     columns = "sign train_language test_languages scripts whole low high members all_examples"
     return pd.DataFrame(rows, columns=columns.split())
-
-
-def _ratio(good: np.ndarray, all_: np.ndarray, axis: int = 0) -> np.ndarray:
-    return good.sum(axis) / all_.sum(axis)

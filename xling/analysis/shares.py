@@ -7,7 +7,6 @@ import pandas as pd
 
 from xling.analysis.corpus import Examples
 from xling.analysis.intervals import interval
-from xling.analysis.permutation import q_values, share_p_values
 from xling.influence import Ranking, Traces
 
 SIGNS = {"+": "positive", "-": "negative"}
@@ -29,10 +28,8 @@ def shares(
 
     Returns:
         Columns epoch, sign, test_language, train_language, share, low, high, base_rate, lift,
-        same_label, p, q, test_examples. `lift` is the share divided by the base rate; `same_label`
-        the share among the members with the test example's label, missing where there are none;
-        `p` whether permuted languages give such a share and `q` the same with the false discovery
-        rate controlled over the table, for the summed influence alone.
+        same_label, test_examples. `lift` is the share divided by the base rate; `same_label` the
+        share among the members with the test example's label, missing where there are none.
     """
     count = len(train.languages)
     base = np.bincount(train.language, minlength=count) / len(train.ids)
@@ -42,29 +39,23 @@ def shares(
             found = ranking(at_epoch, sign)
             members = train.language[found.index]  # (test, k)
             same = train.label[found.index] == test.label[:, None]
-            p = np.full((len(test.languages), count), np.nan)
-            if epoch == 0:
-                p = share_p_values(found, train, test, seed)
             part = np.stack([(members == each).mean(1) for each in range(count)], axis=1)
-            for number, language in enumerate(test.languages):
+            for language in test.languages:
                 mine = test.of(language)
                 of = part[mine]
                 low, high = interval(of, seed=seed)
                 alike = np.bincount(members[mine][same[mine]], minlength=count)
+                among = alike / alike.sum() if alike.any() else np.full(count, np.nan)
                 rows += [
                     (epoch, sign, language, name, *numbers, len(of))
                     for name, *numbers in zip(
                         *(train.languages, of.mean(0), low, high, base, of.mean(0) / base),
-                        *(alike / alike.sum() if alike.any() else p[number] * np.nan, p[number]),
+                        among,
                         strict=True,
                     )
                 ]
-    columns = "epoch sign test_language train_language share low high base_rate lift same_label p"
-    table = pd.DataFrame(rows, columns=[*columns.split(), "test_examples"])
-    summed = table["epoch"] == 0
-    table["q"] = np.nan
-    table.loc[summed, "q"] = q_values(table.loc[summed, "p"].to_numpy())
-    return table
+    columns = "epoch sign test_language train_language share low high base_rate lift same_label"
+    return pd.DataFrame(rows, columns=[*columns.split(), "test_examples"])
 
 
 def labels(traces: Traces, train: Examples, test: Examples, seed: int = 0) -> pd.DataFrame:

@@ -7,10 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import wilcoxon
 
-from xling.analysis.intervals import interval
+from xling.analysis.intervals import SIGNIFICANT, interval
 
 SWITCHES = ("task", "exclude", "imbalance", "imbalance_language", "model", "seed", "languages")
-SIGNIFICANT = 0.05
 
 
 def overview(runs: Mapping[str, dict[str, Any]]) -> pd.DataFrame:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 
 from xling.analysis.corpus import Examples
-from xling.analysis.intervals import interval
+from xling.analysis.intervals import interval, ratio
 from xling.analysis.shares import SIGNS, ranking
 from xling.influence import Traces
 
@@ -46,11 +46,7 @@ def reinforcing(traces: Traces, train: Examples, test: Examples, seed: int = 0) 
             has = others > 0  # the rest has no part in the ratio
             if has.sum() < 2:
                 continue
-            low, high = interval(same[has], others[has], statistic=_ratio, seed=seed)
-            rows.append((sign, language, same.sum() / others.sum(), low, high, others.sum()))
+            low, high = interval(same[has], others[has], statistic=ratio, seed=seed)
+            rows.append((sign, language, ratio(same, others), low, high, others.sum()))
     columns = "sign test_language reinforcing low high members"
     return pd.DataFrame(rows, columns=columns.split())
-
-
-def _ratio(same: np.ndarray, others: np.ndarray, axis: int) -> np.ndarray:
-    return same.sum(axis) / others.sum(axis)

@@ -31,6 +31,7 @@ def histograms(
     """
     weights = [1.0] * len(train) if weights is None else weights
     bins, wide = len(edges) - 1, groups.max() + 1
+    tests = [rows(each, 0, len(each), similarity) for each in test]
     counts = np.zeros((test_groups.max() + 1) * wide * bins, np.int64)
     for start in range(0, len(groups), TRAIN_TILE):
         stop = min(start + TRAIN_TILE, len(groups))
@@ -38,8 +39,8 @@ def histograms(
         for first in range(0, len(test_groups), TEST_TILE):
             last = min(first + TEST_TILE, len(test_groups))
             scores = np.zeros((last - first, stop - start), np.float32)
-            for weight, left, each in zip(weights, lefts, test, strict=True):
-                scores += weight * (rows(each, first, last, similarity) @ left.T)
+            for weight, left, right in zip(weights, lefts, tests, strict=True):
+                scores += weight * (right[first:last] @ left.T)
             place = np.floor((scores - edges[0]) / (edges[1] - edges[0])).astype(np.int64)
             place = place.clip(0, bins - 1)
             cell = test_groups[first:last, None] * wide + groups[start:stop]

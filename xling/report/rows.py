@@ -5,9 +5,9 @@ from typing import Any
 import pandas as pd
 from fontTools import unicodedata
 
+from xling.analysis.intervals import SIGNIFICANT
 from xling.report.style import SIGNS
 from xling.report.tables import Run
-from xling.report.wording import ALPHA
 
 Cells = dict[tuple[str, str], dict[str, Any]]
 
@@ -121,4 +121,4 @@ def _pairs(tests: pd.DataFrame) -> list[str]:
 
 
 def _weak(p: float | None) -> bool:
-    return p is not None and p >= ALPHA
+    return p is not None and p >= SIGNIFICANT

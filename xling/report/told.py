@@ -2,9 +2,10 @@
 
 import pandas as pd
 
+from xling.analysis.intervals import SIGNIFICANT
 from xling.report.rows import script_name
 from xling.report.style import SIGNS
-from xling.report.wording import ALPHA, interval, listed, number, percent, percent_range
+from xling.report.wording import interval, listed, number, percent, percent_range
 
 
 def significance(shares: pd.DataFrame) -> str:
@@ -13,9 +14,9 @@ def significance(shares: pd.DataFrame) -> str:
     if q.empty:
         return ""
     return (
-        f"Of {number(len(q))} shares, {number((q < ALPHA).sum())} are farther from chance than "
-        f"permuted languages explain (q < {ALPHA}, the false discovery rate controlled over both "
-        "signs)."
+        f"Of {number(len(q))} shares, {number((q < SIGNIFICANT).sum())} are farther from chance "
+        f"than permuted languages explain (q < {SIGNIFICANT}, the false discovery rate controlled "
+        "over both signs)."
     )
 
 
@@ -37,15 +38,15 @@ def labels(labels: pd.DataFrame) -> str:
 
 def epoch_tests(tests: pd.DataFrame) -> str:
     """Say how many comparisons of two epochs differ and which change is the most one-sided."""
-    differ = int((tests["p_holm"] < ALPHA).sum())
+    differ = int((tests["p_holm"] < SIGNIFICANT).sum())
     if len(tests) == 1:
         verb = "differs" if differ else "does not differ"
-        sentence = f"The one comparison of two epochs {verb} (p < {ALPHA})."
+        sentence = f"The one comparison of two epochs {verb} (p < {SIGNIFICANT})."
     else:
         found = f"{number(differ) if differ else 'none'} {'differs' if differ < 2 else 'differ'}"
         sentence = (
             f"Of {number(len(tests))} comparisons of two epochs, {found} "
-            f"(p < {ALPHA} after Holm’s correction)."
+            f"(p < {SIGNIFICANT} after Holm’s correction)."
         )
     if not differ:
         return sentence

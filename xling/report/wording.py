@@ -7,7 +7,6 @@ import pandas as pd
 
 THIN = "\u202f"  # narrow no-break space
 MINUS = "\u2212"
-ALPHA = 0.05  # p- and q-values below it count as significant
 
 
 def percent(value: float, digits: int = 1) -> str:
