@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from xling.sweep import _is_sweep, note, noted, planned, some
+from xling.sweep import note, noted, planned, some
 
 
 def test_single_runs_are_no_sweeps():
@@ -34,6 +34,7 @@ def test_the_sample_profile_has_smaller_grids_and_own_values_win():
 
 def test_imbalance_gets_its_start():
     assert "imbalance=0,25,50" in planned(["--multirun", "imbalance=25,50"]).arguments
+    assert "imbalance=0,25,50" in planned(["-m", "imbalance=range(25,51,25)"]).arguments
     assert not any(o.startswith("imbalance=") for o in planned(["-m", "imbalance=0,50"]).arguments)
 
 
@@ -50,17 +51,17 @@ def test_a_sweep_is_named_by_what_it_sweeps():
 
 
 @pytest.mark.parametrize(
-    ("override", "several"),
+    ("override", "name"),
     [
-        ("a=1,2", True),
-        ("a=[1,2]", False),
-        ("a=[1],[2]", True),
-        ("a=range(3)", True),
-        ("a=x", False),
+        ("seed=1,2", "seed"),
+        ("languages=[de,en]", "sweep"),
+        ("languages=[de],[en]", "languages"),
+        ("seed=range(3)", "seed"),
+        ("task=pawsx", "sweep"),
     ],
 )
-def test_what_is_swept(override, several):
-    assert _is_sweep(override) == several
+def test_what_is_swept(override, name):
+    assert planned(["-m", override]).folder.name.startswith(f"{name}-")
 
 
 def test_notes_of_jobs(tmp_path):

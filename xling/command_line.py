@@ -107,6 +107,11 @@ def near_key(key: str) -> str:
 
 def keys() -> set[str]:
     """Return all switches: the dotted keys and the groups of the default configuration."""
+    return set(flat(composed()))
+
+
+def composed(overrides: Sequence[str] = ()) -> Any:
+    """Return the configuration that overrides make, not yet resolved or checked."""
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
@@ -114,7 +119,7 @@ def keys() -> set[str]:
 
     GlobalHydra.instance().clear()
     with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        return set(flat(compose("config")))
+        return compose("config", list(overrides))
 
 
 def flat(values: Any, prefix: str = "") -> Iterator[str]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from xling.command_line import composed
 from xling.config import digest
 
 UNNAMED = ("tracker", "folder=", "sweep=", "hydra", "trainer.")
@@ -36,30 +37,28 @@ def planned(arguments: Sequence[str]) -> Sweep | None:
     experiment = any(each.startswith("experiment=") for each in arguments)
     if not experiment and not {"-m", "--multirun"} & set(arguments):
         return None
-    overrides = [each for each in arguments if not each.startswith("-")]
-    composed = _composed([each for each in overrides if not _is_sweep(each)])
-    added, given = [], {each.split("=")[0] for each in overrides}
-    if composed.get("experiment"):
-        grid = composed["experiment"]["sweep"]
-        if composed["data"]["source"] == "sample":
-            grid = composed["experiment"]["sample"]
-        # The languages come first: other values of the grid may be made of them.
-        first = [f"languages={grid['languages']}"] if "languages" in grid else []
-        if first and "languages" not in given:
-            composed = _composed([*(each for each in overrides if not _is_sweep(each)), *first])
-            grid = composed["experiment"]["sample"]
-        added = [f"{key}={value}" for key, value in grid.items() if key not in given]
-    start = []
-    for each in overrides:
-        key, _, values = each.partition("=")
-        if key == "imbalance" and "," in values and "0" not in values.split(","):
-            start = [f"imbalance=0,{values}"]
-    named = sorted(each for each in [*overrides, *added] if not each.startswith(UNNAMED))
-    name = composed.get("sweep") or f"{_slug(composed, [*overrides, *added])}-{digest(named)}"
-    return Sweep(
-        [*added, *start, *([] if composed.get("sweep") else [f"sweep={name}"])],
-        Path(composed["folder"]) / "sweeps" / name,
-    )
+    written = [each for each in arguments if not each.startswith("-")]
+    overrides = {each.key_or_group: each for each in _parsed(written)}
+    single = [each.input_line for each in overrides.values() if not each.is_sweep_override()]
+    config = composed(single)
+    grid = _grid(config)
+    if "languages" in grid and "languages" not in overrides:
+        # Before the others: values of the grid may be made of the languages.
+        grid = _grid(composed([*single, f"languages={grid['languages']}"]))
+    added = [f"{key}={value}" for key, value in grid.items() if key not in overrides]
+    if "imbalance" in overrides and overrides["imbalance"].is_sweep_override():
+        values = [*overrides["imbalance"].sweep_string_iterator()]
+        if "0" not in values:
+            added.append(f"imbalance={','.join(['0', *values])}")
+    name = config.sweep
+    if name is None:
+        slug = "-".join(key for key, each in overrides.items() if each.is_sweep_override())
+        if "experiment" in config:
+            slug = f"{config.experiment.name}-{config.task.name}"
+        named = sorted(each for each in [*written, *added] if not each.startswith(UNNAMED))
+        name = f"{slug or 'sweep'}-{digest(named)}"
+        added.append(f"sweep={name}")
+    return Sweep(added, Path(config.folder) / "sweeps" / name)
 
 
 def register_resolvers() -> None:
@@ -103,32 +102,14 @@ def noted(folder: Path) -> list[dict[str, Any]]:
     return [{**each, "run": folder / each["run"]} for each in records]
 
 
-def _is_sweep(override: str) -> bool:
-    """Tell whether an override has several values: then a single run cannot be composed of it."""
-    value = override.partition("=")[2]
-    depth = 0
-    for character in value:
-        depth += (character in "[({") - (character in "])}")
-        if character == "," and depth == 0:
-            return True
-    return value.startswith(("range(", "choice(", "glob(", "interval("))
+def _parsed(overrides: list[str]) -> list[Any]:
+    from hydra.core.override_parser.overrides_parser import OverridesParser
+
+    return OverridesParser.create().parse_overrides(overrides)
 
 
-def _slug(composed: dict[str, Any], overrides: Sequence[str]) -> str:
-    if composed.get("experiment"):
-        return f"{composed['experiment']['name']}-{composed['task']['name']}"
-    return "-".join(each.split("=")[0] for each in overrides if _is_sweep(each)) or "sweep"
-
-
-def _composed(overrides: Sequence[str]) -> dict[str, Any]:
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-    from omegaconf import OmegaConf
-
-    from xling.__main__ import conf_folder
-
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
-        found = OmegaConf.to_container(compose("config", list(overrides)), resolve=True)
-    GlobalHydra.instance().clear()
-    return found
+def _grid(config: Any) -> dict[str, str]:
+    """Return the switches of a composed configuration's experiment: none without an experiment."""
+    if "experiment" not in config:
+        return {}
+    return config.experiment.sample if config.data.source == "sample" else config.experiment.sweep

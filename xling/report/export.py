@@ -45,11 +45,15 @@ def figures(folder: Path) -> list[Path]:
     Raises:
         UserError: as `xling.report.tables.load`.
     """
+    return save(drawn(load(Path(folder))), Path(folder) / "figures")
+
+
+def save(charts: dict[str, alt.TopLevelMixin], target: Path) -> list[Path]:
+    """Write charts by name into a folder, each as SVG and as PNG, on white."""
+    target.mkdir(exist_ok=True)
     written = []
-    for name, chart in drawn(load(Path(folder))).items():
+    for name, chart in charts.items():
         spec = {**chart.to_dict(), "background": "white"}
-        target = Path(folder) / "figures"
-        target.mkdir(exist_ok=True)
         for suffix, content in (
             ("svg", vl_convert.vegalite_to_svg(spec).encode()),
             ("png", vl_convert.vegalite_to_png(spec, scale=SCALE)),

@@ -10,11 +10,12 @@ import pandas as pd
 from xling.analysis.reference import reference
 from xling.analysis.sweeps import confidence_changes, flattens, imbalance_curves, overview
 from xling.errors import UserError
+from xling.report.export import save
 from xling.report.page import templates, vega
 from xling.report.specs import fluid
 from xling.report.style import SIGNS
 from xling.report.sweep_charts import sweep_charts
-from xling.report.wording import listed, percent
+from xling.report.wording import listed, p_value, percent, points
 from xling.sweep import noted
 
 TITLES = {
@@ -42,10 +43,7 @@ def write_sweep(folder: Path) -> Path:
         table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
     charts = sweep_charts(tables)
-    (folder / "figures").mkdir(exist_ok=True)
-    for name, chart in charts.items():
-        for ending in ("svg", "png"):
-            chart.save(folder / "figures" / f"{name}.{ending}", scale_factor=2)
+    save(charts, folder / "figures")
     links = {name: f"../../{path.parent.name}/{name}/report.html" for name, path in paths.items()}
     part = folder / "report.html.part"
     part.write_text(_page(folder.name, runs, tables, charts, links), "utf-8")
@@ -136,17 +134,17 @@ def _confidence_finding(changes: pd.DataFrame) -> list[str]:
         row = of.loc[of["k"].idxmax()]
         text = (
             f"Without the {row['k']} most {SIGNS[sign]} examples the probability of the right "
-            f"class changes by {100 * row['change']:+.1f} points on average over "
+            f"class changes by {points(row['change'])} points on average over "
             f"{row['test_examples']} test examples"
         )
         control = table[(table["left_out"] == "random") & (table["k"] == row["k"])]
         if len(control):
-            text += f", without as many random ones by {100 * control.iloc[0]['change']:+.1f}"
+            text += f", without as many random ones by {points(control.iloc[0]['change'])}"
         if pd.notna(row["p_random"]):
-            text += f" (p = {row['p_random']:.3f})"
+            text += f" (p {p_value(row['p_random'])})"
         where = flattens(changes, sign)
         text += f". The curve is flat from k = {where} on." if where else "."
-        sentences.append(text.replace("-", "\u2212") if "-" not in str(where) else text)
+        sentences.append(text)
     return sentences
 
 

@@ -24,6 +24,11 @@ def percent_range(values: Iterable[float], digits: int = 0) -> str:
     return f"{low if low == high else f'{low}–{high}'}%"
 
 
+def points(change: float) -> str:
+    """Write the change of a share or probability, -0.213, as `−21.3`, and 0.021 as `+2.1`."""
+    return f"{100 * change:+.1f}".replace("-", MINUS)
+
+
 def interval(low: float, high: float, digits: int = 1) -> str:
     """Write an interval of shares as `29.0–33.8%`."""
     return f"{100 * low:.{digits}f}–{100 * high:.{digits}f}%"

@@ -81,13 +81,13 @@ class GradientSketcher:
     mode. Used as a context manager, it leaves the model as it found it: modes, `requires_grad` and
     the state of the random numbers.
 
+        with GradientSketcher(model, Projection(side=16), epoch=1) as sketch:
+            rows = sketch(lambda: cross_entropy(model(x), y, reduction="none"), len(y)).rows
+
     Linear layers are not computed where nothing depends on them: at the padding (of an embedding
     table that has a padding row), and where a batch of one showed before that all but the first
     position is idle. On the way back the gradient there must turn out to be zero; if it does not,
     the batch is computed again in full.
-
-        with GradientSketcher(model, Projection(side=16), epoch=1) as sketch:
-            rows = sketch(lambda: cross_entropy(model(x), y, reduction="none"), len(y)).rows
 
     Args:
         model: any module; a parameter may be used by several modules, or several times.

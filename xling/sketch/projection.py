@@ -22,14 +22,13 @@ class Projection:
     such projections are laid side by side. Vectors, and matrices with fewer than `side` rows or
     columns, are projected by a count sketch: each number, with a random sign, is added to one of
     the stack · side² places, which keeps inner products no worse than a dense matrix and costs
-    next to nothing (Charikar et al. 2002; here every place gets equally many).
+    next to nothing (Charikar et al. 2002).
     `dense`: every parameter is projected by one matrix to as many numbers; for small models, as
     that matrix has stack · side² numbers for each of the parameter's. `exact`: the gradient itself;
     for tests and small models.
 
     Entries of G1 and G2 are Gaussian, those of dense matrices random signs, scaled so that
-    E[GᵀG] = I.
-    Every parameter and every epoch has its own.
+    E[GᵀG] = I. Every parameter and every epoch has its own.
 
     Attributes:
         side: rows of G1 and of G2.
@@ -79,10 +78,8 @@ class Projection:
         numbers, places = shape.numel(), self.block(shape.numel())
         if self.method == "kronecker":
             dealt = [deal(f"{key}/deal", numbers, places) for key in keys]
-            dealt_signs = [
-                signs(f"{key}/signs", each.shape) for key, each in zip(keys, dealt, strict=True)
-            ]
-            return CountSketch(torch.stack(dealt), torch.stack(dealt_signs), numbers)
+            flips = [signs(f"{key}/signs", dealt[0].shape) for key in keys]
+            return CountSketch(torch.stack(dealt), torch.stack(flips), numbers)
         matrix = torch.cat([signs(f"{key}/dense", (places, numbers)) for key in keys])
         return Dense(matrix, places**-0.5)
 
@@ -102,10 +99,10 @@ def signs(key: str, shape: tuple[int, int]) -> Tensor:
 
 
 def deal(key: str, numbers: int, places: int) -> Tensor:
-    """Deal numbers to places at random, equally many to each but for one.
+    """Deal numbers to places at random, in rounds of one to each place.
 
     Returns:
-        (rounds, places) which number is dealt; those from `numbers` on stand for none.
+        (rounds, places) which number is dealt, each once; those from `numbers` on stand for none.
     """
     rounds = -(-numbers // places)
     order = np.argsort(random_words(key, rounds * places), kind="stable")
