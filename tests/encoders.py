@@ -130,8 +130,7 @@ def explicit(name: str, gradient: Tensor, projection: Projection, epoch: int) ->
     if isinstance(map, CountSketch):
         places = torch.zeros(map.dealt.shape[2], dtype=gradient.dtype)
         for which, sign in zip(map.dealt[0], map.signs[0], strict=True):
-            there = which < gradient.numel()
-            places[there] += sign[there] * gradient.flatten()[which[there]]
+            places += sign * gradient.flatten()[which]
         return places
     pairs = zip(map.left.split(projection.side), map.right.split(projection.side), strict=True)
     return torch.cat([(left @ gradient @ right.T).flatten() for left, right in pairs])

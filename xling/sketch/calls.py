@@ -28,18 +28,20 @@ class Reach:
 
     Attributes:
         inside, outside: numbers of the rows that do, and of all others.
+        even: every example has as many rows inside.
     """
 
     inside: Tensor
     outside: Tensor
+    even: bool
 
     @classmethod
-    def of(cls, mask: Tensor) -> "Reach | None":
+    def of(cls, mask: Tensor, even: bool = False) -> "Reach | None":
         """Return the reach of a mask, True inside; None if leaving out the others does not pay."""
         inside = mask.flatten().nonzero().squeeze(1)
         if len(inside) > DENSE_ENOUGH * mask.numel():
             return None
-        return cls(inside, (~mask).flatten().nonzero().squeeze(1))
+        return cls(inside, (~mask).flatten().nonzero().squeeze(1), even)
 
 
 class Linear:
@@ -85,7 +87,7 @@ class Linear:
         output = spread(functional.linear(some, self._weight(dtype), bias), inside, len(flat))
         map = self.maps("weight", dtype)
         projected = (map.rows if self.transposed else map.columns)(some)
-        projected = spread(projected, inside, len(flat)).view(self.batch, -1, projected.shape[1])
+        projected = self._by_example(projected, inside, len(flat))
         output = output.view(*x.shape[:-1], -1)
         return output, (projected, x) if self.heads else (projected,)
 
@@ -97,10 +99,14 @@ class Linear:
         flat = gradient.reshape(-1, gradient.shape[-1])
         kept = nonzero_rows(flat) if self.reach is None else self.reach.inside
         some = flat if kept is None else flat.index_select(0, kept)
-        blocks = {"weight": self._weight_block(some, kept, projected.to(exact))}
+        map = self.maps("weight", some.dtype)
+        own = (map.columns if self.transposed else map.rows)(some)
+        own, projected = self._by_example(own, kept, len(flat)).to(exact), projected.to(exact)
+        factors = (projected, own) if self.transposed else (own, projected)
+        blocks = {"weight": self.maps("weight", exact).outer(*factors)}
         if self.bias is not None:
-            sums = flat.view(self.batch, -1, flat.shape[-1]).sum(1, dtype=exact)
-            blocks["bias"] = self.maps("bias", exact).gradient(sums)
+            sums = (flat if self._spread else some).view(self.batch, -1, flat.shape[1])
+            blocks["bias"] = self.maps("bias", exact).gradient(sums.sum(1, dtype=exact))
         if not needed and not self.heads:
             return None, blocks
         back = spread(some @ self._weight(gradient.dtype), kept, len(flat))
@@ -114,13 +120,14 @@ class Linear:
         weight = self.cast(self.weight, dtype)
         return weight.T if self.transposed else weight
 
-    def _weight_block(self, some: Tensor, kept: Tensor | None, projected: Tensor) -> Tensor:
-        map = self.maps("weight", some.dtype)
-        own = (map.columns if self.transposed else map.rows)(some)
-        batch, positions, _ = projected.shape
-        own = spread(own, kept, batch * positions).view(batch, positions, -1).to(projected.dtype)
-        map = self.maps("weight", projected.dtype)
-        return map.outer(projected, own) if self.transposed else map.outer(own, projected)
+    @property
+    def _spread(self) -> bool:
+        """Whether examples can be told apart only when every position is there."""
+        return self.reach is None or not self.reach.even
+
+    def _by_example(self, some: Tensor, kept: Tensor | None, length: int) -> Tensor:
+        rows = spread(some, kept, length) if self._spread else some
+        return rows.view(self.batch, -1, some.shape[1])
 
 
 class Embedding:
@@ -205,6 +212,8 @@ def nonzero_rows(matrix: Tensor) -> Tensor | None:
     On a GPU always None: to look would stop it for longer than it saves.
     """
     if matrix.device.type != "cpu":
+        return None
+    if int(matrix[:, 0].count_nonzero()) > DENSE_ENOUGH * len(matrix):
         return None
     zero = (matrix[:, ::64] == 0).all(1)  # most rows are told by a few of their numbers
     if len(matrix) - int(zero.sum()) > DENSE_ENOUGH * len(matrix):

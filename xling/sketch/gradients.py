@@ -224,8 +224,9 @@ class GradientSketcher:
         else:
             sides = [block.view(recorder.batch, copies, -1) for block in covered]
             rows = torch.cat(sides, dim=2).flatten(1)
-        norms = {name: block.square().sum(1) / copies for name, block in recorder.blocks.items()}
-        return Batch(rows, norms, recorder.gates)
+        lengths = [torch.linalg.vector_norm(block, dim=1) for block in recorder.blocks.values()]
+        norms = torch.stack(lengths).square() / copies
+        return Batch(rows, dict(zip(recorder.blocks, norms, strict=True)), recorder.gates)
 
 
 def _setter(target: object, name: str, value: bool) -> Callable[[], None]:

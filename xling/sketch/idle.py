@@ -39,7 +39,7 @@ class Idle:
         if self.batch > 1:
             if use in self.firsts:
                 positions = torch.arange(x.shape[1], device=x.device)
-                call.reach = Reach.of((positions == 0).expand(x.shape[:2]))
+                call.reach = Reach.of((positions == 0).expand(x.shape[:2]), even=True)
             elif self._tokens and self._tokens[0] == x.shape[:2]:
                 call.reach = self._tokens[1]
         return use

@@ -7,7 +7,6 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 VERSION = 3
 """Of the generator: sketches made by different versions are not comparable."""
@@ -79,7 +78,7 @@ class Projection:
         if self.method == "kronecker":
             dealt = [deal(f"{key}/deal", numbers, places) for key in keys]
             flips = [signs(f"{key}/signs", dealt[0].shape) for key in keys]
-            return CountSketch(torch.stack(dealt), torch.stack(flips), numbers)
+            return CountSketch.of(torch.stack(dealt), torch.stack(flips), numbers)
         matrix = torch.cat([signs(f"{key}/dense", (places, numbers)) for key in keys])
         return Dense(matrix, places**-0.5)
 
@@ -209,26 +208,27 @@ class CountSketch(Exact):
     """Sums of a few numbers each, with random signs.
 
     Attributes:
-        dealt: (copies, rounds, stack·side²) which of the parameter's numbers each is added to.
-        signs: of the same shape.
-        numbers: of the parameter; what is dealt from there on counts as zero.
+        dealt: (copies, rounds, stack·side²) which of the parameter's numbers is added.
+        signs: of the same shape, by what it is multiplied.
     """
 
     dealt: Tensor
     signs: Tensor
-    numbers: int
+
+    @classmethod
+    def of(cls, dealt: Tensor, signs: Tensor, numbers: int) -> "CountSketch":
+        """Return it for a parameter; what is dealt beyond its numbers is nothing."""
+        beyond = dealt >= numbers
+        return cls(dealt.masked_fill(beyond, 0), signs.masked_fill(beyond, 0))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "CountSketch":
         """Return it on another device or in another type."""
-        signs = self.signs.to(device).to(dtype)
-        return CountSketch(self.dealt.to(device), signs, self.numbers)
+        return CountSketch(self.dealt.to(device), self.signs.to(device).to(dtype))
 
     def gradient(self, gradients: Tensor) -> Tensor:
         """Project gradients that are there as such: (batch, *shape) to (batch, stack·side²)."""
-        flat = gradients.flatten(1)
-        flat = functional.pad(flat, (0, self.dealt[0].numel() - self.numbers))
-        dealt = flat.index_select(1, self.dealt.flatten()).view(-1, *self.dealt.shape)
-        return (dealt * self.signs).sum(2).flatten(1)
+        dealt = gradients.flatten(1).index_select(1, self.dealt.flatten())
+        return dealt.view(-1, *self.dealt.shape).mul_(self.signs).sum(2).flatten(1)
 
 
 Map = Kronecker | CountSketch | Dense | Exact

@@ -165,17 +165,17 @@ class Recorder(TorchFunctionMode):
     def _is_shared(self, x: Tensor) -> bool:
         if x in self._shared:
             return True
-        constant = x.is_floating_point() and not x.requires_grad and x.dim() and len(x) == 1
+        constant = x.is_floating_point() and not x.requires_grad and x.shape[:1] == (1,)
         if constant and self.batch > 1:  # such as a table of sines, projected for all examples
             self._shared[x] = set()
             return True
         return False
 
     def _by_example(self, x: Tensor, own: dict[str, str]) -> Tensor:
-        if not x.is_floating_point() and x.dim() and len(x) == 1 < self.batch:
+        if not x.is_floating_point() and x.shape[:1] == (1,) and self.batch > 1:
             # One row of positions or token types serves the whole batch: give each its own.
             return x.expand(self.batch, *x.shape[1:])
-        if x.dim() == 0 or len(x) % self.batch:
+        if x.dim() == 0 or x.shape[0] % self.batch:
             name = next(iter(own.values()))
             raise UserError(
                 f"{name}: used on a tensor of shape {tuple(x.shape)} for a batch of {self.batch}; "
