@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from xling.errors import UserError
-from xling.influence import trace
+from xling.influence import products, trace
 from xling.influence.extremes import Largest
-from xling.sketch import Sketches
+from xling.sketch import Facts, Sketches
 
 
 def sketches(rows: list | np.ndarray, epoch: int = 1, **settings: object) -> Sketches:
@@ -121,3 +121,51 @@ def test_order_and_memory_do_not_matter():
     np.testing.assert_allclose(one.group_mean, other.group_mean, atol=1e-6)
     with pytest.raises(UserError, match="memory_gb=0.001 is too little"):
         trace(train, test, np.arange(5000) % 3, k=50, memory_gb=0.001)
+
+
+@pytest.mark.skipif(not products.FAST, reason="torch does not multiply 8-bit numbers fast here")
+def test_integer_products_are_exact_at_their_largest():
+    rng = np.random.default_rng(0)
+    for largest in (True, False):  # sums of two products would overflow first where all are large
+        codes = rng.integers(1, 128, (5, 4096), np.uint8)
+        left = rng.integers(-127, 128, (70, 4096), np.int8)
+        if largest:
+            codes[:], left[:] = 127, np.where(np.arange(70)[:, None] % 2, 127, -127)
+        expected = (codes.astype(int) - products.MIDDLE) @ left.astype(int).T
+        scales = rng.uniform(0.5, 2, 70).astype(np.float32)
+        for multiplied in (products._by_onednn, products._by_floats):
+            found = multiplied(left, scales)(codes)
+            assert found == pytest.approx(expected * scales, rel=1e-6, abs=1)
+
+
+@pytest.mark.parametrize("fast", [False, True])
+@pytest.mark.parametrize("similarity", ["cosine", "dot"])
+def test_rows_kept_as_int8_are_scored_as_such(similarity, fast, tmp_path, monkeypatch):
+    if fast and not products.FAST:
+        pytest.skip("torch does not multiply 8-bit numbers fast here")
+    monkeypatch.setattr(products, "FAST", fast)
+    rng = np.random.default_rng(0)
+    made = [rng.standard_normal((3000, 256)), rng.standard_normal((3000, 256))]
+    tests = [sketches(rng.standard_normal((300, 256)), epoch) for epoch in (1, 2)]
+    stored = []
+    for epoch, rows in enumerate(made, start=1):
+        ids = [str(index) for index in range(3000)]
+        facts = Facts(ids, {"epoch": epoch}, 256, {}, [], "int8")
+        store = Sketches.empty(facts, tmp_path / str(epoch))
+        for block in facts.blocks():
+            store.write(block, rows[facts.span(block)].astype(np.float32), {}, {})
+        stored.append(Sketches.read(tmp_path / str(epoch)))
+    exact = [sketches(rows, epoch) for epoch, rows in enumerate(made, start=1)]
+    options = {"similarity": similarity, "weights": [1.0, 0.5], "k": 50}
+    groups = np.arange(3000) % 3
+    for found, right in zip(
+        trace(stored, tests, groups, **options), trace(exact, tests, groups, **options), strict=True
+    ):
+        error = (found.positive.score - right.positive.score).std()
+        assert error < 0.02 / 16 * (1 if similarity == "cosine" else 256)  # 16 = √dimensions
+        assert np.abs(found.group_mean - right.group_mean).max() < error
+        same = [
+            len(np.intersect1d(a, b)) / 50
+            for a, b in zip(found.positive.index, right.positive.index, strict=True)
+        ]
+        assert np.mean(same) > 0.96

@@ -2,8 +2,9 @@
 
 from xling.influence.distribution import histograms, mean_scores
 from xling.influence.extremes import Ranking
+from xling.influence.products import Similarity, rows
 from xling.influence.rerank import Source, candidates, exact_scores, reranked, shortened
-from xling.influence.tracin import Similarity, Traces, rows, trace
+from xling.influence.tracin import Traces, trace
 
 __all__ = [
     "Ranking",

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xling.influence.tracin import TEST_TILE, TRAIN_TILE, Similarity, rows
+from xling.influence.products import Similarity, rows
+from xling.influence.tracin import TEST_TILE, TRAIN_TILE
 from xling.sketch.store import Sketches
 
 

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from xling.errors import UserError
 from xling.influence.extremes import Ranking
-from xling.influence.tracin import Similarity, Traces
+from xling.influence.products import Similarity
+from xling.influence.tracin import Traces
 from xling.sketch import GradientSketcher, Projection
 from xling.sketch.examples import batches, check_rows
 

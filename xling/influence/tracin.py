@@ -5,20 +5,18 @@ tile is scored against the test sketches, and what it adds to the extremes and m
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 
 from xling.errors import UserError
 from xling.influence.extremes import Largest, Ranking
+from xling.influence.products import Scorer, Similarity, rows, scorers
 from xling.sketch.store import Sketches, check_comparable
 
 TRAIN_TILE = 2048
 TEST_TILE = 256
 """Scores are made in tiles of this size: larger ones leave the processor's cache."""
-
-Similarity = Literal["cosine", "dot"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,8 +78,11 @@ def trace(
     parts = []
     for start in range(0, len(test[0]), turn):
         stop = min(start + turn, len(test[0]))
-        tests = [rows(each, start, stop, similarity) for each in test]
-        parts.append(_turn(train, tests, groups, k, order, similarity, weights))
+        made = [
+            scorers(left, rows(right, start, stop, similarity), similarity)
+            for left, right in zip(train, test, strict=True)
+        ]
+        parts.append(_turn(made, stop - start, groups, k, order, weights))
     return [_concatenate(each) for each in zip(*parts, strict=True)]
 
 
@@ -92,7 +93,8 @@ def examples_at_once(dimensions: int, epochs: int, k: int, memory_gb: float) -> 
         UserError: not even one tile of them does.
     """
     tiles = 4 * (3 * TRAIN_TILE * dimensions + 4 * TEST_TILE * TRAIN_TILE)
-    each = epochs * 4 * dimensions + (epochs + 1) * 2 * k * 6 * 20  # sketches; extremes, waiting
+    sketches = (epochs * 4 + 1) * dimensions  # as floats, and one epoch's as integers beside them
+    each = sketches + (epochs + 1) * 2 * k * 6 * 20  # and extremes, waiting
     found = int((memory_gb * 1e9 - tiles) / each) // TEST_TILE * TEST_TILE
     if found < TEST_TILE:
         needed = (tiles + TEST_TILE * each) / 1e9
@@ -103,58 +105,44 @@ def examples_at_once(dimensions: int, epochs: int, k: int, memory_gb: float) -> 
     return found
 
 
-def rows(sketches: Sketches, start: int, stop: int, similarity: Similarity) -> np.ndarray:
-    """Return the rows whose inner products are the scores."""
-    units = sketches.units(start, stop)
-    return units if similarity == "cosine" else units * sketches.norms[start:stop, None]
-
-
 def _turn(
-    train: Sequence[Sketches],
-    tests: list[np.ndarray],
+    scorers: list[Callable[[int, int], Scorer]],
+    tests: int,
     groups: np.ndarray,
     k: int,
     order: np.ndarray,
-    similarity: Similarity,
     weights: list[float],
 ) -> list[Traces]:
-    """Score one turn of test examples against all training examples."""
-    tiles = [slice(at, at + TEST_TILE) for at in range(0, len(tests[0]), TEST_TILE)]
-    sizes = [len(tests[0][tile]) for tile in tiles]
-    alone = len(train) == 1 and weights[0] == 1  # then the sum is the epoch's
-    kinds = range(1 if alone else len(train) + 1)  # the sum, then the epochs
+    """Score one turn of test examples against all training examples, by each epoch's scorers."""
+    tiles = [slice(at, min(at + TEST_TILE, tests)) for at in range(0, tests, TEST_TILE)]
+    sizes = [tile.stop - tile.start for tile in tiles]
+    alone = len(scorers) == 1 and weights[0] == 1  # then the sum is the epoch's
+    kinds = range(1 if alone else len(scorers) + 1)  # the sum, then the epochs
     ends = [[[Largest(size, k, order) for size in sizes] for _ in kinds] for _ in "+-"]
     counts = np.bincount(groups)
     onehot = np.eye(len(counts), dtype=np.float32)
-    means = [np.zeros((len(counts), each.shape[1])) for each in tests]
+    sums = [np.zeros((tests, len(counts))) for _ in kinds]
     for start in range(0, len(groups), TRAIN_TILE):
         stop = min(start + TRAIN_TILE, len(groups))
-        lefts = [rows(each, start, stop, similarity) for each in train]
-        for epoch, left in enumerate(lefts):
-            means[epoch] += onehot[:, groups[start:stop]] @ left
+        score = [each(start, stop) for each in scorers]
         for number, tile in enumerate(tiles):
-            for kind, scores in enumerate(_scores(lefts, [each[tile] for each in tests], weights)):
+            for kind, scores in enumerate(_summed([each(tile) for each in score], weights)):
+                sums[kind][tile] += scores @ onehot[groups[start:stop]]
                 ends[0][kind][number].add(scores, start)
                 ends[1][kind][number].add(np.negative(scores, out=scores), start)
-    means = [(mean / counts[:, None]).astype(np.float32) for mean in means]
-    by_epoch = [right @ mean.T for right, mean in zip(tests, means, strict=True)]
-    total = sum(weight * each for weight, each in zip(weights, by_epoch, strict=True))
     found = [
         Traces(
             _stacked([each.ranking() for each in ends[0][kind]]),
             _negated(_stacked([each.ranking() for each in ends[1][kind]])),
-            [total, *by_epoch][kind],
+            sums[kind] / counts,
         )
         for kind in kinds
     ]
     return found * 2 if alone else found
 
 
-def _scores(
-    lefts: list[np.ndarray], rights: list[np.ndarray], weights: list[float]
-) -> Iterable[np.ndarray]:
+def _summed(each: list[np.ndarray], weights: list[float]) -> Iterable[np.ndarray]:
     """Yield a tile's scores: the sum, then each epoch's."""
-    each = [right @ left.T for left, right in zip(lefts, rights, strict=True)]
     if len(each) == 1 and weights[0] == 1:
         yield each[0]
         return

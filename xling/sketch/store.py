@@ -222,13 +222,20 @@ class Sketches:
         Raises:
             UserError: a block of them does not fit its digest.
         """
+        rows, scales = self.codes(start, stop)
+        rows = rows.astype(np.float32)
+        return rows if self.facts.precision != "int8" else rows * scales[:, None]
+
+    def codes(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows as they are stored, and by what to multiply them for a norm of one.
+
+        Raises:
+            UserError: a block of them does not fit its digest.
+        """
         for block in range(start // self.facts.block_rows, -(-stop // self.facts.block_rows)):
             if block not in self._checked:
                 self._check(block)
-        rows = self._arrays["rows"][start:stop, self._copy].astype(np.float32)
-        if self.facts.precision != "int8":
-            return rows
-        return rows * self._arrays["scales"][start:stop, self._copy, None]
+        return tuple(self._arrays[name][start:stop, self._copy] for name in ("rows", "scales"))
 
     def damaged(self) -> list[int]:
         """Return the blocks that do not fit their digests, and have them count as missing."""
