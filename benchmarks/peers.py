@@ -143,10 +143,13 @@ def main() -> None:
             work()
             if repetition:
                 seconds[name].append(time.process_time() - start)
-    peers = {name: values for name, values in seconds.items() if name != "xling"}
-    best = min(peers, key=lambda name: median(peers[name]), default=None)
-    ratios = [a / b for a, b in zip(peers[best], seconds["xling"], strict=True)] if best else None
-    print(json.dumps({"best": best, "ratios": ratios, "seconds": seconds, "missing": why}))
+    ratios = {
+        name: [a / b for a, b in zip(values, seconds["xling"], strict=True)]
+        for name, values in seconds.items()
+        if name != "xling"
+    }
+    best = min(ratios, key=lambda name: median(ratios[name]), default=None)
+    print(json.dumps({"best": best, "ratios": ratios, "missing": why}))
 
 
 if __name__ == "__main__":

@@ -250,10 +250,9 @@ def peers(python: str | None) -> Measured:
     if done.returncode:
         return {name: f"not measured: {done.stderr.strip().splitlines()[-1]}"}
     found = json.loads(done.stdout.splitlines()[-1])
-    ours = found["seconds"].pop("xling")
-    for peer, seconds in found["seconds"].items():
-        print(f"{peer}: {median(ratios(seconds, ours)):.2f} times the time of xling")
-    return {name: found["ratios"] or "not installed"}
+    for peer, times in found["ratios"].items():
+        print(f"{peer}: {median(times):.2f} times the time of xling")
+    return {name: found["ratios"].get(found["best"], "not installed")}
 
 
 def scoring(

@@ -143,6 +143,7 @@ def score(
         *(left, right, train.language, tested.language, edges),
         similarity=settings.similarity,
         weights=weights,
+        memory_gb=settings.memory_gb,
     )
     means = [
         mean_scores(a, b, tested.language, settings.similarity)

@@ -1,4 +1,4 @@
-"""Bootstrap intervals over test examples."""
+"""Bootstrap intervals over test examples, and what else the tables agree on."""
 
 import warnings
 from collections.abc import Callable

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from xling.influence.products import Similarity, rows
-from xling.influence.tracin import TEST_TILE, TRAIN_TILE
+from xling.influence.tiles import TRAIN_TILE, sizes, spans, tiles
 from xling.sketch.store import Sketches
 
 
@@ -18,6 +18,7 @@ def histograms(
     *,
     similarity: Similarity = "cosine",
     weights: Sequence[float] | None = None,
+    memory_gb: float = 2.0,
 ) -> np.ndarray:
     """Count the summed scores of every pair, in bins, a tile of scores at a time.
 
@@ -25,26 +26,21 @@ def histograms(
         train, test: sketches at each checkpoint.
         groups, test_groups: (train,) and (test,) the group of each example, 0, 1, ...
         edges: (bins + 1,) evenly spaced; a score beyond the ends counts in the outermost bin.
-        similarity, weights: as in `trace`.
+        similarity, weights, memory_gb: as in `trace`.
 
     Returns:
         (test groups, train groups, bins) counts.
     """
     weights = [1.0] * len(train) if weights is None else weights
     bins, wide = len(edges) - 1, groups.max() + 1
-    tests = [rows(each, 0, len(each), similarity) for each in test]
     counts = np.zeros((test_groups.max() + 1) * wide * bins, np.int64)
-    for start in range(0, len(groups), TRAIN_TILE):
-        stop = min(start + TRAIN_TILE, len(groups))
-        lefts = [rows(each, start, stop, similarity) for each in train]
-        for first in range(0, len(test_groups), TEST_TILE):
-            last = min(first + TEST_TILE, len(test_groups))
-            scores = np.zeros((last - first, stop - start), np.float32)
-            for weight, left, right in zip(weights, lefts, tests, strict=True):
-                scores += weight * (right[first:last] @ left.T)
+    fitting = sizes(train[0].facts.dimensions, len(train), memory_gb)
+    for turn in fitting.turns(len(test_groups)):
+        for part, some, each in tiles(train, test, turn, fitting.train, similarity):
+            scores = sum(weight * one for weight, one in zip(weights, each, strict=True))
             place = np.floor((scores - edges[0]) / (edges[1] - edges[0])).astype(np.int64)
             place = place.clip(0, bins - 1)
-            cell = test_groups[first:last, None] * wide + groups[start:stop]
+            cell = test_groups[turn][part, None] * wide + groups[some]
             counts += np.bincount((cell * bins + place).ravel(), minlength=len(counts))
     return counts.reshape(-1, wide, bins)
 
@@ -60,7 +56,7 @@ def mean_scores(
     onehot = np.eye(test_groups.max() + 1, dtype=np.float32)[test_groups]
     means = onehot.T @ rows(test, 0, len(test), similarity) / onehot.sum(0)[:, None]
     parts = [
-        rows(train, start, min(start + TRAIN_TILE, len(train)), similarity) @ means.T
-        for start in range(0, len(train), TRAIN_TILE)
+        rows(train, some.start, some.stop, similarity) @ means.T
+        for some in spans(0, len(train), TRAIN_TILE)
     ]
     return np.concatenate(parts)

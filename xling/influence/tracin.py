@@ -5,18 +5,15 @@ tile is scored against the test sketches, and what it adds to the extremes and m
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from xling.errors import UserError
 from xling.influence.extremes import Largest, Ranking
-from xling.influence.products import Scorer, Similarity, rows, scorers
+from xling.influence.products import Similarity
+from xling.influence.tiles import TEST_TILE, sizes, spans, tiles
 from xling.sketch.store import Sketches, check_comparable
-
-TRAIN_TILE = 2048
-TEST_TILE = 256
-"""Scores are made in tiles of this size: larger ones leave the processor's cache."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,78 +69,55 @@ def trace(
     if len(weights) != len(train):
         raise UserError(f"{len(weights)} weights for {len(train)} epochs: one each is needed.")
     k = min(k, len(groups))
-    turn = examples_at_once(train[0].facts.dimensions, len(train), k, memory_gb)
+    # Of each test example, the extremes at both ends and what waits to be selected from.
+    beside = (len(train) + 1) * 2 * k * 6 * 20
+    fitting = sizes(train[0].facts.dimensions, len(train), memory_gb, beside)
     order = np.empty(len(groups), np.int64)
     order[np.argsort(np.array(train[0].ids), kind="stable")] = np.arange(len(groups))
     parts = []
-    for start in range(0, len(test[0]), turn):
-        stop = min(start + turn, len(test[0]))
-        made = [
-            scorers(left, rows(right, start, stop, similarity), similarity)
-            for left, right in zip(train, test, strict=True)
-        ]
-        parts.append(_turn(made, stop - start, groups, k, order, weights))
+    for turn in fitting.turns(len(test[0])):
+        found = tiles(train, test, turn, fitting.train, similarity)
+        parts.append(_turn(found, turn.stop - turn.start, groups, k, order, weights))
     return [_concatenate(each) for each in zip(*parts, strict=True)]
 
 
-def examples_at_once(dimensions: int, epochs: int, k: int, memory_gb: float) -> int:
-    """Return how many test examples fit into the memory bound beside the tiles.
-
-    Raises:
-        UserError: not even one tile of them does.
-    """
-    tiles = 4 * (3 * TRAIN_TILE * dimensions + 4 * TEST_TILE * TRAIN_TILE)
-    sketches = (epochs * 4 + 1) * dimensions  # as floats, and one epoch's as integers beside them
-    each = sketches + (epochs + 1) * 2 * k * 6 * 20  # and extremes, waiting
-    found = int((memory_gb * 1e9 - tiles) / each) // TEST_TILE * TEST_TILE
-    if found < TEST_TILE:
-        needed = (tiles + TEST_TILE * each) / 1e9
-        raise UserError(
-            f"influence.memory_gb={memory_gb:g} is too little for sketches of {dimensions:,} "
-            f"numbers at {epochs} epochs: write {needed:.1f} or more."
-        )
-    return found
-
-
 def _turn(
-    scorers: list[Callable[[int, int], Scorer]],
+    found: Iterable[tuple[slice, slice, list[np.ndarray]]],
     tests: int,
     groups: np.ndarray,
     k: int,
     order: np.ndarray,
     weights: list[float],
 ) -> list[Traces]:
-    """Score one turn of test examples against all training examples, by each epoch's scorers."""
-    tiles = [slice(at, min(at + TEST_TILE, tests)) for at in range(0, tests, TEST_TILE)]
-    sizes = [tile.stop - tile.start for tile in tiles]
-    alone = len(scorers) == 1 and weights[0] == 1  # then the sum is the epoch's
-    kinds = range(1 if alone else len(scorers) + 1)  # the sum, then the epochs
-    ends = [[[Largest(size, k, order) for size in sizes] for _ in kinds] for _ in "+-"]
+    """Keep of the tiles of one turn of test examples what is asked for."""
+    parts = spans(0, tests, TEST_TILE)
+    alone = weights == [1]  # then the sum is the epoch's
+    kinds = range(1 if alone else len(weights) + 1)  # the sum, then the epochs
+    ends = [
+        [[Largest(part.stop - part.start, k, order) for part in parts] for _ in kinds] for _ in "+-"
+    ]
     counts = np.bincount(groups)
-    onehot = np.eye(len(counts), dtype=np.float32)
+    onehot = np.eye(len(counts), dtype=np.float32)[groups]
     sums = [np.zeros((tests, len(counts))) for _ in kinds]
-    for start in range(0, len(groups), TRAIN_TILE):
-        stop = min(start + TRAIN_TILE, len(groups))
-        score = [each(start, stop) for each in scorers]
-        for number, tile in enumerate(tiles):
-            for kind, scores in enumerate(_summed([each(tile) for each in score], weights)):
-                sums[kind][tile] += scores @ onehot[groups[start:stop]]
-                ends[0][kind][number].add(scores, start)
-                ends[1][kind][number].add(np.negative(scores, out=scores), start)
-    found = [
+    for part, some, each in found:
+        for kind, scores in enumerate(_summed(each, weights)):
+            sums[kind][part] += scores @ onehot[some]
+            high, low = (end[kind][part.start // TEST_TILE] for end in ends)
+            high.add(scores, some.start)
+            low.add(np.negative(scores, out=scores), some.start)
+    return [
         Traces(
             _stacked([each.ranking() for each in ends[0][kind]]),
             _negated(_stacked([each.ranking() for each in ends[1][kind]])),
             sums[kind] / counts,
         )
-        for kind in kinds
+        for kind in ([0, 0] if alone else kinds)
     ]
-    return found * 2 if alone else found
 
 
 def _summed(each: list[np.ndarray], weights: list[float]) -> Iterable[np.ndarray]:
     """Yield a tile's scores: the sum, then each epoch's."""
-    if len(each) == 1 and weights[0] == 1:
+    if weights == [1]:
         yield each[0]
         return
     total = weights[0] * each[0]

@@ -141,7 +141,8 @@ def _confidence_finding(changes: pd.DataFrame) -> list[str]:
         if len(control):
             text += f", without as many random ones by {points(control.iloc[0]['change'])}"
         if pd.notna(row["p_random"]):
-            text += f" (p {p_value(row['p_random'])})"
+            p = p_value(row["p_random"])
+            text += f" (p {p})" if p.startswith("<") else f" (p = {p})"
         where = flattens(changes, sign)
         text += f". The curve is flat from k = {where} on." if where else "."
         sentences.append(text)

@@ -26,7 +26,8 @@ def percent_range(values: Iterable[float], digits: int = 0) -> str:
 
 def points(change: float) -> str:
     """Write the change of a share or probability, -0.213, as `−21.3`, and 0.021 as `+2.1`."""
-    return f"{100 * change:+.1f}".replace("-", MINUS)
+    text = f"{100 * change:+.1f}".replace("-", MINUS)
+    return "0.0" if text[1:] == "0.0" else text
 
 
 def interval(low: float, high: float, digits: int = 1) -> str:
