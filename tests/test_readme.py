@@ -12,6 +12,7 @@ from xling.command_line import check
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
 SKETCHES = (ROOT / "docs" / "sketches.md").read_text("utf-8")
+SUBNETWORKS = (ROOT / "docs" / "subnetworks.md").read_text("utf-8")
 
 
 def test_the_library_example_runs():
@@ -28,6 +29,17 @@ def test_the_longer_library_example_runs(capsys):
     best, scores = capsys.readouterr().out.split("] [")
     assert best.startswith("['example 7',")  # its own gradient is nearest to itself
     assert float(scores.split()[0]) == pytest.approx(1, abs=2e-3)
+
+
+def test_the_example_of_gates_runs():
+    (code,) = re.findall(r"```python\n(.*?)```", SUBNETWORKS, flags=re.DOTALL)
+    names: dict = {}
+    exec(code, names)
+    model, ids = names["model"].eval(), names["ids"]
+    with names["gated"](model, names["mask"]):
+        gated = model(ids).logits
+    assert not gated.allclose(model(ids).logits)
+    assert names["importance"].shape == (2, 4) and (names["importance"] > 0).all()
 
 
 def commands() -> list[list[str]]:

@@ -14,28 +14,28 @@ def test_single_runs_are_no_sweeps():
 
 def test_experiments_become_sweeps():
     sweep = planned(["experiment=zero_shot", "task=pawsx", "profile=paper", "data=files"])
-    assert "exclude=[ko],[es]" in sweep.arguments and "compare_full=true" in sweep.arguments
+    assert "exclude=[ko],[es]" in sweep.grids[0] and "compare_full=true" in sweep.grids[0]
     sweep = planned(["experiment=zero_shot", "task=xnli", "profile=paper"])
-    assert "exclude=[es]" in sweep.arguments  # of the paper's two, the one that the task has
+    assert "exclude=[es]" in sweep.grids[0]  # of the paper's two, the one that the task has
     assert some(["de", "en"], ["ko"]) == "[de],[en]"  # else every one in turn
     sweep = planned(["experiment=imbalance", "task=pawsx", "profile=paper"])
-    assert {"imbalance_language=de,en,es,fr,ko", "imbalance=0,25,50,75,100"} <= set(sweep.arguments)
+    assert {"imbalance_language=de,en,es,fr,ko", "imbalance=0,25,50,75,100"} <= set(sweep.grids[0])
     sweep = planned(["experiment=leave_k_out", "task=pawsx", "profile=paper"])
-    assert {"leave_out.k=50,100,150,200,250", "leave_out.sign='+','-'"} <= set(sweep.arguments)
+    assert {"leave_out.k=50,100,150,200,250", "leave_out.sign='+','-'"} <= set(sweep.grids[0])
 
 
 def test_the_sample_profile_has_smaller_grids_and_own_values_win():
-    sample = planned(["experiment=imbalance"]).arguments
+    sample = planned(["experiment=imbalance"]).grids[0]
     assert "imbalance=0,50,100" in sample and "languages=[de,en,es]" in sample
-    mine = planned(["experiment=imbalance", "imbalance=25,100", "languages=[en,fr]"]).arguments
+    mine = planned(["experiment=imbalance", "imbalance=25,100", "languages=[en,fr]"]).grids[0]
     assert "imbalance=0,25,100" in mine and "languages=[de,en,es]" not in mine
     assert not any(each.startswith("imbalance=0,50") for each in mine)
 
 
 def test_imbalance_gets_its_start():
-    assert "imbalance=0,25,50" in planned(["--multirun", "imbalance=25,50"]).arguments
-    assert "imbalance=0,25,50" in planned(["-m", "imbalance=range(25,51,25)"]).arguments
-    assert not any(o.startswith("imbalance=") for o in planned(["-m", "imbalance=0,50"]).arguments)
+    assert "imbalance=0,25,50" in planned(["--multirun", "imbalance=25,50"]).grids[0]
+    assert "imbalance=0,25,50" in planned(["-m", "imbalance=range(25,51,25)"]).grids[0]
+    assert not any(o.startswith("imbalance=") for o in planned(["-m", "imbalance=0,50"]).grids[0])
 
 
 def test_a_sweep_is_named_by_what_it_sweeps():

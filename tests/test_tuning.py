@@ -38,7 +38,7 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = 
     dump = SketchDump(splits["train"], collate, settings.sketch, folder / "sketches", "")
     model = make_model()
     log = log or silent
-    return fine_tune(settings, model, splits, collate, folder, dump if sketches else None, log)
+    return fine_tune(settings, model, splits, collate, folder, [dump] if sketches else [], log)
 
 
 def weights(folder: Path, epoch: int) -> dict[str, torch.Tensor]:

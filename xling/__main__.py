@@ -44,14 +44,16 @@ def main() -> None:
     try:
         check(sys.argv[1:])
         sweep = planned(sys.argv[1:])
-        if sweep:
-            sys.argv[1:] = [
-                "--multirun",
-                *sys.argv[1:],
-                *sweep_group(sys.argv[1:]),
-                *sweep.arguments,
-            ]
-        hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")(task)()
+        given = sys.argv[1:]
+        # In front: between overrides Hydra would take what follows for something else.
+        multirun = ["--multirun", *(each for each in given if each not in ("-m", "--multirun"))]
+        multirun += sweep_group(given)
+        for arguments in [[*multirun, *grid] for grid in sweep.grids] if sweep else [given]:
+            sys.argv[1:] = arguments
+            command = hydra.main(
+                version_base="1.3", config_path=str(conf_folder()), config_name="config"
+            )
+            command(task)()
         if sweep:
             from xling.report.sweep import write_sweep
 

@@ -1,7 +1,6 @@
 """Two models on the same test examples: one has seen their language in training, one has not."""
 
 from pathlib import Path
-from typing import Any
 
 import datasets
 import numpy as np
@@ -10,20 +9,15 @@ import pandas as pd
 from xling.analysis.corpus import examples
 from xling.analysis.shares import shares
 from xling.analysis.zero_shot import Trained, zero_shot
-from xling.config import Config
 from xling.console import say
+from xling.fine_tuning import Tuned
 from xling.influence import Traces
-from xling.materials import Materials
-from xling.places import Places
-from xling.tracing import predict, sketch_test, summed
-from xling.tuning.fit import kept_epoch
+from xling.scoring import summed
+from xling.tracing import predict, sketched
 from xling.tuning.predict import draw_traced
 
-Model = tuple[Config, Places, Materials, list[dict[str, Any]]]
-"""A fine-tuned model: its configuration, where it is, what it was made of, and its history."""
 
-
-def compare(without: Model, full: Model, folder: Path) -> dict[str, pd.DataFrame]:
+def compare(without: Tuned, full: Tuned, folder: Path) -> dict[str, pd.DataFrame]:
     """Trace the test examples of the excluded languages that both models classify correctly.
 
     Args:
@@ -35,14 +29,14 @@ def compare(without: Model, full: Model, folder: Path) -> dict[str, pd.DataFrame
         The tables zero_shot, zero_shot_shares (both models on the same test examples) and
         zero_shot_accuracy.
     """
-    config = without[0]
-    test = without[2].corpus["test"]
+    config = without.config
+    test = without.materials.corpus["test"]
     languages = np.array(test["language"])
     unseen = np.isin(languages, config.exclude)
-    correct = {}
-    for name, (own, where, materials, history) in (("without", without), ("full", full)):
-        found = predict(own, where, materials, kept_epoch(history))
-        correct[name] = found.argmax(1) == np.array(test["label"])
+    correct = {
+        name: predict(model).argmax(1) == np.array(test["label"])
+        for name, model in (("without", without), ("full", full))
+    }
     rows = np.flatnonzero(unseen)
     both = (correct["without"] & correct["full"])[rows]
     drawn = draw_traced(
@@ -51,14 +45,14 @@ def compare(without: Model, full: Model, folder: Path) -> dict[str, pd.DataFrame
     chosen = rows[drawn]
     say(f"Tracing {len(chosen)} test examples that both models classify correctly")
     traced = {
-        name: _traced(*model, chosen, folder / f"both_{name}")
+        name: traces_of(model, chosen, folder / f"both_{name}")
         for name, model in (("without", without), ("full", full))
     }
     tested = examples(test.select(chosen), config.languages)
     by_model = [
         shares(
             [traced[name]],
-            examples(model[2].corpus["train"], config.languages),
+            examples(model.materials.corpus["train"], config.languages),
             tested,
             config.seed,
         ).assign(model=name)
@@ -71,8 +65,8 @@ def compare(without: Model, full: Model, folder: Path) -> dict[str, pd.DataFrame
     ]
     return {
         "zero_shot": zero_shot(
-            _trained(full[2].corpus["train"], config.task.parallel, traced["full"]),
-            _trained(without[2].corpus["train"], config.task.parallel, traced["without"]),
+            _trained(full.materials.corpus["train"], config.task.parallel, traced["full"]),
+            _trained(without.materials.corpus["train"], config.task.parallel, traced["without"]),
             languages[chosen].tolist(),
             config.seed,
         ),
@@ -83,17 +77,10 @@ def compare(without: Model, full: Model, folder: Path) -> dict[str, pd.DataFrame
     }
 
 
-def _traced(
-    config: Config,
-    where: Places,
-    materials: Materials,
-    history: list[dict[str, Any]],
-    chosen: np.ndarray,
-    folder: Path,
-) -> Traces:
-    """Trace test examples with one of the models; return the summed influence."""
-    test = sketch_test(config, where, materials, folder, chosen, kept_epoch(history))
-    return summed(config, where, materials, history, test, config.influence.top_k)
+def traces_of(model: Tuned, chosen: np.ndarray, folder: Path) -> Traces:
+    """Trace test examples with all heads of a model; return the summed influence."""
+    (part,) = sketched(model, folder, chosen)
+    return summed(model, part.train, part.test, model.config.influence.top_k)
 
 
 def _trained(train: datasets.Dataset, parallel: bool, traces: Traces) -> Trained:

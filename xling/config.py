@@ -101,13 +101,43 @@ class Model:
 class Tuning:
     """How the model is fine-tuned."""
 
-    name: Literal["full"]
+    name: Literal["full", "sparse"]
+    strict: bool
     epochs: Positive
     patience: Positive
     batch_size: Positive
     learning_rate: Annotated[float, Field(gt=0)] | None
     weight_decay: Annotated[float, Field(ge=0)]
     __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Subnetwork:
+    """Which attention heads are on; `full` is all of them."""
+
+    name: Literal["full", "identified", "random", "suboptimal", "composed", "file"]
+    apply: Literal["both", "test"]
+    seed: NotNegative
+    language: str | None
+    languages: Languages
+    compose: Literal["union", "intersection"]
+    path: str | None
+    fraction: Annotated[float, Field(gt=0, lt=1)]
+    keep: Annotated[float, Field(gt=0, le=1)]
+    normalize: bool
+    only: bool
+    __pydantic_config__: ClassVar = Strict
+
+    @property
+    def found(self) -> bool:
+        """Whether the masks come from pruning: all but the whole model and the user's own files."""
+        return self.name not in ("full", "file")
+
+
+FULL = Subnetwork(
+    "full", "both", 0, None, (), "intersection", None, 0.1, 0.95, normalize=False, only=False
+)
+"""The whole model: every head is on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,6 +162,7 @@ class Influence:
     """How many test examples are traced and how large the sets of influential examples are."""
 
     test_per_language: Positive
+    test_languages: Languages | None
     top_k: Positive
     rerank: NotNegative
     similarity: Literal["cosine", "dot"]
@@ -177,11 +208,15 @@ class LeaveOut:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A sweep: switch → its values, as Hydra writes them; `sample` is for the sample data."""
+    """A sweep: grids of switch → values, as Hydra writes them.
+
+    With the sample data, the grids are those of `sample`, each with `sample_size` as well.
+    """
 
     name: str
-    sweep: dict[str, str]
-    sample: dict[str, str]
+    sweep: tuple[dict[str, str], ...]
+    sample: tuple[dict[str, str], ...]
+    sample_size: dict[str, str]
     __pydantic_config__: ClassVar = Strict
 
 
@@ -194,6 +229,7 @@ class Config:
     data: Data
     model: Model
     tuning: Tuning
+    subnetwork: Subnetwork
     sketch: Sketch
     influence: Influence
     tracker: Tracker
@@ -216,6 +252,12 @@ class Config:
         return tuple(language for language in self.languages if language not in self.exclude)
 
     @property
+    def traced_languages(self) -> tuple[str, ...]:
+        """Languages whose test examples are traced, in the run's order."""
+        chosen = self.influence.test_languages
+        return tuple(each for each in self.languages if chosen is None or each in chosen)
+
+    @property
     def learning_rate(self) -> float:
         """The override, else the model's own, else the task's (Choenni et al. 2023, §4.1)."""
         return self.tuning.learning_rate or self.model.learning_rate or self.task.learning_rate
@@ -232,6 +274,7 @@ def checked(values: dict[str, Any]) -> Config:
     except ValidationError as error:
         raise UserError("\n".join(_explain(problem) for problem in error.errors())) from None
     _check_languages(config)
+    _check_subnetwork(config)
     if config.sketch.twin and config.sketch.method == "exact":
         raise UserError(
             "sketch.twin=true: exact gradients have no noise that a twin could tell. Leave it out, "
@@ -243,12 +286,45 @@ def checked(values: dict[str, Any]) -> Config:
         config = dataclasses.replace(config, compare_full=False)
     if config.leave_out.example is None:
         config = nothing_left_out(config)
-    return config
+    return dataclasses.replace(config, subnetwork=_settled(config.subnetwork))
 
 
 def nothing_left_out(config: Config) -> Config:
     """Return the run that a fine-tuning without some examples is compared with."""
     return dataclasses.replace(config, leave_out=LeaveOut(None, "+", 1, 0))
+
+
+def whole_model(config: Config) -> Config:
+    """Return the run that one with subnetworks is compared with: all heads, in tuning and test."""
+    tuning = dataclasses.replace(config.tuning, name="full", strict=False)
+    return dataclasses.replace(config, tuning=tuning, subnetwork=FULL)
+
+
+def alone(config: Config, language: str) -> Config:
+    """Return the fine-tuning on a language alone, from which its subnetwork is pruned."""
+    others = tuple(each for each in config.languages if each != language)
+    return dataclasses.replace(
+        nothing_left_out(whole_model(config)),
+        exclude=others,
+        imbalance=0,
+        imbalance_language=None,
+        compare_full=False,
+    )
+
+
+def _settled(subnetwork: Subnetwork) -> Subnetwork:
+    """Return the subnetwork with what makes no difference to it set back."""
+    if subnetwork.name == "full":
+        return FULL
+    own = {
+        "random": ("seed",),
+        "suboptimal": ("language",),
+        "composed": ("languages", "compose"),
+        "file": ("path",),
+    }.get(subnetwork.name, ())
+    pruned = ("fraction", "keep", "normalize") if subnetwork.found else ()
+    kept = {key: getattr(subnetwork, key) for key in ("name", "apply", "only", *own, *pruned)}
+    return dataclasses.replace(FULL, **kept)
 
 
 def _explain(problem: dict[str, Any]) -> str:
@@ -287,6 +363,52 @@ def _check_languages(config: Config) -> None:
         )
 
 
+def _check_subnetwork(config: Config) -> None:
+    subnetwork, tuning = config.subnetwork, config.tuning
+    named = {
+        "suboptimal": (subnetwork.language,) if subnetwork.language else (),
+        "composed": subnetwork.languages,
+    }.get(subnetwork.name, ())
+    for language in (*named, *(config.influence.test_languages or ())):
+        if language not in config.languages:
+            key = "subnetwork" if language in named else "influence.test_languages"
+            raise UserError(
+                f"{key}: the run has no language {language}; it has "
+                f"{', '.join(config.languages)}.{nearest(language, config.languages)}"
+            )
+    problem = None
+    if tuning.name == "sparse" and subnetwork.name == "full":
+        problem = (
+            "tuning=sparse needs the subnetworks to train through: write subnetwork=identified, "
+            "random or file."
+        )
+    elif tuning.strict and tuning.name != "sparse":
+        problem = "tuning.strict=true is of sparse fine-tuning: write tuning=sparse as well."
+    elif subnetwork.name == "suboptimal" and not subnetwork.language:
+        problem = (
+            "subnetwork=suboptimal: whose subnetwork should all test languages go through? Write "
+            f"subnetwork.language={config.languages[0]}, for instance."
+        )
+    elif subnetwork.name == "composed" and len(set(subnetwork.languages)) < 2:
+        problem = (
+            "subnetwork=composed: of which languages? Write two or more, as in "
+            f"'subnetwork.languages=[{','.join(config.languages[:2])}]'."
+        )
+    elif subnetwork.name == "file" and not subnetwork.path:
+        problem = (
+            "subnetwork=file: write subnetwork.path=DIR, a folder with a mask per language, as in "
+            f"{config.languages[0]}.json; every run with subnetworks leaves one, masks/."
+        )
+    elif subnetwork.name != "full" and config.compare_full:
+        problem = "compare_full=true is for runs without a subnetwork: leave one of the two out."
+    elif subnetwork.name != "full" and config.leave_out.example is not None:
+        problem = "leave_out.example is for runs without a subnetwork: leave one of the two out."
+    elif subnetwork.only and not subnetwork.found:
+        problem = "subnetwork.only=true: there is nothing to identify; write subnetwork=identified."
+    if problem:
+        raise UserError(problem)
+
+
 def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
     """Return all that can change a run's result, as plain values.
 
@@ -299,6 +421,7 @@ def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
         del values[key]
     del values["sketch"]["batch_tokens"]
     del values["influence"]["memory_gb"]
+    del values["subnetwork"]["path"]  # the masks' digest stands for it
     values["trainer"] = {"precision": config.trainer.precision}
     values["tuning"]["learning_rate"] = config.learning_rate
     return {**values, "fingerprints": fingerprints}

@@ -13,11 +13,13 @@ from safetensors.torch import load_model
 from xling.config import Config, LeaveOut, nothing_left_out
 from xling.console import say
 from xling.errors import UserError
+from xling.fine_tuning import Tuned
 from xling.materials import Materials, prepare
 from xling.places import Places
 from xling.results import write_json
+from xling.scoring import summed
 from xling.stages import stage
-from xling.tracing import dump_of, summed
+from xling.tracing import sketched
 from xling.tuning.callbacks import read_history, weights_file
 from xling.tuning.fit import device, fine_tune, kept_epoch
 from xling.tuning.predict import probabilities
@@ -100,7 +102,7 @@ def probability_without(
         materials.encoded,
         materials.collate,
         folder,
-        None,
+        (),
         lambda record: None,
         without=frozenset(members.tolist()),
     )
@@ -143,8 +145,9 @@ def influential(
         )
     place = {identity: number for number, identity in enumerate(materials.corpus["test"]["id"])}
     chosen = np.array([place[each] for each in traced["test_id"]])
-    test = dump_of(config, materials, where.run, chosen)
-    traces = summed(config, where, materials, read_history(where.tuning), test, out.k)
+    model = Tuned(config, where, materials, read_history(where.tuning))
+    (part,) = sketched(model, where.run, chosen)
+    traces = summed(model, part.train, part.test, out.k)
     return (traces.positive if out.sign == "+" else traces.negative).index[row]
 
 

@@ -1,7 +1,8 @@
 """What the stages of a run work on: the examples, the model, and what sketches them."""
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import datasets
@@ -10,11 +11,14 @@ from safetensors.torch import load_model
 
 from xling import data, model
 from xling.analysis.coverage import coverage
-from xling.config import Config
+from xling.config import Config, digest
 from xling.console import say
 from xling.data import sample
-from xling.places import Places
+from xling.data.files import folder_digest
+from xling.places import Places, places
 from xling.sketch import Estimate, Sketches
+from xling.subnetwork import Masks
+from xling.subnetwork.masks import stacked
 from xling.summary import norm_line, plan_line
 from xling.tuning.batches import Collator
 from xling.tuning.callbacks import weights_file
@@ -32,8 +36,22 @@ class Materials:
     classifier: model.Classifier
 
 
-def prepare(config: Config) -> Materials:
-    """Load the corpus, the tokenizer and the model, and encode."""
+def located(config: Config) -> tuple[Places, dict[str, str]]:
+    """Return a run's folders, and the digests of local files that their names depend on."""
+    fingerprints = {**data.fingerprint(config), **model.fingerprint(config.model)}
+    if config.subnetwork.path:
+        fingerprints["masks"] = folder_digest(config.subnetwork.path)
+    return places(config, fingerprints), fingerprints
+
+
+def fresh(config: Config, materials: Materials) -> Materials:
+    """Return the same with a model at its start: a fine-tuning leaves other weights in it."""
+    classifier, _ = model.load(config, lambda: tokenizer_texts(config, materials.corpus))
+    return dataclasses.replace(materials, classifier=classifier)
+
+
+def prepare(config: Config, say: Callable[[str], None] = say) -> Materials:
+    """Load the corpus, the tokenizer and the model, and encode; `say` takes what is to be said."""
     corpus = data.load_corpus(config, say)
     classifier, tokenizer = model.load(config, lambda: tokenizer_texts(config, corpus))
     encoded = datasets.DatasetDict(
@@ -69,22 +87,55 @@ def tokenizer_texts(config: Config, corpus: datasets.DatasetDict) -> Iterable[st
     return (text for column in ("text", "text_pair") for text in train[column] if text)
 
 
-def train_dump(config: Config, folder: Path, materials: Materials) -> SketchDump:
-    """Return what sketches the training examples."""
-    return SketchDump(
-        materials.encoded["train"],
-        materials.collate,
-        config.sketch,
-        folder,
-        "training sketches",
-        say_plan,
-        say_norms,
-    )
+def train_dumps(
+    config: Config, tuning: Path, sketches: str, materials: Materials, masks: Masks | None = None
+) -> dict[str, SketchDump]:
+    """Return what sketches the training examples, for the test examples of each traced language.
+
+    Through that language's mask; the languages have one in common if they have the same mask, if
+    there are none, or if masks are for test examples alone (subnetwork.apply=test).
+
+    Args:
+        tuning: folder of the tuning stage.
+        sketches: name of the folder of the sketches, see `Places`.
+        masks: that the test examples go through.
+    """
+    languages = config.languages
+    dumps: dict[str, SketchDump] = {}
+    for language in config.traced_languages:
+        name, gates, label = sketches, None, "training sketches"
+        if masks and config.subnetwork.apply == "both":
+            mask = masks[language]
+            name += f"-mask-{digest(mask.astype(int).tolist())}"
+            gates = stacked(dict.fromkeys(languages, mask), languages)
+            label += f" for {language}"
+        dumps[name] = dumps.get(name) or SketchDump(
+            materials.encoded["train"],
+            materials.collate,
+            config.sketch,
+            tuning / name,
+            label,
+            gates,
+            say_plan,
+            None if gates is not None else say_norms,
+        )
+        dumps[language] = dumps[name]
+    return {language: dumps[language] for language in config.traced_languages}
 
 
-def say_plan(estimate: Estimate) -> None:
+def distinct(dumps: dict[str, SketchDump], epochs: int = 1) -> list[SketchDump]:
+    """Return each of the dumps once; the first tells the cost of all, at so many epochs."""
+    first, *others = {dump.folder: dump for dump in dumps.values()}.values()
+    passes = epochs * (1 + len(others)) if others else 1
+    return [
+        dataclasses.replace(first, plan=partial(say_plan, passes=passes)),
+        *(dataclasses.replace(each, plan=None) for each in others),
+    ]
+
+
+def say_plan(estimate: Estimate, passes: int = 1) -> None:
     """Say what the sketch passes cost."""
-    say(plan_line(estimate))
+    say(plan_line(estimate, passes))
 
 
 def say_norms(sketches: Sketches) -> None:

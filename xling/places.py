@@ -4,7 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from xling.config import Config, digest, identity
+from xling.config import Config, Subnetwork, digest, identity
 
 
 @dataclasses.dataclass(frozen=True)
@@ -14,7 +14,8 @@ class Places:
     Attributes:
         run: the report, the tables and all that is this run's own.
         tuning: the fine-tuned checkpoints, shared by the runs that differ only in what is traced.
-        sketches: the training examples' sketches of one design, in a folder of the tuning stage.
+        sketches: the training examples' sketches of one design, in a folder of the tuning stage;
+            those through a mask have its digest behind.
         tuned_by: the settings that the tuning stage depends on.
     """
 
@@ -32,9 +33,13 @@ def places(config: Config, fingerprints: dict[str, str]) -> Places:
     """
     values = identity(config, fingerprints)
     root = Path(config.folder) / config.task.name
-    traced_by = ("influence", "sketch", "compare_full")
+    traced_by = ("influence", "sketch", "compare_full", "subnetwork")
     tuned_by = {key: values[key] for key in values if key not in traced_by}
-    name = "-".join([*switches(config), digest(values)])
+    if config.tuning.name == "sparse":
+        tuned_by["subnetwork"] = tuned_through(config)
+    else:
+        tuned_by["fingerprints"] = {k: v for k, v in fingerprints.items() if k != "masks"}
+    name = "-".join([*switches(config), *traced_through(config), digest(values)])
     side = config.sketch.side
     design = f"{config.sketch.method}-{config.sketch.combine}-{config.sketch.stack}x{side}x{side}"
     if config.sketch.method == "exact":
@@ -47,8 +52,52 @@ def places(config: Config, fingerprints: dict[str, str]) -> Places:
     )
 
 
+def pruning(subnetwork: Subnetwork, alone: Config, tuned: Places) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of a language's identified subnetwork, and the settings that name it.
+
+    Args:
+        alone, tuned: the fine-tuning on the language alone, and its folders.
+    """
+    settings = {key: getattr(subnetwork, key) for key in ("fraction", "keep", "normalize")}
+    settings["tuning"] = tuned.tuned_by
+    name = "-".join(["subnetwork", *switches(alone), digest(settings)])
+    return tuned.tuning.with_name(name), settings
+
+
+def tuned_through(config: Config) -> dict[str, Any]:
+    """Return what tells the masks of a sparse fine-tuning from others: plain values.
+
+    Subnetworks of other languages and composed ones are used in tests alone: each language is
+    trained through its own.
+    """
+    subnetwork = config.subnetwork
+    if subnetwork.name == "file":
+        return {"name": "file"}
+    settings = {key: getattr(subnetwork, key) for key in ("fraction", "keep", "normalize")}
+    if subnetwork.name == "random":
+        return {"name": "random", "seed": subnetwork.seed, **settings}
+    return {"name": "identified", **settings}
+
+
+def traced_through(config: Config) -> list[str]:
+    """Return the readable switches of a run that its fine-tuning does not have."""
+    subnetwork = config.subnetwork
+    parts = {
+        "full": [],
+        "identified": ["identified"],
+        "random": [f"random{subnetwork.seed}"],
+        "suboptimal": [f"through_{subnetwork.language}"],
+        "composed": [f"{subnetwork.compose}_{'+'.join(subnetwork.languages)}"],
+        "file": ["own_masks"],
+    }[subnetwork.name]
+    parts += ["test_only"] if subnetwork.apply == "test" else []
+    parts += ["masks_only"] if subnetwork.only else []
+    chosen = config.influence.test_languages
+    return [*parts, *(["of_" + "+".join(chosen)] if chosen else [])]
+
+
 def switches(config: Config) -> list[str]:
-    """Return the switches that people sweep, readable: model, and what differs from a plain run."""
+    """Return the switches of a fine-tuning, readable: model, and what differs from a plain run."""
     parts: list[Any] = [config.model.name]
     if config.data.source == "files":
         parts.append("files")
@@ -56,7 +105,9 @@ def switches(config: Config) -> list[str]:
         parts.append(
             "+".join(config.languages) if len(config.languages) < 6 else len(config.languages)
         )
-    if config.exclude:
+    if len(config.train_languages) == 1:
+        parts.append("only_" + config.train_languages[0])
+    elif config.exclude:
         parts.append("no_" + "+".join(config.exclude))
     if config.imbalance:
         parts.append(f"{config.imbalance_language}{config.imbalance}")
@@ -64,6 +115,11 @@ def switches(config: Config) -> list[str]:
         out = config.leave_out
         parts.append(f"without_{out.k}_{'positive' if out.sign == '+' else 'negative'}")
         parts.append(f"of_{out.example}" + (f"_control{out.control}" if out.control else ""))
+    if config.tuning.name == "sparse":
+        through = tuned_through(config)
+        parts.append("strict" if config.tuning.strict else "sparse")
+        parts += [f"through_random{through['seed']}"] if through["name"] == "random" else []
+        parts += ["through_own_masks"] if through["name"] == "file" else []
     if config.seed:
         parts.append(f"seed{config.seed}")
     return [str(part) for part in parts]

@@ -36,11 +36,10 @@ def headline(
     tested = tables["accuracy"].query("split == 'test'")
     coverage = overall(tables["coverage"])
     covered = coverage[coverage["covered"]]
-    sample_data = config.data.source == "sample"
     return {
         "run": run,
         "task": config.task.name,
-        "profile": "sample" if sample_data else config.profile.replace("sample", "own"),
+        "profile": profile(config),
         "languages": config.languages,
         "exclude": config.exclude,
         "imbalance": config.imbalance,
@@ -64,8 +63,43 @@ def headline(
             if coverage["square_norm_share"].isna().any()
             else float(covered["square_norm_share"].sum()),
         },
+        **told_apart(config),
         "config": plain(config),
     }
+
+
+def told_apart(config: Config) -> dict[str, Any]:
+    """Return what tells runs with subnetworks from each other and from those without."""
+    return {
+        "subnetwork": dataclasses.asdict(config.subnetwork),
+        "tuning": config.tuning.name,
+        "variant": variant(config),
+    }
+
+
+def variant(config: Config) -> str:
+    """Name the subnetworks of a run in a word or two."""
+    subnetwork = config.subnetwork
+    sign = {"union": " ∪ ", "intersection": " ∩ "}[subnetwork.compose]
+    name = {
+        "full": "whole model",
+        "identified": "identified",
+        "random": f"random {subnetwork.seed}",
+        "suboptimal": f"{subnetwork.language}’s",
+        "composed": sign.join(subnetwork.languages),
+        "file": "own files",
+    }[subnetwork.name]
+    sparse = {"full": "", "sparse": "strict SFT, " if config.tuning.strict else "SFT, "}
+    return (
+        sparse[config.tuning.name] + name + (", tests only" if subnetwork.apply == "test" else "")
+    )
+
+
+def profile(config: Config) -> str:
+    """Name the profile of a run; one with data of one's own is not the sample."""
+    if config.data.source == "sample":
+        return "sample"
+    return config.profile.replace("sample", "own")
 
 
 def counts(values: Sequence[str], order: Sequence[str]) -> dict[str, int]:

@@ -4,28 +4,29 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import torch
 
-from xling import data, model, report, tracker
+from xling import report, tracker
 from xling.comparison import compare
-from xling.config import Config, nothing_left_out
+from xling.config import Config, nothing_left_out, whole_model
 from xling.console import plain_libraries, say
+from xling.fine_tuning import Tuned, sketch_train, tune
+from xling.identification import Subnetworks, subnetworks, write_masks
 from xling.leave_out import leave_out
-from xling.materials import Materials, at_epoch, prepare, train_dump
-from xling.places import Places, places
+from xling.materials import Materials, distinct, fresh, located, prepare, train_dumps
+from xling.modularity import change_through, facts, mask_tables
+from xling.places import Places
 from xling.provenance import machine, software
-from xling.results import write_config, write_json, write_tables
+from xling.results import profile, write_config, write_json, write_tables
 from xling.stages import stage
-from xling.summary import closing, epoch_line, opening, tuning_line
+from xling.summary import closing, disabled_line, opening
 from xling.sweep import note
 from xling.tracing import analyse
 from xling.tuning.callbacks import read_history
-from xling.tuning.fit import fine_tune, kept_epoch
 
 
 def job(config: Config, command: str) -> None:
@@ -38,7 +39,9 @@ def job(config: Config, command: str) -> None:
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
     base = None
-    if config.leave_out.example is None:
+    if config.subnetwork.only:
+        folder = heads_alone(config)
+    elif config.leave_out.example is None:
         folder = run(config, command)
     else:
         whole = nothing_left_out(config)
@@ -48,7 +51,7 @@ def job(config: Config, command: str) -> None:
         leave_out(config, where, base_where)
         folder, base = where.run, base_where.run
     if config.sweep:
-        record = {"base": base and base.name, "leave_out": dataclasses.asdict(config.leave_out)}
+        record = {"base": base and base.name, "masks": config.subnetwork.only}
         note(Path(config.folder) / "sweeps" / config.sweep, folder, record)
 
 
@@ -71,10 +74,24 @@ def run(config: Config, command: str) -> Path:
     return where.run
 
 
-def located(config: Config) -> tuple[Places, dict[str, str]]:
-    """Return a run's folders, and the digests of local files that their names depend on."""
-    fingerprints = {**data.fingerprint(config), **model.fingerprint(config.model)}
-    return places(config, fingerprints), fingerprints
+def heads_alone(config: Config) -> Path:
+    """Identify the subnetworks and stop there; return the folder with masks/, tables/, results."""
+    say(opening(config))
+    where, fingerprints = located(config)
+    with stage(where.run) as folder:
+        if folder:
+            write_config(config, folder)
+            found = subnetworks(config, prepare(config))
+            write_masks(folder / "masks", config, found.used)
+            write_tables(folder / "tables", mask_tables(found))
+            about = {"task": config.task.name, "languages": config.languages}
+            about |= {"profile": profile(config), "fingerprints": fingerprints}
+            write_json(folder / "results.json", about | facts(config, found.used))
+            say(disabled_line(found.used))
+        else:
+            say("These subnetworks are identified already.")
+    say(f"Masks: {where.run / 'masks'}")
+    return where.run
 
 
 def complete(
@@ -93,13 +110,10 @@ def complete(
     write_config(config, folder)
     with timed(seconds, "corpus"):
         materials = prepare(config)
-    with timed(seconds, "tuning"):
-        history = tune(config, where, materials, tracked)
-    with timed(seconds, "tracing"):
-        results, tables = analyse(config, where, materials, history, folder)
-    if config.compare_full:
-        with timed(seconds, "comparison"):
-            tables |= compared(config, where, materials, history, folder)
+    if config.subnetwork.name == "full":
+        results, tables = with_all_heads(config, where, materials, folder, tracked, seconds)
+    else:
+        results, tables = through_heads(config, where, materials, folder, tracked, seconds)
     write_json(folder / "results.json", results | origin)
     write_tables(folder / "tables", tables)
     with timed(seconds, "report"):
@@ -109,58 +123,69 @@ def complete(
     write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
 
 
-def compared(
+def with_all_heads(
     config: Config,
     where: Places,
     materials: Materials,
-    history: list[dict[str, Any]],
     folder: Path,
-) -> dict[str, pd.DataFrame]:
-    """Return the tables of the comparison with the model of all languages, which is made first."""
-    full = dataclasses.replace(config, exclude=(), compare_full=False)
-    full_where, _ = located(full)
-    say(f"Comparing with the model that is trained on {' '.join(full.languages)}")
-    full_materials = prepare(full)
-    full_history = tune(full, full_where, full_materials, None)
-    return compare(
-        (config, where, materials, history),
-        (full, full_where, full_materials, full_history),
-        folder,
+    tracked: tracker.Tracked,
+    seconds: dict[str, float],
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Fine-tune, trace, and compare if asked to; return the headline figures and the tables."""
+    with timed(seconds, "tuning"):
+        model = tuned(config, where, materials, tracked)
+    with timed(seconds, "tracing"):
+        traced = analyse(model, folder)
+    if not config.compare_full:
+        return traced.results, traced.tables
+    with timed(seconds, "comparison"):
+        full = dataclasses.replace(config, exclude=(), compare_full=False)
+        say(f"Comparing with the model that is trained on {' '.join(full.languages)}")
+        other = tuned(full, located(full)[0], prepare(full), None)
+        return traced.results, traced.tables | compare(model, other, folder)
+
+
+def through_heads(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    folder: Path,
+    tracked: tracker.Tracked,
+    seconds: dict[str, float],
+) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+    """Find the subnetworks, fine-tune, trace through them, and compare with the whole model."""
+    with timed(seconds, "subnetworks"):
+        found = subnetworks(config, materials)
+        write_masks(folder / "masks", config, found.used)
+        say(disabled_line(found.used))
+    with timed(seconds, "tuning"):
+        other = whole_model(config)
+        sparse = config.tuning.name == "sparse"
+        whole = tuned(other, located(other)[0], materials, None if sparse else tracked)
+        if sparse:
+            materials = fresh(config, materials)
+        model = tuned(config, where, materials, tracked, found)
+    with timed(seconds, "tracing"):
+        return change_through(model, whole, found, folder)
+
+
+def tuned(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    tracked: tracker.Tracked,
+    through: Subnetworks | None = None,
+) -> Tuned:
+    """Fine-tune and sketch the training examples, as far as that is not done."""
+    used, trained = (through.used, through.trained) if through else (None, None)
+    dumps = distinct(
+        train_dumps(config, where.tuning, where.sketches, materials, used), config.tuning.epochs
     )
-
-
-def tune(
-    config: Config, where: Places, materials: Materials, tracked: tracker.Tracked
-) -> list[dict[str, Any]]:
-    """Fine-tune and sketch the training examples, as far as that is not done, for the history."""
-    several = config.trainer.devices > 1  # then epochs end in another process, out of W&B's reach
-    log = partial(announce, None if several else tracked)
-    with stage(where.tuning) as part:
-        if part:
-            say(tuning_line(config, len(materials.encoded["train"])))
-            made_by = {"settings": where.tuned_by, "software": software(), "machine": machine()}
-            write_json(part / "made_by.json", made_by)
-            dump = train_dump(config, part / where.sketches, materials)
-            fine_tune(
-                config, materials.classifier, materials.encoded, materials.collate, part, dump, log
-            )
-        else:
-            say(f"The model is fine-tuned already: {where.tuning}")
-        if several or not part:
-            for record in read_history(part or where.tuning):
-                tracker.log_epoch(tracked, record)
-    history = read_history(where.tuning)
-    dump = train_dump(config, where.tuning / where.sketches, materials)
-    for epoch in dump.missing(kept_epoch(history)):  # of a design that the training did not dump
-        say(f"Sketching the training examples at epoch {epoch}")
-        dump(at_epoch(config, where, materials, epoch), epoch)
-    return history
-
-
-def announce(tracked: tracker.Tracked, record: dict[str, Any]) -> None:
-    """Say how an epoch went."""
-    say(epoch_line(record))
-    tracker.log_epoch(tracked, record)
+    if through is None or config.tuning.name == "sparse":  # else it is the whole model's
+        tune(config, where, materials, tracked, dumps, trained)
+    model = Tuned(config, where, materials, read_history(where.tuning), used)
+    sketch_train(model)
+    return model
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import pandas as pd
 
 from xling.config import Config
 from xling.sketch import Estimate
+from xling.subnetwork import Masks
 
 
 def opening(config: Config) -> str:
@@ -16,6 +17,8 @@ def opening(config: Config) -> str:
         f"xling · task {config.task.name} · languages {' '.join(config.languages)}"
         + (f" · trained without {' '.join(config.exclude)}" if config.exclude else "")
         + (f" · {config.imbalance} % more {config.imbalance_language}" if config.imbalance else "")
+        + (" · sparse fine-tuning" if config.tuning.name == "sparse" else "")
+        + (f" · subnetworks {config.subnetwork.name}" if config.subnetwork.name != "full" else "")
     ]
     if config.data.source == "sample":
         lines += [
@@ -28,13 +31,24 @@ def opening(config: Config) -> str:
     return "\n".join(lines)
 
 
-def tuning_line(config: Config, examples: int) -> str:
+def tuning_line(config: Config, examples: int, dumps: int) -> str:
     """Say what the training is about to do."""
-    return (
-        f"Fine-tuning on {examples:,} examples for up to {config.tuning.epochs} epochs (learning "
-        f"rate {config.learning_rate:g}, batches of {config.tuning.batch_size}), with a sketch of "
-        "every example's gradient after each"
+    through = " through each language's subnetwork" if config.tuning.name == "sparse" else ""
+    line = (
+        f"Fine-tuning on {examples:,} examples{through} for up to {config.tuning.epochs} epochs "
+        f"(learning rate {config.learning_rate:g}, batches of {config.tuning.batch_size})"
     )
+    if dumps:
+        each = f", through each of {dumps} subnetworks" if dumps > 1 else ""
+        line += f", with a sketch of every example's gradient after each{each}"
+    return line
+
+
+def passes_line(missing: int, wanted: int, examples: int) -> str:
+    """Say what sketch passes over the training examples are still to be made."""
+    kept = f"; {wanted - missing} are there already" if missing < wanted else ""
+    passes = "1 pass" if missing == 1 else f"{missing} passes"
+    return f"Sketching the training examples: {passes} over {examples:,} examples{kept}"
 
 
 def epoch_line(record: dict[str, Any]) -> str:
@@ -46,14 +60,27 @@ def epoch_line(record: dict[str, Any]) -> str:
     )
 
 
-def plan_line(estimate: Estimate) -> str:
-    """Say what the sketch pass of an epoch costs."""
+def disabled_line(masks: Masks) -> str:
+    """Say how many heads the subnetworks leave out (Choenni et al. 2024, Tab. 1)."""
+    heads = next(iter(masks.values())).size
+    each = "  ".join(f"{language} {(~mask).sum()}" for language, mask in masks.items())
+    return f"Disabled heads, of {heads}:  {each}"
+
+
+def plan_line(estimate: Estimate, passes: int = 1) -> str:
+    """Say what the sketch pass of an epoch costs, and so many passes if there are more."""
     more = estimate.batch_bytes > 0
     memory = f"{_size(estimate.batch_bytes)} of memory" if more else "no more memory than so far"
     return (
         f"Each sketch pass: {estimate.examples:,} examples, {estimate.tokens:,} tokens; sketches "
         f"of {estimate.dimensions:,} numbers, {_size(estimate.disk_bytes)} on disk; batches of up "
         f"to {estimate.batch_tokens:,} tokens, {memory}; about {_time(estimate.seconds)}"
+        + (
+            f"; {passes} passes {_size(passes * estimate.disk_bytes)} and "
+            f"{_time(passes * estimate.seconds)}"
+            if passes > 1
+            else ""
+        )
     )
 
 
@@ -111,7 +138,8 @@ def closing(folder: Path) -> str:
             row = own.loc[language]
             line += f"{row.share:6.1%}   {row.low:5.1%} – {row.high:5.1%}   {row.base_rate:8.1%}"
         else:
-            line += "not trained on"
+            trained = language in results["train_examples"]
+            line += "not traced" if trained else "not trained on"
         lines.append(line)
     lines += ["", coverage_line(results["sketch"])]
     if results.get("twin"):

@@ -1,5 +1,7 @@
 """Which parameters the sketches cover, and which carry the gradient."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from xling.sketch import Sketches
@@ -52,6 +54,16 @@ def coverage(sketches: list[Sketches]) -> pd.DataFrame:
     ]
     columns = ["epoch", "language", "group", "parameters", "square_norm_share", "covered"]
     return pd.concat(tables, ignore_index=True)[columns]
+
+
+def mean_coverage(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Average tables of coverage, as of the same model through several subnetworks."""
+    if len(tables) == 1:
+        return tables[0]
+    keys = ["epoch", "language", "group", "covered", "parameters"]
+    together = pd.concat(tables).groupby(keys, sort=False)["square_norm_share"]
+    mean = together.agg(lambda column: column.mean(skipna=False)).reset_index()
+    return mean[tables[0].columns]
 
 
 def _mean(norms: list[dict[str, float]]) -> dict[str, float]:

@@ -17,6 +17,17 @@ def ranking(traces: Traces, sign: str) -> Ranking:
     return getattr(traces, SIGNS[sign])
 
 
+def parts(ranking: Ranking, train: Examples) -> np.ndarray:
+    """Return how much of each test example's top-k set is whose, as (test, train languages)."""
+    members = train.language[ranking.index]
+    return np.stack([(members == each).mean(1) for each in range(len(train.languages))], axis=1)
+
+
+def base_rates(train: Examples) -> np.ndarray:
+    """Return each language's part of the training examples."""
+    return np.bincount(train.language, minlength=len(train.languages)) / len(train.ids)
+
+
 def shares(
     traces: Sequence[Traces], train: Examples, test: Examples, seed: int = 0
 ) -> pd.DataFrame:
@@ -32,14 +43,14 @@ def shares(
         share among the members with the test example's label, missing where there are none.
     """
     count = len(train.languages)
-    base = np.bincount(train.language, minlength=count) / len(train.ids)
+    base = base_rates(train)
     rows = []
     for epoch, at_epoch in enumerate(traces):
         for sign in SIGNS:
             found = ranking(at_epoch, sign)
             members = train.language[found.index]  # (test, k)
             same = train.label[found.index] == test.label[:, None]
-            part = np.stack([(members == each).mean(1) for each in range(count)], axis=1)
+            part = parts(found, train)
             for language in test.languages:
                 mine = test.of(language)
                 of = part[mine]

@@ -4,7 +4,7 @@ from xling.influence.distribution import histograms, mean_scores
 from xling.influence.extremes import Ranking
 from xling.influence.products import Similarity, rows
 from xling.influence.rerank import Source, candidates, exact_scores, reranked, shortened
-from xling.influence.tracin import Traces, trace
+from xling.influence.tracin import Traces, concatenated, trace
 
 __all__ = [
     "Ranking",
@@ -12,6 +12,7 @@ __all__ = [
     "Source",
     "Traces",
     "candidates",
+    "concatenated",
     "exact_scores",
     "histograms",
     "mean_scores",

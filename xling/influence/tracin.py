@@ -78,7 +78,7 @@ def trace(
     for turn in fitting.turns(len(test[0])):
         found = tiles(train, test, turn, fitting.train, similarity)
         parts.append(_turn(found, turn.stop - turn.start, groups, k, order, weights))
-    return [_concatenate(each) for each in zip(*parts, strict=True)]
+    return [concatenated(each) for each in zip(*parts, strict=True)]
 
 
 def _turn(
@@ -138,7 +138,8 @@ def _negated(ranking: Ranking) -> Ranking:
     return Ranking(ranking.index, -ranking.score)
 
 
-def _concatenate(parts: Sequence[Traces]) -> Traces:
+def concatenated(parts: Sequence[Traces]) -> Traces:
+    """Join the traces of several sets of test examples of the same training examples."""
     return Traces(
         _stacked([part.positive for part in parts]),
         _stacked([part.negative for part in parts]),

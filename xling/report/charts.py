@@ -14,21 +14,15 @@ def accuracy_by_epoch(
 ) -> alt.LayerChart:
     """Development accuracy of each language after each epoch."""
     table = accuracy.query("split == 'dev'")
-    order = list(languages) if languages else list(dict.fromkeys(table["language"]))
-    order = [language for language in order if language in set(table["language"])]
-    colors = [LINES[i % len(LINES)] for i in range(len(order))]
-    dashes = [DASHES[i // len(LINES) % len(DASHES)] for i in range(len(order))]
-    shapes = [SHAPES[i % len(SHAPES)] for i in range(len(order))]
+    color, dash, shape = by_language(table, languages)
     base = alt.Chart(table).encode(
-        x=_epochs(table),
+        x=epochs_axis(table),
         y=alt.Y(
             "accuracy:Q",
             title="development accuracy",
             axis=alt.Axis(format=".0%", tickMinStep=0.01),
         ).scale(zero=False, nice=True),
-        color=alt.Color("language:N", title=None, sort=order)
-        .scale(domain=order, range=colors)
-        .legend(columns=-(-len(order) // 16), symbolLimit=0),
+        color=color,
         tooltip=[
             alt.Tooltip("language:N"),
             alt.Tooltip("epoch:O"),
@@ -36,15 +30,34 @@ def accuracy_by_epoch(
             alt.Tooltip("examples:Q"),
         ],
     )
-    lines = base.mark_line(strokeWidth=2).encode(
-        strokeDash=alt.StrokeDash("language:N", title=None, sort=order).scale(
-            domain=order, range=dashes
-        )
-    )
-    points = base.mark_point(filled=True, size=55, opacity=1).encode(
-        shape=alt.Shape("language:N", title=None, sort=order).scale(domain=order, range=shapes)
-    )
+    lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash)
+    points = base.mark_point(filled=True, size=55, opacity=1).encode(shape=shape)
     return styled((lines + points).properties(width=560, height=260))
+
+
+def by_language(
+    table: pd.DataFrame, languages: Sequence[str] | None = None, field: str = "language"
+) -> tuple[alt.Color, alt.StrokeDash, alt.Shape]:
+    """Return what tells languages apart: colour, dash of a line and shape of a point.
+
+    Args:
+        table: what is drawn; languages that it lacks are left out.
+        languages: their order; by default as they come.
+        field: the table's column.
+    """
+    present = list(dict.fromkeys(table[field]))
+    order = [each for each in languages if each in present] if languages else present
+    colors = [LINES[i % len(LINES)] for i in range(len(order))]
+    dashes = [DASHES[i // len(LINES) % len(DASHES)] for i in range(len(order))]
+    shapes = [SHAPES[i % len(SHAPES)] for i in range(len(order))]
+    legend = alt.Legend(columns=-(-len(order) // 16), symbolLimit=0, symbolOpacity=1)
+    color = alt.Color(f"{field}:N", title=None, sort=order, legend=legend)
+    dash, shape = (of(f"{field}:N", title=None, sort=order) for of in (alt.StrokeDash, alt.Shape))
+    return (
+        color.scale(domain=order, range=colors),
+        dash.scale(domain=order, range=dashes),
+        shape.scale(domain=order, range=shapes),
+    )
 
 
 def own_share(
@@ -95,7 +108,7 @@ def _own_share(
         domain=list(SIGNS.values()), range=[f"rgb({hue})" for hue in HUES.values()]
     )
     base = alt.Chart(table).encode(
-        x=_epochs(table),
+        x=epochs_axis(table),
         color=color,
         tooltip=[
             alt.Tooltip("influence:N"),
@@ -194,7 +207,7 @@ def _diamonds(paper: pd.DataFrame, place: dict[str, alt.SchemaBase]) -> alt.Char
     )
 
 
-def _epochs(table: pd.DataFrame) -> alt.X:
+def epochs_axis(table: pd.DataFrame) -> alt.X:
     """Epochs as a continuous axis with whole numbers only, readable up to many epochs."""
     epochs = sorted({int(epoch) for epoch in table["epoch"]})
     step = max(1, -(-len(epochs) // 12))

@@ -1,13 +1,14 @@
 """The run's figures as Altair charts and as SVG and PNG files."""
 
+from functools import partial
 from pathlib import Path
 
 import altair as alt
 import vl_convert
 
-from xling.report import charts, distributions, matrices
+from xling.report import charts, distributions, head_charts, matrices, subnetwork_charts
 from xling.report.papers import paper
-from xling.report.specs import few
+from xling.report.specs import few, there
 from xling.report.style import SIGNS
 from xling.report.tables import Run, load
 
@@ -36,6 +37,29 @@ def drawn(run: Run) -> dict[str, alt.TopLevelMixin]:
         found["reinforcing"] = charts.reinforcing_bars(
             tables["reinforcing"], languages, paper(run).reinforcing
         )
+    return {**found, **_subnetworks(run)}
+
+
+def _subnetworks(run: Run) -> dict[str, alt.TopLevelMixin]:
+    """Return the figures of a run with subnetworks, as far as there are tables."""
+    tables, languages = run.tables, run.languages
+    found: dict[str, alt.TopLevelMixin] = {}
+    if there(tables, "subnetwork_change"):
+        change = tables["subnetwork_change"]
+        limit = subnetwork_charts.change_limit(change)
+        for sign, name in SIGNS.items():
+            chart = subnetwork_charts.change_matrix(change, sign, languages, limit)
+            found[f"{name}_change"] = chart
+    if there(tables, "masks"):
+        found["head_use"] = head_charts.head_use_chart(tables["masks"])
+    for name, draw in {
+        "pruning": head_charts.pruning_chart,
+        "mask_overlap": partial(head_charts.overlap_matrix, value="part"),
+        "specialization": subnetwork_charts.specialization_chart,
+        "similarity": partial(subnetwork_charts.similarity_chart, sign="+"),
+    }.items():
+        if there(tables, name):
+            found[name] = draw(tables[name], languages=languages)
     return found
 
 

@@ -1,6 +1,7 @@
 """The figures with a cell per pair of languages, pure functions: a table in, a chart out."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import altair as alt
 import pandas as pd
@@ -11,6 +12,19 @@ from xling.report.wording import interval, number, p_value
 FLAT = 0.2  # matrices whose values differ by less, relatively, are coloured from zero
 ROOM = 430  # pixels that the columns of a matrix share, so that two stand side by side on a page
 SMALL = 190  # the same for one of the small multiples
+FAINT = 0.6  # opacity of figures that stand back
+
+
+class Side(NamedTuple):
+    """A side of a matrix: the table's column of languages, the axis's title, the tooltip's name."""
+
+    field: str
+    title: str
+    name: str
+
+
+TEST = Side("test_language", "test examples", "test language")
+TRAIN = Side("train_language", "training examples", "training language")
 
 
 def share_heatmap(
@@ -102,12 +116,63 @@ def mean_influence_matrix(
         colors = [weak["+"], strong["+"]] if high > 0 else [strong["-"], weak["-"]]
     color = alt.Color("mean:Q", title="mean influence").scale(domain=domain, range=colors)
     legend = color.legend(orient="bottom", format=f".{digits}f", values=ticks)
-    return styled(_matrix(table, legend, tooltip, languages))
+    return styled(matrix(table, legend, tooltip, languages))
 
 
 def cell_width(columns: int, room: int = ROOM, least: int = 28) -> int:
     """Width of a matrix cell in pixels, so that its columns fit into `room`."""
     return max(least, min(78, room // columns))
+
+
+def matrix(
+    table: pd.DataFrame,
+    color: alt.Color,
+    tooltip: list[alt.Tooltip],
+    languages: Sequence[str] | None,
+    width: int | None = None,
+    small: bool = False,
+    sides: tuple[Side, Side] = (TEST, TRAIN),
+) -> alt.LayerChart:
+    """Draw a cell per pair of languages, without the look of a whole chart.
+
+    Args:
+        table: a row per cell, with `printed`, its text; a column `weak` (bool), if there is one,
+            tells cells whose text is to stand back.
+        color: of the cells.
+        tooltip: what it tells beside the two languages.
+        languages: order of rows and columns; by default as they come.
+        width: of a cell, in pixels; by default as many as there is room for.
+        small: one of several: without titles of the axes.
+        sides: what the rows and the columns are. Cells of a language with itself have a frame.
+    """
+    down, across = sides
+    order = list(languages) if languages else list(dict.fromkeys(table[down.field]))
+    width = width or cell_width(table[across.field].nunique())
+    height = min(48, width - 2)
+    font = 13 if width >= 28 else 11
+    top = alt.Axis(orient="top", labelAngle=0, labelFontSize=font)
+    left = alt.Axis(labelFontSize=font)
+    rows, columns = (None, None) if small else (down.title, across.title)
+    base = alt.Chart(table).encode(
+        x=alt.X(f"{across.field}:N", sort=order, title=columns, axis=top),
+        y=alt.Y(f"{down.field}:N", sort=order, title=rows, axis=left),
+        tooltip=[
+            alt.Tooltip(f"{down.field}:N", title=down.name),
+            alt.Tooltip(f"{across.field}:N", title=across.name),
+            *tooltip,
+        ],
+    )
+    own = alt.datum[down.field] == alt.datum[across.field]
+    cells = base.mark_rect(cornerRadius=3).encode(color=color)
+    frames = base.transform_filter(own).mark_rect(
+        cornerRadius=3, fill="transparent", stroke=QUIET, strokeWidth=1.2
+    )
+    size = 13 if width >= 44 else 11 if width >= 28 else 9.5
+    figures = base.mark_text(fontSize=size, color=INK).encode(text="printed:N")
+    if "weak" in table:
+        faint = alt.condition("datum.weak", alt.value(FAINT), alt.value(1))
+        figures = figures.encode(opacity=faint)
+    return (cells + frames + figures).properties(width={"step": width}, height={"step": height})
 
 
 def _share_panel(
@@ -164,38 +229,4 @@ def _share_matrix(
     ]
     label = "datum.value == 0 ? 'base rate' : format(datum.value, '+.0f')"
     legend = color.legend(orient="bottom", labelExpr=label, values=[-limit, 0, limit])
-    return _matrix(table, color.legend(None) if small else legend, tooltip, languages, width, small)
-
-
-def _matrix(
-    table: pd.DataFrame,
-    color: alt.Color,
-    tooltip: list[alt.Tooltip],
-    languages: Sequence[str] | None,
-    width: int | None = None,
-    small: bool = False,
-) -> alt.LayerChart:
-    """Rows are test languages, columns training languages; own-language cells have a frame."""
-    order = list(languages) if languages else list(dict.fromkeys(table["test_language"]))
-    width = width or cell_width(table["train_language"].nunique())
-    height = min(48, width - 2)
-    font = 13 if width >= 28 else 11
-    top = alt.Axis(orient="top", labelAngle=0, labelFontSize=font)
-    rows, columns = (None, None) if small else ("test examples", "training examples")
-    base = alt.Chart(table).encode(
-        x=alt.X("train_language:N", sort=order, title=columns, axis=top),
-        y=alt.Y("test_language:N", sort=order, title=rows, axis=alt.Axis(labelFontSize=font)),
-        tooltip=[
-            alt.Tooltip("test_language:N", title="test language"),
-            alt.Tooltip("train_language:N", title="training language"),
-            *tooltip,
-        ],
-    )
-    own = alt.datum.test_language == alt.datum.train_language
-    cells = base.mark_rect(cornerRadius=3).encode(color=color)
-    frames = base.transform_filter(own).mark_rect(
-        cornerRadius=3, fill="transparent", stroke=QUIET, strokeWidth=1.2
-    )
-    size = 13 if width >= 44 else 11 if width >= 28 else 9.5
-    figures = base.mark_text(fontSize=size, color=INK).encode(text="printed:N")
-    return (cells + frames + figures).properties(width={"step": width}, height={"step": height})
+    return matrix(table, color.legend(None) if small else legend, tooltip, languages, width, small)

@@ -13,7 +13,15 @@ import pandas as pd
 import vl_convert
 from markupsafe import Markup
 
-from xling.report import distributions, matrices, rows, told, wording
+from xling.report import (
+    distributions,
+    matrices,
+    rows,
+    subnetwork_page,
+    told,
+    told_subnetworks,
+    wording,
+)
 from xling.report.browser import BYTES, browser
 from xling.report.papers import Paper, paper
 from xling.report.specs import specs
@@ -58,7 +66,7 @@ def _html(run: Run, beside: Paper, drawn: dict[str, Any]) -> str:
             tables=tables,
             schemas=SCHEMAS,
             finding=wording.finding(shares, results["top_k"]),
-            findings=wording.details(tables, results),
+            findings=[*wording.details(tables, results), *subnetwork_page.findings(run)],
             tiles=tiles(run),
             summary=summary(results),
             version=software(results).get("xling", ""),
@@ -85,6 +93,8 @@ def _html(run: Run, beside: Paper, drawn: dict[str, Any]) -> str:
                 "distances": told.distances(distances) if len(distances) else "",
             },
             paper=beside,
+            traced=told_subnetworks.traced(results),
+            subnetworks=subnetwork_page.section(run),
             train_languages=[x for x in languages if x in set(shares["train_language"])],
             test_languages=[x for x in languages if x in set(shares["test_language"])],
             examples=Markup(EXAMPLES),
@@ -99,7 +109,11 @@ def tiles(run: Run) -> list[tuple[str, str, str]]:
     results, own = run.results, wording.own_shares(run.tables["shares"], "+")
     kept, epochs = results["kept_epoch"], results["epochs"]
     found = [
-        ("Development accuracy", wording.percent(results["dev_accuracy"]), "at the kept epoch"),
+        (
+            "Development accuracy",
+            wording.percent(results["dev_accuracy"]),
+            subnetwork_page.kept(results),
+        ),
         ("Kept epoch", str(kept), f"of {epochs} trained" if epochs > 1 else "the only one"),
     ]
     if len(own):
@@ -110,7 +124,7 @@ def tiles(run: Run) -> list[tuple[str, str, str]]:
         if len(positive):
             mean = wording.percent(positive["reinforcing"].mean())
             found.append(("Reinforcing", mean, "of positive examples in other languages"))
-    return found
+    return [*found, *subnetwork_page.tiles(run)]
 
 
 def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
@@ -127,6 +141,7 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Training examples": _counts(counts),
         "Data": _config(results, "data.source"),
         "Model": results.get("model"),
+        **subnetwork_page.summary(results),
         "Learning rate": _rate(results),
         "Epochs": f"{results['epochs']} trained, {results['kept_epoch']} kept",
         "Batch size": _config(results, "tuning.batch_size"),
@@ -220,5 +235,10 @@ def templates() -> jinja2.Environment:
         "number": wording.number,
         "indented": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
     }
-    environment.globals |= {"interval": wording.interval, "p_value": wording.p_value}
+    environment.globals |= {
+        "interval": wording.interval,
+        "change_interval": wording.change_interval,
+        "points": wording.points,
+        "p_value": wording.p_value,
+    }
     return environment

@@ -5,12 +5,14 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from xling.report import charts, distributions, matrices
+from xling.report import charts, distributions, head_charts, matrices, subnetwork_charts
 from xling.report.papers import Paper
 from xling.report.style import SIGNS
 from xling.report.tables import Run
+from xling.report.told_subnetworks import one_for_all
 
 FLUID = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
+DRAWN = "layer > 0 and measure == 'cosine'"  # correlations that are drawn
 PANELS = 20  # languages up to which small multiples of matrices or distributions can be read
 
 
@@ -42,6 +44,75 @@ def specs(run: Run, paper: Paper) -> dict[str, Any]:
     if few(run):
         panels = distributions.influence_distributions(tables["distribution"], languages)
         found["distribution"] = {language: fluid(panel) for language, panel in panels.items()}
+    if "subnetwork_change" in tables:
+        found["subnetworks"] = subnetworks(run)
+    return found
+
+
+def subnetworks(run: Run) -> dict[str, Any]:
+    """Return the specifications of the subnetworks' figures, as far as there are tables."""
+    tables, languages = run.tables, run.languages
+    change = tables["subnetwork_change"]
+    limit = subnetwork_charts.change_limit(change)
+    matrices_of_change = {
+        name: subnetwork_charts.change_matrix(change, sign, languages, limit).to_dict()
+        for sign, name in SIGNS.items()
+    }
+    return {
+        **_heads(tables, languages),
+        "change": matrices_of_change,
+        **_going_with(tables, languages),
+    }
+
+
+def there(tables: dict[str, pd.DataFrame], name: str) -> bool:
+    """Tell whether there is a table with rows."""
+    return name in tables and not tables[name].empty
+
+
+def _heads(tables: dict[str, pd.DataFrame], languages: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    if there(tables, "pruning"):
+        found["pruning"] = fluid(head_charts.pruning_chart(tables["pruning"], languages))
+    if not there(tables, "masks"):
+        return found
+    masks = tables["masks"]
+    found["head_use"] = head_charts.head_use_chart(masks).to_dict()
+    if one_for_all(masks):
+        return found
+    if there(tables, "mask_overlap"):
+        found["overlap"] = {
+            value: head_charts.overlap_matrix(tables["mask_overlap"], value, languages).to_dict()
+            for value in head_charts.OVERLAPS
+        }
+    if masks["language"].nunique() <= PANELS:
+        found["masks"] = {
+            language: head_charts.mask_map(masks, language).to_dict()
+            for language in languages
+            if language in set(masks["language"])
+        }
+    return found
+
+
+def _going_with(tables: dict[str, pd.DataFrame], languages: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    draw = subnetwork_charts
+    if there(tables, "modularity") and tables["modularity"]["value"].notna().any():
+        found["modularity"] = fluid(draw.modularity_chart(tables["modularity"], languages))
+    if there(tables, "specialization"):
+        chart = draw.specialization_chart(tables["specialization"], languages)
+        found["specialization"] = fluid(chart)
+    table = tables.get("similarity", pd.DataFrame())
+    if len(table) and table.query("layer == 0")["cosine"].nunique() > 1:
+        found["similarity"] = {
+            name: fluid(draw.similarity_chart(table, sign, languages=languages))
+            for sign, name in SIGNS.items()
+        }
+        chart = draw.similarity_chart(table, "-", measure="part", languages=languages)
+        found["interference"] = chart.to_dict()  # folded away, where there is no width to take
+    correlation = tables.get("similarity_correlation", pd.DataFrame())
+    if len(correlation) and correlation.query(DRAWN)["rho"].notna().any():
+        found["layers"] = fluid(draw.layer_correlation_chart(correlation))
     return found
 
 

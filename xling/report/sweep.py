@@ -10,18 +10,25 @@ import pandas as pd
 from xling.analysis.reference import reference
 from xling.analysis.sweeps import confidence_changes, flattens, imbalance_curves, overview
 from xling.errors import UserError
+from xling.report import subnetwork_sweep, told_subnetwork_sweep
 from xling.report.export import save
 from xling.report.page import templates, vega
 from xling.report.specs import fluid
 from xling.report.style import SIGNS
+from xling.report.subnetwork_rows import accuracies, source
 from xling.report.sweep_charts import sweep_charts
-from xling.report.wording import listed, p_value, percent, points
+from xling.report.wording import listed, p_equals, percent, points
 from xling.sweep import noted
 
 TITLES = {
     "imbalance": "What does more data of one language change?",
     "zero_shot": "Whom does a language rely on that was left out?",
     "confidence": "Do the most influential examples make the predictions?",
+    "composed": "Do composed subnetworks make two languages share?",
+    "random_masks": "Do random heads change as much as a language’s own?",
+    "sft_accuracy": "What does sparse fine-tuning do to the subnetworks?",
+    "sweep_change": "What changes through the languages’ subnetworks?",
+    "disabled_heads": "Which heads does each language need?",
 }
 
 
@@ -34,19 +41,24 @@ def write_sweep(folder: Path) -> Path:
     jobs = noted(folder)
     if not jobs:
         raise UserError(f"{folder}: no job of this sweep is finished yet.")
+    masks = {each["run"].name: each["run"] for each in jobs if each.get("masks")}
+    jobs = [each for each in jobs if not each.get("masks")]
     traced = [each["run"].parent / each["base"] if each["base"] else each["run"] for each in jobs]
     paths = {run.name: run for run in traced}
     runs = {name: _results(run) for name, run in paths.items()}
+    alone = {name: _results(run) for name, run in masks.items()}
     tables = sweep_tables(runs, paths, [_results(each["run"]) for each in jobs if each["base"]])
+    swept = subnetwork_sweep.gather(runs, alone, paths | masks)
+    tables |= swept.tables
     (folder / "tables").mkdir(exist_ok=True)
     for name, table in tables.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
     charts = sweep_charts(tables)
-    save(charts, folder / "figures")
+    save(charts | subnetwork_sweep.figures(swept), folder / "figures")
     links = {name: f"../../{path.parent.name}/{name}/report.html" for name, path in paths.items()}
     part = folder / "report.html.part"
-    part.write_text(_page(folder.name, runs, tables, charts, links), "utf-8")
+    part.write_text(_page(folder.name, runs | alone, tables, charts, swept, links), "utf-8")
     return part.rename(folder / "report.html")
 
 
@@ -54,7 +66,9 @@ def sweep_tables(
     runs: dict[str, dict[str, Any]], paths: dict[str, Path], left_out: list[dict[str, Any]]
 ) -> dict[str, pd.DataFrame]:
     """Return the tables that apply: an overview, and what the swept switches ask for."""
-    tables = {"runs": overview(runs)}
+    if not runs:
+        return {}
+    tables = {"runs": with_variants(overview(runs), runs)}
     shares = {name: pd.read_parquet(paths[name] / "tables/shares.parquet") for name in runs}
     curves = imbalance_curves(runs, shares)
     if len(curves):
@@ -70,6 +84,14 @@ def sweep_tables(
         tables["retrained"] = pd.DataFrame(left_out)
         tables["confidence"] = confidence_changes(left_out)
     return tables
+
+
+def with_variants(table: pd.DataFrame, runs: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """Add the runs' variants to the overview, if any run has a subnetwork."""
+    if all(run["subnetwork"]["name"] == "full" for run in runs.values()):
+        return table
+    table.insert(1, "variant", [runs[name]["variant"] for name in table["run"]])
+    return table
 
 
 def findings(tables: dict[str, pd.DataFrame]) -> list[str]:
@@ -141,8 +163,7 @@ def _confidence_finding(changes: pd.DataFrame) -> list[str]:
         if len(control):
             text += f", without as many random ones by {points(control.iloc[0]['change'])}"
         if pd.notna(row["p_random"]):
-            p = p_value(row["p_random"])
-            text += f" (p {p})" if p.startswith("<") else f" (p = {p})"
+            text += f" ({p_equals(row['p_random'])})"
         where = flattens(changes, sign)
         text += f". The curve is flat from k = {where} on." if where else "."
         sentences.append(text)
@@ -154,10 +175,12 @@ def _page(
     runs: dict[str, dict[str, Any]],
     tables: dict[str, pd.DataFrame],
     charts: dict[str, alt.TopLevelMixin],
+    swept: subnetwork_sweep.Swept,
     links: dict[str, str],
 ) -> str:
-    tasks = {run["task"] for run in runs.values()}
-    papers = pd.concat([reference(task) for task in sorted(tasks)])
+    """Return the page's HTML; `runs` are all, with those that identified subnetworks alone."""
+    tasks = sorted({run["task"] for run in runs.values()})
+    papers = pd.concat([reference(task) for task in tasks])
     return (
         templates()
         .get_template("sweep.html.j2")
@@ -166,13 +189,21 @@ def _page(
             title=next(
                 (title for key, title in TITLES.items() if key in tables), "The runs of a sweep"
             ),
-            tasks=sorted(tasks),
+            tasks=tasks,
+            runs=len(runs),
             sample=any(run["profile"] == "sample" for run in runs.values()),
-            findings=findings(tables),
+            findings=[*findings(tables), *told_subnetwork_sweep.findings(swept)],
             tables={key: _rows(table) for key, table in tables.items()},
             charts={
                 key: chart.to_dict() if key == "zero_shot_shares" else fluid(chart)
                 for key, chart in charts.items()
+            },
+            subnetworks={
+                "charts": subnetwork_sweep.specs(swept),
+                "disabled": subnetwork_sweep.disabled(swept),
+                "source": source("disabled_heads"),
+                "others": swept.others is not None and len(swept.others) > 0,
+                "accuracies": accuracies(tasks),
             },
             links=links,
             paper=papers[papers["what"].str.startswith("zero_shot")].to_dict("records"),
@@ -192,6 +223,8 @@ def _rows(table: pd.DataFrame) -> dict[str, Any]:
 def _short(value: Any) -> str:
     if value is None or (isinstance(value, float) and value != value):
         return "–"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:.3f}" if isinstance(value, float) else str(value)
 
 

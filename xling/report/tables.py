@@ -8,16 +8,8 @@ from typing import Any
 import pandas as pd
 
 from xling.errors import UserError, nearest
-
-
-@dataclasses.dataclass(frozen=True)
-class Schema:
-    """A table's purpose and its columns with what they hold; `gaps` may lack values."""
-
-    about: str
-    columns: dict[str, str]
-    required: bool = True
-    gaps: tuple[str, ...] = ()
+from xling.report.schema import EPOCH, INTERVAL, SIGN, Schema
+from xling.report.subnetwork_tables import SUBNETWORK_SCHEMAS
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,8 +28,6 @@ class Run:
 
 NEEDED = ("run", "task", "profile", "languages", "classes", "epochs", "kept_epoch", "dev_accuracy")
 NEEDED += ("top_k",)
-EPOCH = "epoch, from 1; 0 is the sum over the checkpoints"
-INTERVAL = "end of the 95% bootstrap interval over test examples"
 
 SCHEMAS = {
     "accuracy": Schema(
@@ -54,7 +44,7 @@ SCHEMAS = {
         "What each training language holds of the most influential training examples.",
         {
             "epoch": EPOCH,
-            "sign": "+ for the most positive, - for the most negative training examples",
+            "sign": SIGN,
             "test_language": "language of the test examples",
             "train_language": "language of the training examples",
             "share": "mean part of the top-k set, 0 to 1",
@@ -84,7 +74,7 @@ SCHEMAS = {
     "reinforcing": Schema(
         "Influential examples of other languages that are translations of own-language ones.",
         {
-            "sign": "+ for the most positive, - for the most negative training examples",
+            "sign": SIGN,
             "test_language": "language of the test examples",
             "reinforcing": "part of the members from other languages that are translations of a "
             "member from the test language, 0 to 1",
@@ -97,7 +87,7 @@ SCHEMAS = {
     "labels": Schema(
         "How much of the most influential training data has the test example's own label.",
         {
-            "sign": "+ for the most positive, - for the most negative training examples",
+            "sign": SIGN,
             "test_language": "language of the test examples",
             "same_label": "mean part of the top-k set, 0 to 1",
             "low": f"lower {INTERVAL}",
@@ -131,7 +121,7 @@ SCHEMAS = {
     "scripts": Schema(
         "Influential training examples that are written wholly in their language's own script.",
         {
-            "sign": "+ for the most positive, - for the most negative training examples",
+            "sign": SIGN,
             "train_language": "language of the training examples",
             "test_languages": "of the test examples: own (the same language) or others",
             "scripts": "the language's script, by its Unicode name",
@@ -146,7 +136,7 @@ SCHEMAS = {
     "distances": Schema(
         "Rank correlation between shares and linguistic distances (URIEL), over language pairs.",
         {
-            "sign": "+ for the most positive, - for the most negative training examples",
+            "sign": SIGN,
             "distance": "what the languages are compared by",
             "rho": "Spearman's rank correlation of share and distance",
             "p": "p-value; pairs that share a language are not independent",
@@ -157,7 +147,7 @@ SCHEMAS = {
     "zero_shot": Schema(
         "Overlap of the top-k sets of a model that has seen a language and of one that has not.",
         {
-            "sign": "+ for the most positive, - for the most negative training examples",
+            "sign": SIGN,
             "language": "language that was left out, and that the test examples are of",
             "measure": "translations: part of the zero-shot model's set that translates an example "
             "of the language in the full model's; recovered: part of the full model's members from "
@@ -175,7 +165,7 @@ SCHEMAS = {
         "Shares of the training languages for languages that were left out, by both models.",
         {
             "model": "full: trained on all languages; without: the zero-shot model",
-            "sign": "+ for the most positive, - for the most negative training examples",
+            "sign": SIGN,
             "test_language": "language that was left out",
             "train_language": "language of the training examples",
             "share": "mean part of the top-k set, 0 to 1",
@@ -223,7 +213,7 @@ SCHEMAS = {
         "The most positive and most negative training examples of each traced test example.",
         {
             "test_id": "id of the test example",
-            "sign": "+ for the most positive, - for the most negative training examples",
+            "sign": SIGN,
             "rank": "1 is the strongest",
             "train_id": "id of the training example",
             "train_language": "its language",
@@ -236,6 +226,7 @@ SCHEMAS = {
         },
         gaps=("text_pair", "translation"),
     ),
+    **SUBNETWORK_SCHEMAS,
 }
 
 

@@ -24,10 +24,10 @@ def percent_range(values: Iterable[float], digits: int = 0) -> str:
     return f"{low if low == high else f'{low}–{high}'}%"
 
 
-def points(change: float) -> str:
+def points(change: float, digits: int = 1) -> str:
     """Write the change of a share or probability, -0.213, as `−21.3`, and 0.021 as `+2.1`."""
-    text = f"{100 * change:+.1f}".replace("-", MINUS)
-    return "0.0" if text[1:] == "0.0" else text
+    text = f"{100 * change:+.{digits}f}".replace("-", MINUS)
+    return text if text.strip(f"+{MINUS}0.") else text[1:]
 
 
 def interval(low: float, high: float, digits: int = 1) -> str:
@@ -35,9 +35,31 @@ def interval(low: float, high: float, digits: int = 1) -> str:
     return f"{100 * low:.{digits}f}–{100 * high:.{digits}f}%"
 
 
+def change_interval(low: float, high: float) -> str:
+    """Write the interval of a change of shares, in points, as `−0.4 to +2.1`, if it has one."""
+    return "no interval" if pd.isna(low) else f"{points(low)} to {points(high)}"
+
+
+def change_intervals(low: pd.Series, high: pd.Series) -> list[str]:
+    """Write the intervals of changes, row by row."""
+    return [change_interval(*ends) for ends in zip(low, high, strict=True)]
+
+
+def points_range(changes: Iterable[float]) -> str:
+    """Write the range of changes, in points, as `−0.4 to +2.1`; one if both ends print the same."""
+    changes = list(changes)
+    low, high = points(min(changes)), points(max(changes))
+    return low if low == high else f"{low} to {high}"
+
+
 def p_value(p: float) -> str:
     """Write a p- or q-value as `0.023`, and a small one as `<0.001`."""
     return "<0.001" if p < 0.001 else f"{p:.3f}"
+
+
+def p_equals(p: float, name: str = "p") -> str:
+    """Write a p- or q-value in a sentence, as `p = 0.023` or `p < 0.001`."""
+    return f"{name} < 0.001" if p < 0.001 else f"{name} = {p:.3f}"
 
 
 def number(value: float, digits: int = 0) -> str:

@@ -2,6 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from fnmatch import fnmatch
 from functools import cache
 
@@ -9,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xling.errors import UserError, nearest
+from xling.sketch.frozen import frozen
 from xling.sketch.projection import Map, Projection
 from xling.sketch.recorder import Recorder, leave_out
 
@@ -138,22 +140,14 @@ class GradientSketcher:
 
         self._maps, self._cast = maps, cast
         self._firsts: set[str] = set()
-        self._restore: list[Callable[[], None]] = []
+        self._rest = ExitStack()
 
     def __enter__(self) -> "GradientSketcher":
-        self._restore.append(_random_state(self.device))
-        for module in self.model.modules():
-            self._restore.append(_setter(module, "training", module.training))
-        for parameter in self.model.parameters():
-            self._restore.append(_setter(parameter, "requires_grad", parameter.requires_grad))
-            parameter.requires_grad = False
-        self.model.eval()
+        self._rest.enter_context(frozen(self.model))
         return self
 
     def __exit__(self, *exception: object) -> None:
-        for restore in reversed(self._restore):
-            restore()
-        self._restore.clear()
+        self._rest.close()
 
     def __call__(self, losses: Callable[[], Tensor], batch_size: int) -> Batch:
         """Sketch one batch.
@@ -227,20 +221,3 @@ class GradientSketcher:
         lengths = [torch.linalg.vector_norm(block, dim=1) for block in recorder.blocks.values()]
         norms = torch.stack(lengths).square() / copies
         return Batch(rows, dict(zip(recorder.blocks, norms, strict=True)), recorder.gates)
-
-
-def _setter(target: object, name: str, value: bool) -> Callable[[], None]:
-    return lambda: setattr(target, name, value)
-
-
-def _random_state(device: torch.device) -> Callable[[], None]:
-    state = torch.get_rng_state()
-    if device.type != "cuda":
-        return lambda: torch.set_rng_state(state)
-    on_device = torch.cuda.get_rng_state(device)
-
-    def restore() -> None:
-        torch.set_rng_state(state)
-        torch.cuda.set_rng_state(on_device, device)
-
-    return restore

@@ -3,10 +3,13 @@
 from collections.abc import Iterator, Sequence
 
 import datasets
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedTokenizerBase
+
+from xling.errors import UserError
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -60,6 +63,54 @@ class EpochBatches(Sampler[list[int]]):
         if len(starts) > 1 and left - starts[-1] < self.world:
             starts.pop()  # a batch smaller than the number of processes joins the one before it
         return starts
+
+
+class LanguageBatches(EpochBatches):
+    """Batches of one language each, all languages equally often, in seeded random order.
+
+    Every example is there once an epoch, as in `EpochBatches`. Each language has as many batches as
+    the one with the most examples needs; those of a language with fewer examples are smaller, so
+    that each language takes as many steps (Choenni et al. 2024, §4.2).
+
+    Args:
+        languages: of each example.
+        batch_size, seed, rank, world, without: as in `EpochBatches`.
+    """
+
+    def __init__(
+        self,
+        languages: Sequence[str],
+        batch_size: int,
+        seed: int,
+        rank: int = 0,
+        world: int = 1,
+        without: frozenset[int] = frozenset(),
+    ) -> None:
+        super().__init__(len(languages), batch_size, seed, rank, world, without)
+        self.by_language: dict[str, list[int]] = {}
+        for index, language in enumerate(languages):
+            if index not in without:
+                self.by_language.setdefault(language, []).append(index)
+        sizes = [len(each) for each in self.by_language.values()]
+        if min(sizes) < world:
+            raise UserError(
+                f"trainer.devices={world}: a batch of one language has an example for each of "
+                f"them, and the smallest language has {min(sizes)} in all."
+            )
+        self.each = min(-(-max(sizes) // batch_size), min(sizes) // world)
+
+    def __len__(self) -> int:
+        return self.each * len(self.by_language)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        rng = np.random.default_rng([self.seed, self.epoch])
+        batches = [
+            batch
+            for rows in self.by_language.values()
+            for batch in np.array_split(rng.permutation(rows), self.each)
+        ]
+        for index in rng.permutation(len(batches)):
+            yield batches[index].tolist()[self.rank :: self.world]
 
 
 class Collator:

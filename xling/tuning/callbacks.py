@@ -1,7 +1,7 @@
 """What happens at the end of every epoch: sketches, weights and the history are written."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
@@ -14,25 +14,27 @@ from xling.tuning.sketches import SketchDump, epoch_name
 class GradientSketches(pl.Callback):
     """Dumps the sketches of all training examples' gradients after every epoch.
 
-    A pass of its own over the data, in evaluation mode and with the weights that the epoch ends
-    with. Training goes on to the same weights, bit for bit, as without it.
+    With subnetworks, once through each of them. A pass of its own over the data, in evaluation mode
+    and with the weights that the epoch ends with. Training goes on to the same weights, bit for
+    bit, as without it.
     """
 
-    def __init__(self, dump: SketchDump) -> None:
-        self.dump = dump
+    def __init__(self, dumps: Sequence[SketchDump]) -> None:
+        self.dumps = dumps
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
         """Sketch, every process its share of the examples."""
         epoch = trainer.current_epoch + 1
-        if trainer.is_global_zero:
-            self.dump.drop(epoch, trainer.world_size > 1)
-        self.dump(
-            module.model,
-            epoch,
-            trainer.global_rank,
-            trainer.world_size,
-            trainer.strategy.barrier,
-        )
+        for dump in self.dumps:
+            if trainer.is_global_zero:
+                dump.drop(epoch, trainer.world_size > 1)
+            dump(
+                module.model,
+                epoch,
+                trainer.global_rank,
+                trainer.world_size,
+                trainer.strategy.barrier,
+            )
 
 
 class EpochBar(TQDMProgressBar):

@@ -4,7 +4,7 @@ import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -17,14 +17,21 @@ from torch.utils.data import DataLoader
 from xling.config import Config, Trainer
 from xling.console import interactive
 from xling.model import Classifier
-from xling.tuning.batches import Collator, EpochBatches, eval_loader
+from xling.subnetwork import Masks
+from xling.tuning.batches import Collator, EpochBatches, LanguageBatches, eval_loader
 from xling.tuning.callbacks import EpochBar, EpochRecords, GradientSketches, read_history
 from xling.tuning.modules import FullFineTuning
 from xling.tuning.sketches import SketchDump
+from xling.tuning.sparse import SparseFineTuning
 
 
 class TuningData(pl.LightningDataModule):
-    """Training and development batches for the process that asks for them."""
+    """Training and development batches for the process that asks for them.
+
+    Args:
+        by_language: training batches hold one language each.
+        without: rows of the training examples to leave out.
+    """
 
     def __init__(
         self,
@@ -32,23 +39,22 @@ class TuningData(pl.LightningDataModule):
         collate: Collator,
         batch_size: int,
         seed: int,
+        by_language: bool,
         without: frozenset[int],
     ) -> None:
         super().__init__()
         self.splits, self.collate, self.batch_size, self.seed = splits, collate, batch_size, seed
-        self.without = without
+        self.by_language, self.without = by_language, without
 
     def train_dataloader(self) -> DataLoader:
         """Shuffled by seed and epoch, each batch shared out among the processes."""
-        batches = EpochBatches(
-            len(self.splits["train"]),
-            self.batch_size,
-            self.seed,
-            self.trainer.global_rank,
-            self.trainer.world_size,
-            self.without,
-        )
-        return DataLoader(self.splits["train"], batch_sampler=batches, collate_fn=self.collate)
+        train, trainer = self.splits["train"], self.trainer
+        shared = (self.batch_size, self.seed, trainer.global_rank, trainer.world_size, self.without)
+        if self.by_language:
+            batches = LanguageBatches(train["language"], *shared)
+        else:
+            batches = EpochBatches(len(train), *shared)
+        return DataLoader(train, batch_sampler=batches, collate_fn=self.collate)
 
     def val_dataloader(self) -> DataLoader:
         """Every development example once, over all processes."""
@@ -67,8 +73,9 @@ def fine_tune(
     encoded: datasets.DatasetDict,
     collate: Collator,
     folder: Path,
-    dump: SketchDump | None,
+    dumps: Sequence[SketchDump],
     log: Callable[[dict], None],
+    masks: Masks | None = None,
     without: frozenset[int] = frozenset(),
 ) -> list[dict]:
     """Fine-tune with early stopping on the development accuracy, dumping sketches every epoch.
@@ -77,8 +84,9 @@ def fine_tune(
         model: at its start; it holds other weights afterwards.
         encoded: with splits train and dev.
         folder: takes `checkpoints/`, `history.json` and, until the end, the state to go on from.
-        dump: sketches the training examples; None trains without.
+        dumps: sketch the training examples; none trains without.
         log: called with each epoch's record, in the process that writes the files.
+        masks: the subnetworks of sparse fine-tuning.
         without: rows of the training examples to leave out; the others keep their order.
 
     Returns:
@@ -87,14 +95,17 @@ def fine_tune(
     tuning = config.tuning
     if finished(read_history(folder), tuning.epochs, tuning.patience):
         return read_history(folder)
-    module = FullFineTuning(
-        model, config.languages, config.learning_rate, tuning.weight_decay, config.seed
-    )
-    data = TuningData(encoded, collate, tuning.batch_size, config.seed, without)
+    sparse = tuning.name == "sparse"
+    settings = (config.languages, config.learning_rate, tuning.weight_decay, config.seed)
+    if sparse:
+        module = SparseFineTuning(model, *settings, masks=masks, strict=tuning.strict)
+    else:
+        module = FullFineTuning(model, *settings)
+    data = TuningData(encoded, collate, tuning.batch_size, config.seed, sparse, without)
     resume = folder / "resume"
     callbacks = [
         EarlyStopping("dev_accuracy", mode="max", patience=tuning.patience, min_delta=0.0),
-        *([GradientSketches(dump)] if dump else []),
+        *([GradientSketches(dumps)] if dumps else []),
         EpochRecords(folder, log),
         ModelCheckpoint(dirpath=resume, filename="{epoch:03d}", save_on_train_epoch_end=True),
         *([EpochBar()] if interactive() else []),

@@ -59,9 +59,13 @@ class FullFineTuning(pl.LightningModule):
         key = [self.seed, self.current_epoch, index, self.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
 
+    def logits(self, batch: dict) -> Tensor:
+        """Run the model on a batch."""
+        return self.model(**batch["inputs"])
+
     def training_step(self, batch: dict, index: int) -> Tensor:
         """Return the mean loss over the whole batch, of which this process holds a slice."""
-        losses = cross_entropy(self.model(**batch["inputs"]), batch["labels"], reduction="none")
+        losses = cross_entropy(self.logits(batch), batch["labels"], reduction="none")
         count = torch.tensor(float(len(losses)), device=self.device)
         total = self.trainer.strategy.reduce(count.clone(), reduce_op="sum")
         # Averaged over the processes, this is the mean over all examples also for uneven slices.
@@ -81,7 +85,7 @@ class FullFineTuning(pl.LightningModule):
 
     def validation_step(self, batch: dict, index: int) -> None:
         """Count the correct predictions."""
-        correct = self.model(**batch["inputs"]).argmax(-1) == batch["labels"]
+        correct = self.logits(batch).argmax(-1) == batch["labels"]
         each = torch.stack([correct.float(), torch.ones_like(correct, dtype=torch.float)], dim=1)
         self._counts.index_add_(0, batch["languages"], each)
 

@@ -10,25 +10,41 @@ import torch
 from xling.console import track
 from xling.errors import UserError
 from xling.model import Classifier
+from xling.subnetwork import gated_by_group
 from xling.tuning.batches import Collator, eval_loader
 
 
 @torch.inference_mode()
 def probabilities(
-    model: Classifier, encoded: datasets.Dataset, collate: Collator, batch_size: int
+    model: Classifier,
+    encoded: datasets.Dataset,
+    collate: Collator,
+    batch_size: int,
+    gates: torch.Tensor | None = None,
+    label: str = "test predictions",
 ) -> np.ndarray:
-    """Return the class probabilities of every example, (examples, classes), without dropout."""
+    """Return the class probabilities of every example, (examples, classes), without dropout.
+
+    Args:
+        gates: (languages, layers, heads) of each language's subnetwork; None: all heads are on.
+        label: shown beside the progress bar.
+    """
     model.eval()
     device = next(model.parameters()).device
     rows = []
-    for batch in track(list(eval_loader(encoded, collate, batch_size)), "test predictions"):
+    for batch in track(list(eval_loader(encoded, collate, batch_size)), label):
         inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
-        rows.append(model(**inputs).float().softmax(-1).cpu().numpy())
+        with gated_by_group(model, gates, batch["languages"].to(device)):
+            rows.append(model(**inputs).float().softmax(-1).cpu().numpy())
     return np.concatenate(rows)
 
 
 def draw_traced(
-    languages: Sequence[str], correct: np.ndarray, per_language: int, seed: int
+    languages: Sequence[str],
+    correct: np.ndarray,
+    per_language: int,
+    seed: int,
+    who: str = "The model classifies",
 ) -> np.ndarray:
     """Draw the test examples to trace, at random among those classified correctly.
 
@@ -39,6 +55,7 @@ def draw_traced(
         languages: of each test example.
         correct: (test,) whether the kept model classifies it correctly.
         per_language: how many to draw; all if there are fewer.
+        who: classifies them, for the error.
 
     Returns:
         Rows of the test set, by language and then by row.
@@ -52,7 +69,7 @@ def draw_traced(
         candidates = np.flatnonzero((names == language) & correct)
         if len(candidates) < 2:
             raise UserError(
-                f"The model classifies {len(candidates)} of {(names == language).sum()} test "
+                f"{who} {len(candidates)} of {(names == language).sum()} test "
                 f"examples of {language} correctly; influence is traced for correct ones, and "
                 "intervals need two. Train longer (tuning.epochs, tuning.learning_rate) or test "
                 "on more (data.test_per_language)."

@@ -18,6 +18,7 @@ from xling.influence import Source
 from xling.model import Classifier
 from xling.sketch import Estimate, OtherSketchesError, Projection, Sketches, sketch_examples
 from xling.stages import part_of, stage
+from xling.subnetwork import gated_by_group
 from xling.tuning.batches import Collator
 
 
@@ -36,6 +37,8 @@ class SketchDump:
         settings: of the projection and the pass.
         folder: takes one folder per epoch.
         label: shown beside the progress bar.
+        gates: (languages, layers, heads) switch off the heads that are not in the subnetwork of an
+            example's language; None: all heads are on.
         plan: is told the cost of the passes after the first batch of the first.
         done: is given the sketches of each epoch that was made.
     """
@@ -45,6 +48,7 @@ class SketchDump:
     settings: Sketch
     folder: Path
     label: str
+    gates: Tensor | None = None
     plan: Callable[[Estimate], None] | None = None
     done: Callable[[Sketches], None] | None = None
 
@@ -70,6 +74,10 @@ class SketchDump:
             barrier()
             if part and rank == 0 and self.done:
                 self.done(Sketches.read(part))
+
+    def inside(self, stage: Path) -> "SketchDump":
+        """Return the same with its folder in another: a stage that is being filled."""
+        return dataclasses.replace(self, folder=stage / self.folder.name)
 
     def drop(self, epoch: int, several: bool = False) -> None:
         """Remove the sketches of an epoch that is trained again after a stop.
@@ -105,15 +113,15 @@ class SketchDump:
         self, model: Classifier, epoch: int, folder: Path, share: tuple[int, int]
     ) -> Sketches:
         first = not any(each.suffix != ".part" for each in self.folder.glob("epoch-*"))
-        source = self.source(model)
+        examples = self.source(model)
         half = self.settings.precision == "bf16"
         device = next(model.parameters()).device.type
         with torch.autocast(device, torch.bfloat16, enabled=half):
             return sketch_examples(
                 model,
-                source.losses,
-                source.ids,
-                source.lengths,
+                examples.losses,
+                examples.ids,
+                examples.lengths,
                 projection(self.settings),
                 epoch,
                 folder=folder,
@@ -128,14 +136,23 @@ class SketchDump:
 
     def source(self, model: Classifier) -> Source:
         """Return the examples as what a model's gradients can be made of."""
-        device = next(model.parameters()).device
+        return source(model, self.encoded, self.collate, self.gates)
 
-        def losses(group: list[int]) -> Tensor:
-            batch = self.collate([self.encoded[index] for index in group])
-            inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
-            return cross_entropy(model(**inputs), batch["labels"].to(device), reduction="none")
 
-        return Source(losses, self.encoded["id"], self.encoded["length"])
+def source(
+    model: Classifier, encoded: datasets.Dataset, collate: Collator, gates: Tensor | None = None
+) -> Source:
+    """Return encoded examples as what a model's gradients can be made of; `gates` as above."""
+    device = next(model.parameters()).device
+
+    def losses(group: list[int]) -> Tensor:
+        batch = collate([encoded[index] for index in group])
+        inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
+        with gated_by_group(model, gates, batch["languages"].to(device)):
+            logits = model(**inputs)
+        return cross_entropy(logits, batch["labels"].to(device), reduction="none")
+
+    return Source(losses, encoded["id"], encoded["length"])
 
 
 def projection(settings: Sketch) -> Projection:

@@ -1,0 +1,135 @@
+"""The stage of fine-tuning, which runs share: checkpoints and the training examples' sketches."""
+
+import dataclasses
+from functools import partial
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from xling import tracker
+from xling.config import Config
+from xling.console import say
+from xling.materials import Materials, at_epoch, distinct, say_plan, train_dumps
+from xling.model import Classifier
+from xling.places import Places
+from xling.provenance import machine, software
+from xling.results import write_json
+from xling.stages import stage
+from xling.subnetwork import Masks
+from xling.subnetwork.masks import stacked
+from xling.summary import epoch_line, passes_line, tuning_line
+from xling.tuning.callbacks import read_history
+from xling.tuning.fit import fine_tune, kept_epoch
+from xling.tuning.predict import probabilities
+from xling.tuning.sketches import SketchDump
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuned:
+    """A fine-tuned model, and the subnetworks that test examples go through.
+
+    Attributes:
+        config, where, materials: its configuration, where it is, what it was made of.
+        history: of its fine-tuning.
+        masks: of each language; None is the whole model.
+    """
+
+    config: Config
+    where: Places
+    materials: Materials
+    history: list[dict[str, Any]]
+    masks: Masks | None = None
+
+    @property
+    def kept(self) -> int:
+        """The epoch that early stopping keeps."""
+        return kept_epoch(self.history)
+
+    @property
+    def gates(self) -> Tensor | None:
+        """The masks as gates, (languages, layers, heads)."""
+        return stacked(self.masks, self.config.languages) if self.masks else None
+
+    def at(self, epoch: int) -> Classifier:
+        """Return the model with the weights of an epoch."""
+        return at_epoch(self.config, self.where, self.materials, epoch)
+
+    def train_dumps(self) -> dict[str, SketchDump]:
+        """Return what sketches the training examples for each traced language."""
+        where = self.where
+        return train_dumps(self.config, where.tuning, where.sketches, self.materials, self.masks)
+
+    def probabilities(self, split: str, epoch: int) -> np.ndarray:
+        """Return the class probabilities of a split's examples at an epoch, (examples, classes)."""
+        return probabilities(
+            self.at(epoch),
+            self.materials.encoded[split],
+            self.materials.collate,
+            2 * self.config.tuning.batch_size,
+            self.gates,
+            f"{split} predictions",
+        )
+
+
+def tune(
+    config: Config,
+    where: Places,
+    materials: Materials,
+    tracked: tracker.Tracked,
+    dumps: list[SketchDump],
+    masks: Masks | None = None,
+) -> list[dict[str, Any]]:
+    """Fine-tune, as far as that is not done, and return the history.
+
+    Args:
+        tracked: is logged to.
+        dumps: sketch the training examples after every epoch; they write into the stage's folder.
+        masks: the subnetworks of sparse fine-tuning.
+    """
+    several = config.trainer.devices > 1  # then epochs end in another process, out of W&B's reach
+    log = partial(announce, None if several else tracked)
+    with stage(where.tuning) as part:
+        if part:
+            say(tuning_line(config, len(materials.encoded["train"]), len(dumps)))
+            made_by = {"settings": where.tuned_by, "software": software(), "machine": machine()}
+            write_json(part / "made_by.json", made_by)
+            fine_tune(
+                config,
+                materials.classifier,
+                materials.encoded,
+                materials.collate,
+                part,
+                [dump.inside(part) for dump in dumps],
+                log,
+                masks,
+            )
+        else:
+            say(f"The model is fine-tuned already: {where.tuning}")
+        if several or not part:
+            for record in read_history(part or where.tuning):
+                tracker.log_epoch(tracked, record)
+    return read_history(where.tuning)
+
+
+def sketch_train(model: Tuned) -> None:
+    """Make the training examples' sketches that the fine-tuning did not dump.
+
+    Those of another design, or through other subnetworks; at the epochs up to the kept one.
+    """
+    dumps = distinct(model.train_dumps())
+    missing = [(dump, epoch) for dump in dumps for epoch in dump.missing(model.kept)]
+    if not missing:
+        return
+    wanted, examples = len(dumps) * model.kept, len(model.materials.encoded["train"])
+    say(passes_line(len(missing), wanted, examples))
+    plan: Any = partial(say_plan, passes=len(missing))
+    for dump, epoch in missing:
+        dataclasses.replace(dump, plan=plan)(model.at(epoch), epoch)
+        plan = None  # one pass costs as much as another
+
+
+def announce(tracked: tracker.Tracked, record: dict[str, Any]) -> None:
+    """Say how an epoch went."""
+    say(epoch_line(record))
+    tracker.log_epoch(tracked, record)
