@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from encoders import DECODERS, ENCODERS, batch, build
+from encoders import DECODERS, ENCODERS, batch, build, combined, error, projected
 from torch import nn
 from torch.nn.functional import cross_entropy
 from transformers import BertConfig, BertModel
@@ -186,3 +186,28 @@ def test_a_layer_that_is_passed_by_is_an_error():
         gated(model, gates(MASK)),
     ):
         model.encoder.encoder.layer[0](torch.zeros(1, 3, 32, dtype=torch.float64))
+
+
+@pytest.mark.parametrize("kind", [*ENCODERS, *DECODERS])
+def test_sketches_through_masks_are_those_of_single_examples(kind):
+    """A batch whose examples have masks of their own, against autograd one example at a time."""
+    model, projection = build(kind, "eager").eval(), Projection(side=4, stack=2)
+    masks = np.stack([MASK, ~MASK, np.ones_like(MASK)])
+
+    def losses():
+        with gated(model, gates(masks)):
+            return cross_entropy(model(**INPUTS), LABELS, reduction="none")
+
+    with GradientSketcher(model, projection, 1) as sketch:
+        rows = sketch(losses, 3).rows
+    names, parameters = zip(*model.named_parameters(), strict=True)
+    expected = []
+    for index, mask in enumerate(masks):
+        length = int(INPUTS["attention_mask"][index].sum())
+        one = {key: value[index : index + 1, :length] for key, value in INPUTS.items()}
+        with gated(model, gates(mask)):
+            loss = cross_entropy(model(**one), LABELS[index : index + 1])
+        found = torch.autograd.grad(loss, parameters)
+        expected.append(dict(zip(names, found, strict=True)))
+    tolerance = 1e-5 if kind == "llama" else 1e-10  # its norms are in fp32 by themselves
+    assert error(rows, combined(projected(expected, projection), projection)) < tolerance
