@@ -126,10 +126,12 @@ def closing(folder: Path) -> str:
     own = shares[
         (shares.epoch == 0) & (shares.sign == "+") & (shares.test_language == shares.train_language)
     ].set_index("test_language")
+    changes = _own_changes(folder)
     lines = [
         "",
         f"           accuracy        own language among the {results['top_k']} most positive",
-        "language   dev    test     share   95 % interval   base rate",
+        "language   dev    test     share   95 % interval   base rate"
+        + ("   change from the whole model, in points" if changes else ""),
     ]
     for language in results["languages"]:
         line = f"{language:<9}  {_number(dev.get(language))}  "
@@ -137,6 +139,7 @@ def closing(folder: Path) -> str:
         if language in own.index:
             row = own.loc[language]
             line += f"{row.share:6.1%}   {row.low:5.1%} – {row.high:5.1%}   {row.base_rate:8.1%}"
+            line += f"   {changes[language]}" if changes else ""
         else:
             trained = language in results["train_examples"]
             line += "not traced" if trained else "not trained on"
@@ -146,6 +149,20 @@ def closing(folder: Path) -> str:
         lines.append(twin_line(results["twin"], shares))
     lines.append(f"Report: {folder / 'report.html'}")
     return "\n".join(lines)
+
+
+def _own_changes(folder: Path) -> dict[str, str]:
+    """Return what the subnetworks change of the own languages' shares; nothing without any."""
+    file = folder / "tables" / "subnetwork_change.parquet"
+    if not file.exists():
+        return {}
+    table = pd.read_parquet(file)
+    own = table[(table.sign == "+") & (table.test_language == table.train_language)]
+    return {
+        row.test_language: f"{100 * row.change:+6.1f}  ({100 * row.low:+.1f} to "
+        f"{100 * row.high:+.1f}, q {row.q:.3f})"
+        for row in own.itertuples()
+    }
 
 
 def coverage_line(sketch: dict[str, Any]) -> str:
