@@ -156,6 +156,8 @@ def test_composition(folder, sparse):
     assert set(composed["languages"]) == {"de en"}
     assert set(composed["compose"]) == {"union", "intersection"}
     assert set(composed["test_language"]) == {"de", "en"}
+    report = next(folder.glob("multirun/sweeps/composition-xnli-*/report.html")).read_text("utf-8")
+    assert 'id="alike"' in report and 'id="composed"' in report and "https://cdn" not in report
 
 
 def test_subnetworks_alone(folder, sparse):

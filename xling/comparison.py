@@ -12,7 +12,7 @@ from xling.analysis.zero_shot import Trained, zero_shot
 from xling.console import say
 from xling.fine_tuning import Tuned
 from xling.influence import Traces
-from xling.scoring import summed
+from xling.scoring import extremes
 from xling.tracing import predict, sketched
 from xling.tuning.predict import draw_traced
 
@@ -80,7 +80,7 @@ def compare(without: Tuned, full: Tuned, folder: Path) -> dict[str, pd.DataFrame
 def traces_of(model: Tuned, chosen: np.ndarray, folder: Path) -> Traces:
     """Trace test examples with all heads of a model; return the summed influence."""
     (part,) = sketched(model, folder, chosen)
-    return summed(model, part.train, part.test, model.config.influence.top_k)
+    return extremes(model, part)
 
 
 def _trained(train: datasets.Dataset, parallel: bool, traces: Traces) -> Trained:

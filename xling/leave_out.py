@@ -147,7 +147,7 @@ def influential(
     chosen = np.array([place[each] for each in traced["test_id"]])
     model = Tuned(config, where, materials, read_history(where.tuning))
     (part,) = sketched(model, where.run, chosen)
-    traces = summed(model, part.train, part.test, out.k)
+    traces = summed(model, part, out.k)
     return (traces.positive if out.sign == "+" else traces.negative).index[row]
 
 

@@ -2,8 +2,9 @@
 
 import dataclasses
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,28 @@ from xling.summary import closing, disabled_line, opening
 from xling.sweep import note
 from xling.tracing import analyse
 from xling.tuning.callbacks import read_history
+
+Outcome = tuple[dict[str, Any], dict[str, pd.DataFrame]]
+"""The headline figures and the tables."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Underway:
+    """A run on its way.
+
+    Attributes:
+        config, where, materials: its configuration, its folders, and what it works on.
+        folder: the run's own, while it is filled.
+        tracked: is logged to.
+        timed: notes how long a block takes, by a name.
+    """
+
+    config: Config
+    where: Places
+    materials: Materials
+    folder: Path
+    tracked: tracker.Tracked
+    timed: Callable[[str], AbstractContextManager[None]]
 
 
 def job(config: Config, command: str) -> None:
@@ -106,14 +129,12 @@ def complete(
     Args:
         origin: what made the run, for results.json.
     """
-    seconds: dict[str, float] = {}
     write_config(config, folder)
+    seconds: dict[str, float] = {}
     with timed(seconds, "corpus"):
         materials = prepare(config)
-    if config.subnetwork.name == "full":
-        results, tables = with_all_heads(config, where, materials, folder, tracked, seconds)
-    else:
-        results, tables = through_heads(config, where, materials, folder, tracked, seconds)
+    going = Underway(config, where, materials, folder, tracked, partial(timed, seconds))
+    results, tables = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
     write_json(folder / "results.json", results | origin)
     write_tables(folder / "tables", tables)
     with timed(seconds, "report"):
@@ -123,50 +144,37 @@ def complete(
     write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
 
 
-def with_all_heads(
-    config: Config,
-    where: Places,
-    materials: Materials,
-    folder: Path,
-    tracked: tracker.Tracked,
-    seconds: dict[str, float],
-) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
-    """Fine-tune, trace, and compare if asked to; return the headline figures and the tables."""
-    with timed(seconds, "tuning"):
-        model = tuned(config, where, materials, tracked)
-    with timed(seconds, "tracing"):
-        traced = analyse(model, folder)
-    if not config.compare_full:
+def with_all_heads(run: Underway) -> Outcome:
+    """Fine-tune, trace, and compare if asked to."""
+    with run.timed("tuning"):
+        model = tuned(run.config, run.where, run.materials, run.tracked)
+    with run.timed("tracing"):
+        traced = analyse(model, run.folder)
+    if not run.config.compare_full:
         return traced.results, traced.tables
-    with timed(seconds, "comparison"):
-        full = dataclasses.replace(config, exclude=(), compare_full=False)
+    with run.timed("comparison"):
+        full = dataclasses.replace(run.config, exclude=(), compare_full=False)
         say(f"Comparing with the model that is trained on {' '.join(full.languages)}")
         other = tuned(full, located(full)[0], prepare(full), None)
-        return traced.results, traced.tables | compare(model, other, folder)
+        return traced.results, traced.tables | compare(model, other, run.folder)
 
 
-def through_heads(
-    config: Config,
-    where: Places,
-    materials: Materials,
-    folder: Path,
-    tracked: tracker.Tracked,
-    seconds: dict[str, float],
-) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+def through_heads(run: Underway) -> Outcome:
     """Find the subnetworks, fine-tune, trace through them, and compare with the whole model."""
-    with timed(seconds, "subnetworks"):
+    config, materials = run.config, run.materials
+    with run.timed("subnetworks"):
         found = subnetworks(config, materials)
-        write_masks(folder / "masks", config, found.used)
+        write_masks(run.folder / "masks", config, found.used)
         say(disabled_line(found.used))
-    with timed(seconds, "tuning"):
+    with run.timed("tuning"):
         other = whole_model(config)
         sparse = config.tuning.name == "sparse"
-        whole = tuned(other, located(other)[0], materials, None if sparse else tracked)
+        whole = tuned(other, located(other)[0], materials, None if sparse else run.tracked)
         if sparse:
             materials = fresh(config, materials)
-        model = tuned(config, where, materials, tracked, found)
-    with timed(seconds, "tracing"):
-        return change_through(model, whole, found, folder)
+        model = tuned(config, run.where, materials, run.tracked, found)
+    with run.timed("tracing"):
+        return change_through(model, whole, found, run.folder)
 
 
 def tuned(

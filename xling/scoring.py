@@ -100,7 +100,8 @@ def score(model: Tuned, train: Examples, tested: Examples, parts: Sequence[Part]
         pair = list(traces), [shortened(one, settings.top_k) for one in twins]
         agreed = _agreement(each, weights, settings)
     if settings.rerank:
-        traces[0] = concatenated([rerank(model, one, weights) for one in each])
+        again = [rerank(model, one.part, one.traces[0], weights) for one in each]
+        traces[0] = concatenated(again)
     edges = bin_edges(float(named[0].negative.score.min()), float(named[0].positive.score.max()))
     counts = np.zeros((len(tested.languages), len(train.languages), len(edges) - 1), np.int64)
     means = [np.zeros((len(train.ids), len(tested.languages))) for _ in range(model.kept)]
@@ -119,12 +120,22 @@ def score(model: Tuned, train: Examples, tested: Examples, parts: Sequence[Part]
     return Found(traces, pair, agreed, counts, edges, means, covered, size)
 
 
-def summed(model: Tuned, train: SketchDump, test: SketchDump, k: int) -> Traces:
+def extremes(model: Tuned, part: Part) -> Traces:
+    """Trace test examples over all epochs, re-ranked if asked to, as a run's own tables are."""
+    settings = model.config.influence
+    traces = summed(model, part, max(settings.top_k, settings.rerank))
+    if settings.rerank:
+        weights = epoch_weights(model.config, model.history[: model.kept])
+        return rerank(model, part, traces, weights)
+    return shortened(traces, settings.top_k)
+
+
+def summed(model: Tuned, part: Part, k: int) -> Traces:
     """Trace test examples over all epochs up to the kept one, and no more than that."""
     settings, kept = model.config.influence, model.kept
     return trace(
-        train.read(kept),
-        test.read(kept),
+        part.train.read(kept),
+        part.test.read(kept),
         np.zeros(len(model.materials.corpus["train"]), int),
         k,
         similarity=settings.similarity,
@@ -140,10 +151,10 @@ def epoch_weights(config: Config, history: list[dict[str, Any]]) -> list[float]:
     return [record["learning_rate"] for record in history]
 
 
-def rerank(model: Tuned, scored: Scored, weights: list[float]) -> Traces:
+def rerank(model: Tuned, part: Part, traces: Traces, weights: list[float]) -> Traces:
     """Return the summed traces with rankings by exact gradients of the sketches' candidates."""
-    settings, part = model.config.influence, scored.part
-    wanted = candidates(scored.traces[0])
+    settings = model.config.influence
+    wanted = candidates(traces)
     pairs, distinct = sum(map(len, wanted)), len(np.unique(np.concatenate(wanted)))
     say(
         f"Re-ranking {pairs:,} pairs by exact gradients of {distinct:,} training examples at "
@@ -164,7 +175,7 @@ def rerank(model: Tuned, scored: Scored, weights: list[float]) -> Traces:
         for into, scores in zip(total, found, strict=True):
             into += weight * scores
     ids = model.materials.corpus["train"]["id"]
-    return reranked(scored.traces[0], wanted, total, ids, settings.top_k)
+    return reranked(traces, wanted, total, ids, settings.top_k)
 
 
 def _scored(model: Tuned, train: Examples, part: Part, weights: list[float]) -> Scored:

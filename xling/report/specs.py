@@ -61,7 +61,7 @@ def subnetworks(run: Run) -> dict[str, Any]:
     return {
         **_heads(tables, languages),
         "change": matrices_of_change,
-        **_going_with(tables, languages),
+        **going_with(tables, languages),
     }
 
 
@@ -94,7 +94,8 @@ def _heads(tables: dict[str, pd.DataFrame], languages: list[str]) -> dict[str, A
     return found
 
 
-def _going_with(tables: dict[str, pd.DataFrame], languages: list[str]) -> dict[str, Any]:
+def going_with(tables: dict[str, pd.DataFrame], languages: list[str]) -> dict[str, Any]:
+    """Return the figures of what goes with specialization and with similar subnetworks."""
     found: dict[str, Any] = {}
     draw = subnetwork_charts
     if there(tables, "modularity") and tables["modularity"]["value"].notna().any():

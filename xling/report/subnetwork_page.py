@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pandas as pd
+
 from xling.report import told_subnetworks as told
 from xling.report.specs import there
 from xling.report.style import SIGNS
@@ -38,12 +40,8 @@ def section(run: Run) -> dict[str, Any] | None:
     if not there(tables, "subnetwork_change"):
         return None
     changes = tables["subnetwork_change"]
-    sentences = {
-        name: sentence(tables[table]) if there(tables, table) else ""
-        for name, (table, sentence) in SENTENCES.items()
-    }
     return {
-        "told": {**sentences, "disabled": told.disabled(results)},
+        "told": {**sentences(tables), "disabled": told.disabled(results)},
         "disabled": disabled_rows(results["task"], results["disabled_heads"], results["heads"]),
         "disabled_source": source("disabled_heads"),
         "changes": {sign: change_cells(changes, sign) for sign in SIGNS},
@@ -52,6 +50,14 @@ def section(run: Run) -> dict[str, Any] | None:
         "accuracy": accuracy_rows(run) if there(tables, "subnetwork_accuracy") else [],
         "accuracy_source": source(after(results.get("tuning", "full"))),
         "modularity": modularity_rows(tables["modularity"]) if there(tables, "modularity") else [],
+    }
+
+
+def sentences(tables: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Return the sentences by name; nothing where there is no table to compute one from."""
+    return {
+        name: sentence(tables[table]) if there(tables, table) else ""
+        for name, (table, sentence) in SENTENCES.items()
     }
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,17 @@ import pandas as pd
 from xling.analysis import subnetwork_sweeps
 from xling.report import head_charts, subnetwork_charts
 from xling.report import subnetwork_sweep_charts as draw
-from xling.report.specs import fluid
+from xling.report.specs import fluid, going_with, there
 from xling.report.style import SIGNS, styled
+from xling.report.subnetwork_page import sentences
 from xling.report.subnetwork_rows import disabled_rows
 from xling.report.told_subnetworks import one_for_all
 
-READ = "masks pruning mask_overlap subnetwork_change subnetwork_accuracy correct shares".split()
+ALIKE = ("specialization", "specialization_correlation", "similarity", "similarity_correlation")
+"""Those of what goes with specialised and with similar subnetworks."""
+
+READ = ("masks", "pruning", "mask_overlap", "subnetwork_change", "subnetwork_accuracy", "correct")
+READ += ("shares", *ALIKE)
 """The tables of a run that a sweep's report looks at."""
 
 OF_RUNS: dict[str, Callable[..., pd.DataFrame]] = {
@@ -51,6 +57,7 @@ class Swept:
         heads: subnetworks by their title, such as the task.
         titles: of the runs by name, such as their variants.
         changes: the table `subnetwork_change` of each run by its title.
+        alike: the tables `ALIKE` of each run through the languages' own subnetworks, by its title.
         others: the rows of `sweep_change` of runs through another language's subnetwork.
         languages: their order.
     """
@@ -59,6 +66,7 @@ class Swept:
     heads: dict[str, Heads]
     titles: dict[str, str]
     changes: Tables
+    alike: dict[str, Tables]
     others: pd.DataFrame | None
     languages: list[str]
 
@@ -76,7 +84,7 @@ def gather(runs: Results, alone: Results, paths: Mapping[str, Path]) -> Swept:
         paths: name → folder, of both.
     """
     if all(kind(of) == "full" for of in (*runs.values(), *alone.values())):
-        return Swept({}, {}, {}, {}, None, [])
+        return Swept({}, {}, {}, {}, {}, None, [])
     tables = {name: read(paths[name]) for name in (*runs, *alone)}
     runs = {name: {"variant": "whole model", "tuning": "full", **of} for name, of in runs.items()}
     heads = identified({**alone, **runs}, tables)
@@ -90,12 +98,18 @@ def gather(runs: Results, alone: Results, paths: Mapping[str, Path]) -> Swept:
         for name, title in titles.items()
         if "subnetwork_change" in tables[name]
     }
+    alike = {
+        titles[name]: {table: tables[name][table] for table in ALIKE}
+        for name, of in runs.items()
+        if kind(of) in ("identified", "file") and all(table in tables[name] for table in ALIKE)
+    }
     languages = [each for of in (*runs.values(), *alone.values()) for each in of["languages"]]
     return Swept(
         {name: table for name, table in made.items() if len(table)},
         heads,
         titles,
         changes,
+        alike,
         _suboptimal(runs, made["random_masks"], made["sweep_change"]),
         list(dict.fromkeys(languages)),
     )
@@ -176,6 +190,14 @@ def figures(swept: Swept) -> dict[str, alt.TopLevelMixin]:
             found[f"random_masks_{name}"] = draw.whole(panels)
     if "sft_accuracy" in tables:
         found["sft_accuracy"] = draw.sft_accuracy_chart(tables["sft_accuracy"])
+    for title, of in swept.alike.items():
+        slug = title.replace(", ", "_").replace(" ", "_")
+        for name, chart in {
+            "specialization": subnetwork_charts.specialization_chart,
+            "similarity": partial(subnetwork_charts.similarity_chart, sign="+"),
+        }.items():
+            if there(of, name):
+                found[f"{name}_{slug}"] = chart(of[name], languages=languages)
     for name, chart in {
         "own_share_epochs": draw.own_share_epochs_chart,
         "composed": draw.composed_chart,
@@ -204,6 +226,11 @@ def specs(swept: Swept) -> dict[str, Any]:
     if "own_share_epochs" in tables and (tables["own_share_epochs"]["epoch"] > 1).any():
         panels = draw.own_share_panels(swept.titled("own_share_epochs"), languages)
         found["epochs"] = _fluid(panels)
+    if swept.alike:
+        found["alike"] = {
+            title: {"drawn": going_with(of, languages), "told": sentences(of)}
+            for title, of in swept.alike.items()
+        }
     if "composed" in tables:
         found["composed"] = _fluid(draw.composed_panels(swept.titled("composed")))
     return found
