@@ -21,7 +21,7 @@ HEADS = "68, 119, 170"
 # Paul Tol's "bright" scheme, made for colour-blind readers (grey last).
 LINES = ("#4477AA", "#EE6677", "#228833", "#B39B00", "#33A7C8", "#AA3377", "#888888")
 DASHES = ([1, 0], [6, 3], [2, 2])
-SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "stroke")
+SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 
 
 def rgba(rgb: str, alpha: float) -> str:
