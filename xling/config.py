@@ -133,6 +133,11 @@ class Subnetwork:
         """Whether the masks come from pruning: all but the whole model and the user's own files."""
         return self.name not in ("full", "file")
 
+    @property
+    def in_tests_alone(self) -> bool:
+        """Whether sparse fine-tuning goes through each language's own subnetwork instead."""
+        return self.name in ("suboptimal", "composed")
+
 
 FULL = Subnetwork(
     "full", "both", 0, None, (), "intersection", None, 0.1, 0.95, normalize=False, only=False

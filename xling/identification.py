@@ -1,7 +1,6 @@
 """The subnetworks of a run: identified by pruning, shuffled, composed, or read from files."""
 
 import dataclasses
-import json
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -54,12 +53,12 @@ class Subnetworks:
 def subnetworks(config: Config, materials: Materials) -> Subnetworks:
     """Return the subnetworks that the configuration asks for, identified first where need be."""
     asked = config.subnetwork
+    size = shape(materials.classifier)
     if asked.name == "file":
-        size = shape(materials.classifier)
         folder = Path(asked.path).expanduser()
         masks = {each: read_mask(folder / f"{each}.json", size) for each in config.languages}
         return Subnetworks(masks, masks, None)
-    found = {each: identified(config, each) for each in config.languages}
+    found = {each: identified(config, each, size) for each in config.languages}
     own = {language: mask for language, (mask, _) in found.items()}
     steps = pd.concat([table for _, table in found.values()], ignore_index=True)
     used = own
@@ -82,10 +81,15 @@ def subnetworks(config: Config, materials: Materials) -> Subnetworks:
     return Subnetworks(used, own, steps)
 
 
-def identified(config: Config, language: str) -> tuple[np.ndarray, pd.DataFrame]:
+def identified(
+    config: Config, language: str, size: tuple[int, int]
+) -> tuple[np.ndarray, pd.DataFrame]:
     """Return a language's mask and the steps of its pruning, made once for all runs.
 
     The table has the columns language, step, disabled, accuracy, kept.
+
+    Args:
+        size: layers and heads of the model.
     """
     own = alone(config, language)
     where, _ = located(own)
@@ -94,9 +98,7 @@ def identified(config: Config, language: str) -> tuple[np.ndarray, pd.DataFrame]
         if part:
             say(f"Identifying the subnetwork of {language}")
             _identify(config.subnetwork, own, where, part, settings)
-    layers = json.loads((folder / "mask.json").read_text("utf-8"))["mask"]
-    mask = read_mask(folder / "mask.json", (len(layers), len(layers[0].split())))
-    return mask, pd.read_csv(folder / "pruning.csv")
+    return read_mask(folder / "mask.json", size), pd.read_csv(folder / "pruning.csv")
 
 
 def _identify(

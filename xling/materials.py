@@ -101,7 +101,8 @@ def train_dumps(
         masks: that the test examples go through.
     """
     languages = config.languages
-    dumps: dict[str, SketchDump] = {}
+    by_name: dict[str, SketchDump] = {}
+    names = {}
     for language in config.traced_languages:
         name, gates, label = sketches, None, "training sketches"
         if masks and config.subnetwork.apply == "both":
@@ -109,7 +110,8 @@ def train_dumps(
             name += f"-mask-{digest(mask.astype(int).tolist())}"
             gates = stacked(dict.fromkeys(languages, mask), languages)
             label += f" for {language}"
-        dumps[name] = dumps.get(name) or SketchDump(
+        names[language] = name
+        by_name[name] = by_name.get(name) or SketchDump(
             materials.encoded["train"],
             materials.collate,
             config.sketch,
@@ -119,8 +121,7 @@ def train_dumps(
             say_plan,
             None if gates is not None else say_norms,
         )
-        dumps[language] = dumps[name]
-    return {language: dumps[language] for language in config.traced_languages}
+    return {language: by_name[name] for language, name in names.items()}
 
 
 def distinct(dumps: dict[str, SketchDump], epochs: int = 1) -> list[SketchDump]:

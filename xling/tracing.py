@@ -146,7 +146,8 @@ def dev_history(model: Tuned) -> list[dict[str, Any]]:
     The fine-tuning's own are with all heads or, if it was sparse, through each language's own
     subnetwork, which need not be the one that is used now.
     """
-    if model.masks is None:
+    sparse = model.config.tuning.name == "sparse"
+    if model.masks is None or (sparse and not model.config.subnetwork.in_tests_alone):
         return model.history
     dev = model.materials.corpus["dev"]
     languages, labels = np.array(dev["language"]), np.array(dev["label"])

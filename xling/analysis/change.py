@@ -52,7 +52,7 @@ def change(
             mine = test.of(language)
             of = difference[mine]
             p = [signed_rank_p(each) for each in of.T]
-            low, high = _interval(of, seed)
+            low, high = interval(of, seed=seed)
             numbers = (before[mine].mean(0), after[mine].mean(0), of.mean(0), low, high, p)
             rows += [
                 (sign, language, name, *row, 0.0, len(of))
@@ -102,7 +102,7 @@ def accuracy_change(
         difference = after - before
         lost, won = int((difference < 0).sum()), int((difference > 0).sum())
         p = binomtest(won, won + lost).pvalue if won + lost else 1.0
-        low, high = _interval(difference, seed)
+        low, high = interval(difference, seed=seed)
         means = (before.mean(), after.mean(), difference.mean())
         rows.append((language, *means, low, high, p, len(difference)))
     columns = "language full subnetwork change low high p examples"
@@ -136,7 +136,7 @@ def modularity(
         room = 1 - base or np.nan  # where all is of the language, there is nothing else to rely on
         both = (np.stack([before[mine, own], after[mine, own]], axis=1) - base) / room
         values = np.column_stack([both, both[:, 1] - both[:, 0]])
-        low, high = _interval(values, seed)
+        low, high = interval(values, seed=seed)
         numbers = zip(MODELS, values.mean(0), low, high, strict=True)
         rows += [(language, *row, len(values)) for row in numbers]
     return pd.DataFrame(rows, columns="language model value low high test_examples".split())
@@ -176,10 +176,3 @@ def specialization_correlation(specialization: pd.DataFrame) -> pd.DataFrame:
     found = correlation(specialization["own_share"], specialization["accuracy"])
     columns = "model r r_p rho rho_p points"
     return pd.DataFrame([("subnetwork", *found)], columns=columns.split())
-
-
-def _interval(values: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the interval of the mean of paired differences; a single one has none."""
-    if len(values) < 2:
-        return np.full(values.shape[1:], np.nan), np.full(values.shape[1:], np.nan)
-    return interval(values, seed=seed)

@@ -18,11 +18,14 @@ def interval(
     """Return the ends of the 95 % percentile bootstrap interval of a statistic.
 
     Args:
-        samples: arrays with the test examples along axis 0, resampled together. At least two
-            examples.
+        samples: arrays with the test examples along axis 0, resampled together. A single example
+            has no interval: its ends are NaN.
         statistic: of the samples, along `axis`.
         seed: of the resampling.
     """
+    if len(samples[0]) < 2:
+        none = np.nan * statistic(*samples, axis=0)
+        return none, none
     with warnings.catch_warnings():  # equal values have an interval of width zero
         warnings.filterwarnings("ignore", category=stats.DegenerateDataWarning)
         ends = stats.bootstrap(

@@ -103,9 +103,7 @@ def confidence_changes(jobs: Sequence[dict[str, Any]], seed: int = 0) -> pd.Data
     rows = []
     for (sign, left_out, k), changes in each.iterrows():
         values = changes.dropna().to_numpy()
-        low = high = np.nan
-        if len(values) > 1:
-            low, high = interval(values, seed=seed)
+        low, high = interval(values, seed=seed)
         later = [n for s, o, n in each.index if (s, o) == (sign, left_out) and n > k]
         control = (sign, "random", k)
         compared = left_out == "influential" and control in each.index

@@ -59,9 +59,7 @@ def zero_shot(
                 values = of[measure].dropna().to_numpy(float)
                 if not len(values):
                     continue
-                low = high = np.nan
-                if len(values) > 1:
-                    low, high = interval(values, seed=seed)
+                low, high = interval(values, seed=seed)
                 chance = of[f"{measure}_chance"].mean()
                 rows.append(
                     (sign, language, measure, values.mean(), low, high, chance, len(values))

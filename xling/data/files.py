@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 from xling.data.readers import EXTENSIONS
@@ -119,6 +120,12 @@ def list_files(folder: Path) -> list[str]:
 
 def file_digest(path: Path) -> str:
     """Return the blake2b digest (32 hexadecimal digits) of a file's contents."""
+    state = path.stat()
+    return _digest(path.absolute(), state.st_size, state.st_mtime_ns)
+
+
+@cache  # a run asks for the same files again for each stage that it shares, a sweep for each job
+def _digest(path: Path, size: int, changed: int) -> str:
     digest = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:
         while block := file.read(1 << 20):
