@@ -209,3 +209,26 @@ def test_grids_for_other_languages():
     assert "influence.test_languages=[en]" in grids[1]  # the first, as there is no German
     assert "subnetwork.language=fr,ru" in grids[2]
     assert "subnetwork.languages=[en,fr]" in planned(["experiment=composition", *asked]).grids[0]
+
+
+@pytest.mark.parametrize("name", ["sft", "similarity", "sft_random"])
+def test_experiments_of_sparse_fine_tuning(folder, sparse, name):
+    """The whole model and the identified subnetworks are there: only random ones are trained."""
+    done = run_xling(f"experiment={name}", *TINY, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("Fine-tuning on") == (name == "sft_random")
+    found = sweep(folder, f"{name}-xnli")
+    report = next(folder.glob(f"multirun/sweeps/{name}-xnli-*/report.html")).read_text("utf-8")
+    assert 'id="changes"' in report and 'id="alike"' in report
+    change, variants = found["sweep_change"], {"SFT, identified"}
+    if name == "sft":
+        variants |= {"identified"}
+        assert set(found["sft_accuracy"]["language"]) == {"de", "en", "fr"}
+        assert set(found["sft_accuracy"]["examples"]) == {20} and 'id="sft"' in report
+    elif name == "sft_random":
+        variants |= {"SFT, random 0"}
+        assert set(found["random_accuracy"]["tuning"]) == {"sparse"} and 'id="random"' in report
+    assert set(change["variant"]) == variants
+    assert len(change) == 18 * len(variants) and change["q"].between(0, 1).all()
+    epochs = found["own_share_epochs"]
+    assert set(epochs["variant"]) == variants and (epochs["epoch"] >= 1).all()

@@ -99,9 +99,7 @@ def script_table(
                     continue
                 members = member[has].sum(1)
                 good = (member & whole[index])[has].sum(1)
-                low = high = np.nan
-                if has.sum() > 1:
-                    low, high = interval(good, members, statistic=ratio, seed=seed)
+                low, high = interval(good, members, statistic=ratio, seed=seed)
                 rows.append(
                     (
                         *(sign, language, name, "+".join(sorted(own[language]))),

@@ -207,6 +207,12 @@ def _diamonds(paper: pd.DataFrame, place: dict[str, alt.SchemaBase]) -> alt.Char
     )
 
 
+def dashed(at: float, axis: str) -> alt.Chart:
+    """A dashed line across the chart, at a value of the axis "x" or "y"."""
+    chart = alt.Chart(pd.DataFrame({"at": [at]})).mark_rule(strokeDash=[4, 4], color=QUIET)
+    return chart.encode(**{axis: "at:Q"})
+
+
 def epochs_axis(table: pd.DataFrame) -> alt.X:
     """Epochs as a continuous axis with whole numbers only, readable up to many epochs."""
     epochs = sorted({int(epoch) for epoch in table["epoch"]})

@@ -41,17 +41,15 @@ def head_use_chart(masks: pd.DataFrame) -> alt.LayerChart:
 
 def mask_map(masks: pd.DataFrame, language: str) -> alt.Chart:
     """The heads that a language's subnetwork uses, small, as one of several."""
-    return styled(_mask_map(masks, language))
-
-
-def mask_maps(
-    masks: pd.DataFrame, languages: Sequence[str] | None = None, columns: int = 4
-) -> alt.ConcatChart:
-    """`mask_map` of every language side by side."""
-    present = list(dict.fromkeys(masks["language"]))
-    order = [each for each in languages if each in present] if languages else present
-    panels = [_mask_map(masks, language) for language in order]
-    return styled(alt.concat(*panels, columns=columns, spacing=24))
+    table = masks.loc[masks["language"] == language, ["layer", "head", "on"]]
+    color = alt.Color("on:N", legend=None).scale(
+        domain=[True, False], range=[rgba(HEADS, 0.8), rgba(GREY, 0.16)]
+    )
+    size = max(7, min(16, SMALL // table["head"].nunique()))
+    title = alt.Title(
+        language, anchor="start", subtitle=f"{table['on'].sum()} of {len(table)} heads"
+    )
+    return styled(_cells(table, color, size, size, ["on:N"]).properties(title=title))
 
 
 def pruning_chart(pruning: pd.DataFrame, languages: Sequence[str] | None = None) -> alt.LayerChart:
@@ -121,18 +119,6 @@ def _overlap(
         alt.Tooltip("cosine:Q", format=".3f"),
     ]
     return matrix(table, color.legend(legend), tooltip, languages, sides=SUBNETWORKS)
-
-
-def _mask_map(masks: pd.DataFrame, language: str) -> alt.Chart:
-    table = masks.loc[masks["language"] == language, ["layer", "head", "on"]]
-    color = alt.Color("on:N", legend=None).scale(
-        domain=[True, False], range=[rgba(HEADS, 0.8), rgba(GREY, 0.16)]
-    )
-    size = max(7, min(16, SMALL // table["head"].nunique()))
-    title = alt.Title(
-        language, anchor="start", subtitle=f"{table['on'].sum()} of {len(table)} heads"
-    )
-    return _cells(table, color, size, size, ["on:N"]).properties(title=title)
 
 
 def _cells(

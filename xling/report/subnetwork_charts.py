@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from xling.analysis.intervals import SIGNIFICANT
-from xling.report.charts import by_language
+from xling.report.charts import by_language, dashed
 from xling.report.matrices import cell_width, matrix
 from xling.report.style import GREY, HEADS, HUES, QUIET, SIGNS, rgba, styled
 from xling.report.wording import change_intervals, number, p_value, points
@@ -90,7 +90,7 @@ def modularity_chart(
         ),
     )
     height = 38 * max(1, table["language"].nunique())
-    return styled((_line(0, "x") + whiskers + dots).properties(width=460, height=height))
+    return styled((dashed(0, "x") + whiskers + dots).properties(width=460, height=height))
 
 
 def specialization_chart(
@@ -210,7 +210,7 @@ def layer_correlation_chart(
         stroke=alt.Stroke("influence:N", title=None, sort=names, legend=SOLID, scale=hues),
         fillOpacity=alt.condition("datum.significant", alt.value(1), alt.value(0)),
     )
-    return styled((_line(0, "y") + lines + dots).properties(width=560, height=260))
+    return styled((dashed(0, "y") + lines + dots).properties(width=560, height=260))
 
 
 def _change_panels(
@@ -267,9 +267,3 @@ def _change_table(found: pd.DataFrame, digits: int) -> pd.DataFrame:
         p=[p_value(p) for p in found["p"]],
         q=[p_value(q) for q in found["q"]],
     )
-
-
-def _line(at: float, axis: str) -> alt.Chart:
-    """A dashed line across the chart."""
-    chart = alt.Chart(pd.DataFrame({"at": [at]})).mark_rule(strokeDash=[4, 4], color=QUIET)
-    return chart.encode(**{axis: "at:Q"})

@@ -10,12 +10,12 @@ from functools import partial
 import altair as alt
 import pandas as pd
 
-from xling.report.charts import by_language, epochs_axis
+from xling.analysis.sweeps import SWITCHES
+from xling.report.charts import by_language, dashed, epochs_axis, own_domain
 from xling.report.style import GREY, HEADS, HUES, LINES, QUIET, SHAPES, SIGNS, rgba, styled
 from xling.report.wording import change_intervals, interval, p_value, points
 
 Panels = dict[str, alt.LayerChart]
-SWITCHES = ("task", "exclude", "imbalance", "imbalance_language", "model", "seed", "apply")
 RANDOM = "random masks, 95% of them"
 IDENTIFIED = "identified"
 TUNED = {"after_full": "full fine-tuning", "after_sft": "sparse fine-tuning"}
@@ -29,11 +29,6 @@ def whole(panels: Panels, columns: int = 2) -> alt.ConcatChart:
         panel.properties(title=alt.Title(title, anchor="start")) for title, panel in panels.items()
     ]
     return styled(alt.concat(*titled, columns=columns, spacing=28))
-
-
-def random_chart(random_masks: pd.DataFrame, sign: str) -> alt.ConcatChart:
-    """`random_panels` as one figure."""
-    return whole(random_panels(random_masks, sign))
 
 
 def random_panels(
@@ -58,7 +53,7 @@ def random_panels(
         same = beside[beside["test_language"] == part["test_language"].iloc[0]]
         return _against_random(part, same, f"rgb({HUES[sign]})", domain)
 
-    return _panels(table, draw, "test_language", ("tuning", *SWITCHES), OF)
+    return _panels(table, draw, "test_language", ("tuning", *SWITCHES, "apply"), OF)
 
 
 def sft_accuracy_chart(sft_accuracy: pd.DataFrame) -> alt.ConcatChart:
@@ -68,7 +63,7 @@ def sft_accuracy_chart(sft_accuracy: pd.DataFrame) -> alt.ConcatChart:
 
 def sft_accuracy_panels(sft_accuracy: pd.DataFrame) -> Panels:
     """Accuracy of subnetworks after full and after sparse fine-tuning (Choenni et al., Tab. 2)."""
-    return _panels(sft_accuracy, _two_accuracies, "variant", SWITCHES)
+    return _panels(sft_accuracy, _two_accuracies, "variant", (*SWITCHES, "apply"))
 
 
 def own_share_epochs_chart(own_share_epochs: pd.DataFrame) -> alt.ConcatChart:
@@ -85,9 +80,8 @@ def own_share_panels(
     """
     table = own_share_epochs[own_share_epochs["sign"] == "+"]
     order = languages or list(dict.fromkeys(table["language"]))
-    top = max(table["high"].max(), table["base_rate"].max())
-    domain = (0.0, min(1.0, (int(top * 10) + 1) / 10))
-    return _panels(table, partial(_own_shares, languages=order, domain=domain), "variant", ())
+    draw = partial(_own_shares, languages=order, domain=own_domain(table))
+    return _panels(table, draw, "variant", ())
 
 
 def composed_chart(composed: pd.DataFrame, sign: str = "+") -> alt.ConcatChart:
@@ -154,7 +148,7 @@ def _against_random(
             ],
         )
     )
-    return (_zero() + _bands(part, look, domain) + dots).properties(width=330, height=230)
+    return (dashed(0, "y") + _bands(part, look, domain) + dots).properties(width=330, height=230)
 
 
 def _bands(
@@ -282,9 +276,4 @@ def _composed(part: pd.DataFrame, domain: tuple[float, float]) -> alt.LayerChart
         ),
     )
     whiskers = base.mark_rule(color=QUIET, strokeWidth=1.5).encode(y="low:Q", y2="high:Q")
-    return (_zero() + bars + whiskers).properties(width=330, height=230)
-
-
-def _zero() -> alt.Chart:
-    chart = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=QUIET, strokeDash=[4, 4])
-    return chart.encode(y="zero:Q")
+    return (dashed(0, "y") + bars + whiskers).properties(width=330, height=230)
