@@ -18,7 +18,7 @@ from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaMo
 from xling.__main__ import conf_folder
 from xling.config import Config, checked
 from xling.model import Classifier
-from xling.sweep import register_resolvers
+from xling.sweep.grids import register_resolvers
 
 register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import SMALL, config, run_xling
 
+from xling.__main__ import main
 from xling.command_line import check, explain
 from xling.errors import UserError, nearest
 
@@ -44,6 +45,98 @@ MISTAKES = {
         ["tuning.learning_rate"],
     ),
 }
+
+GOLDEN = {
+    ("imbalence=25",): """\
+xling: there is no switch imbalence. Did you mean 'imbalance'?
+`python -m xling --help` lists all switches with examples.
+""",
+    ("-m", "taks=xnli,marc"): """\
+xling: there is no switch taks. Did you mean 'task'?
+`python -m xling --help` lists all switches with examples.
+""",
+    ("--imbalance", "25"): """\
+xling: --imbalance: switches are written without dashes and with '=': imbalance=25.
+""",
+    ("+imbalence=25",): """\
+xling: +imbalence=25: switches are neither added nor removed; every one of them exists. Write \
+imbalence=25 for one that does. Did you mean 'imbalance'?
+""",
+    ("data=files", "data.path=Übung/Mär 1"): """\
+xling: data.path=Übung/Mär 1: letters beyond a to z are put into quotes, and these into others for \
+the shell. Write data.path='"Übung/Mär 1"'
+""",
+    ("tracker.tags=[größe,b]",): """\
+xling: tracker.tags=[größe,b]: letters beyond a to z are put into quotes, and these into others \
+for the shell. Write tracker.tags='["größe","b"]'
+""",
+    ("task",): """\
+xling: task lacks its value: write task=VALUE.
+""",
+    ("subnetwork=identfied",): """\
+xling: subnetwork=identfied does not exist: write one of composed, file, full, identified, random, \
+suboptimal. Did you mean 'identified'?
+""",
+    ("tuning.name=ful",): """\
+xling: tuning.name=ful is not possible: write 'full' or 'sparse'. Did you mean 'full'?
+""",
+    ("-m", "imbalance=25", "imbalance_language=de,kr"): """\
+xling: imbalance_language=kr: not a training language of this run. Write one of de, en, es, fr, ru.
+This is the job imbalance_language=kr of the sweep.
+""",
+    ("experiment=null",): """\
+xling: experiment=null: to choose none of the files of experiment, leave it out.
+""",
+    ("-m", "seed=0,1", "hydra/sweeper=optuna"): """\
+xling: hydra/sweeper=optuna: sweeps here are grids, which are planned before they start. Write the \
+values, as in seed=0,1,2, or a file like those of conf/experiment/.
+""",
+}
+"""What is printed, to the letter."""
+
+
+@pytest.mark.parametrize("arguments", GOLDEN, ids=" ".join)
+def test_what_mistakes_print(arguments, capsys, monkeypatch):
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setattr(sys, "argv", ["xling", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == GOLDEN[arguments]
+
+
+@pytest.mark.parametrize(
+    ("line", "choices"),
+    [
+        ("xling task=", "task=marc task=pawsx task=sib200 task=xnli"),
+        ("xling subnetwork=i", "subnetwork=identified"),
+        ("xling --multirun influence.t", "influence.test_languages= influence.test_per_language= "
+         "influence.top_k="),
+        ("xling experiment=s", "experiment=sft experiment=sft_random experiment=similarity "
+         "experiment=subnetworks"),
+    ],
+)  # fmt: skip
+def test_completion(line, choices):
+    """What `eval "$(xling -sc install=bash)"` asks for at every tab; light enough for that."""
+    code = "import sys; sys.argv = ['xling', '-sc', 'query=bash']\ntry:\n"
+    code += " import xling.__main__ as m; m.main()\nfinally:\n"
+    code += " assert not {'torch', 'pandas', 'transformers', 'datasets'} & set(sys.modules)\n"
+    asked = {"COMP_LINE": line, "COMP_POINT": str(len(line))}
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | asked
+    )
+    assert done.stdout.split() == choices.split() and done.returncode == 0, done.stderr
+
+
+def test_completion_is_installed(tmp_path):
+    done = run_xling("-sc", "install=bash", folder=tmp_path)
+    assert done.returncode == 0 and "hydra_bash_completion" in done.stdout
+    line = "python -m xling ta"
+    script = (
+        f"{done.stdout}\nCOMP_LINE='{line}'; COMP_POINT={len(line)}; type hydra_bash_completion"
+    )
+    checked = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert checked.returncode == 0, checked.stderr
 
 
 @pytest.mark.parametrize("mistake", MISTAKES)

@@ -1,13 +1,16 @@
-"""What the README shows works, and what it names is there."""
+"""What the README and docs/ show works, and what they name is there."""
 
 import re
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from conftest import config
 
-from xling.command_line import check
+from xling.command_line import check, parsed
+from xling.sweep.grids import planned
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
@@ -42,20 +45,59 @@ def test_the_example_of_gates_runs():
     assert names["importance"].shape == (2, 4) and (names["importance"] > 0).all()
 
 
-def commands() -> list[list[str]]:
-    blocks = re.findall(r"```sh\n(.*?)```", TEXT, flags=re.DOTALL)
-    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
+def commands(file: Path) -> list[list[str]]:
+    """The arguments of every command of ours in a document."""
+    blocks = re.findall(r"```sh\n(.*?)```", file.read_text("utf-8"), flags=re.DOTALL)
+    lines = [
+        line.split(" #")[0].strip()
+        for block in blocks
+        for line in block.replace("\\\n", " ").splitlines()
+    ]
     found = [line.partition("python -m xling ")[2] for line in lines]
     return [shlex.split(each) for each in found if each]
 
 
-@pytest.mark.parametrize("arguments", commands(), ids=" ".join)
-def test_every_command_composes(arguments):
+SHOWN = [
+    (file.name, arguments)
+    for file in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+    if file.name != "tutorial.md"  # its own test runs all of it
+    for arguments in commands(file)
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "arguments"), SHOWN, ids=[f"{file} {' '.join(words)}" for file, words in SHOWN]
+)
+def test_every_command_composes(document, arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if "--config-dir" in arguments:  # the file that the document shows
+        (block,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / document).read_text("utf-8"),
+                              flags=re.DOTALL)  # fmt: skip
+        (tmp_path / "mine/experiment").mkdir(parents=True)
+        (tmp_path / "mine/experiment/seeds.yaml").write_text(block, "utf-8")
     check(arguments)
-    overrides = [each for each in arguments if not each.startswith("-")]
-    if "--multirun" in arguments:  # the first job of the sweep
-        overrides = [re.sub(r"(=[^,\[]*),.*", r"\1", each) for each in overrides]
-    config(*overrides)
+    if sweep := planned(arguments):
+        for job in sweep.jobs[:1]:
+            config(*(f"{key}={value}" for key, value in job.items()), *sweep.hydra)
+    else:
+        config(*parsed(arguments).overrides)
+
+
+@pytest.mark.slow
+def test_the_tutorial_runs_from_its_first_line_to_its_last(tmp_path):
+    text = (ROOT / "docs" / "tutorial.md").read_text("utf-8")
+    for language, code in re.findall(r"```(sh|python)\n(.*?)```", text, flags=re.DOTALL):
+        command = [sys.executable, "-c"] if language == "python" else ["bash", "-ec"]
+        done = subprocess.run([*command, code], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == 0, f"{code}\n{done.stdout}\n{done.stderr}"
+    assert "test_language" in done.stdout  # the last block prints shares
+    assert len(list(tmp_path.glob("multirun/reviews/*/report.html"))) == 7
+
+
+def test_every_link_of_the_documents_leads_somewhere():
+    for file in (ROOT / "docs").glob("*.md"):
+        for name in re.findall(r"\]\(([^)#:]+)\)", file.read_text("utf-8")):
+            assert (file.parent / name).exists(), f"{file.name}: {name}"
 
 
 def test_every_file_of_the_map_is_there():

@@ -16,7 +16,7 @@ from xling.report import told_subnetwork_sweep as told_sweep
 from xling.report import told_subnetworks as told
 from xling.report.page import summary
 from xling.report.wording import percent, points
-from xling.sweep import note
+from xling.sweep.records import Job, write_job
 
 LAYERS, HEADS = 4, 6
 PAIR = ("de", "ko")
@@ -328,6 +328,11 @@ def test_figures_of_subnetworks_are_drawn(run_folder):
         drawn[name].to_dict()
 
 
+def job(folder, run, masks):
+    path = run.relative_to(folder).as_posix()
+    return Job(folder / "sweeps/s", 1, run.name, path, base=None, masks=masks)
+
+
 def make_sweep(folder, *runs, masks=()):
     """A sweep of runs (name, settings of its subnetwork, other arguments) and of masks alone."""
     for name, settings, more in runs:
@@ -338,10 +343,10 @@ def make_sweep(folder, *runs, masks=()):
         results = json.loads(file.read_text("utf-8"))
         results["subnetwork"] |= settings
         file.write_text(json.dumps(results), "utf-8")
-        note(folder / "sweeps/s", run, {"base": None, "masks": False})
+        write_job(job(folder, run, masks=False))
     for task in masks:
         run = make_masks_job(folder / task / f"{task}-1", task, PAIR)
-        note(folder / "sweeps/s", run, {"base": None, "masks": True})
+        write_job(job(folder, run, masks=True))
     return folder / "sweeps/s"
 
 

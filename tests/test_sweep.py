@@ -1,73 +1,193 @@
-"""What a command line's sweep stands for."""
+"""Sweeps by their real commands: planned, skipped, tried again, killed, forced, side by side."""
 
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
+import pandas as pd
 import pytest
+from conftest import SMALL, config, run_xling
 
-from xling.sweep import note, noted, planned, some
+from xling.places import located
+from xling.stages import FINISHED
+from xling.sweep.records import read_jobs, state_of
 
-
-def test_single_runs_are_no_sweeps():
-    assert planned(["task=xnli", "exclude=[ko,es]"]) is None
-    assert planned(["experiment=imbalance", "--help"]) is None
-
-
-def test_experiments_become_sweeps():
-    sweep = planned(["experiment=zero_shot", "task=pawsx", "profile=paper", "data=files"])
-    assert "exclude=[ko],[es]" in sweep.grids[0] and "compare_full=true" in sweep.grids[0]
-    sweep = planned(["experiment=zero_shot", "task=xnli", "profile=paper"])
-    assert "exclude=[es]" in sweep.grids[0]  # of the paper's two, the one that the task has
-    assert some(["de", "en"], ["ko"]) == "[de],[en]"  # else every one in turn
-    sweep = planned(["experiment=imbalance", "task=pawsx", "profile=paper"])
-    assert {"imbalance_language=de,en,es,fr,ko", "imbalance=0,25,50,75,100"} <= set(sweep.grids[0])
-    sweep = planned(["experiment=leave_k_out", "task=pawsx", "profile=paper"])
-    assert {"leave_out.k=50,100,150,200,250", "leave_out.sign='+','-'"} <= set(sweep.grids[0])
+TINY = (*SMALL, "languages=[de,en]", "tuning.epochs=1")
 
 
-def test_the_sample_profile_has_smaller_grids_and_own_values_win():
-    sample = planned(["experiment=imbalance"]).grids[0]
-    assert "imbalance=0,50,100" in sample and "languages=[de,en,es]" in sample
-    mine = planned(["experiment=imbalance", "imbalance=25,100", "languages=[en,fr]"]).grids[0]
-    assert "imbalance=0,25,100" in mine and "languages=[de,en,es]" not in mine
-    assert not any(each.startswith("imbalance=0,50") for each in mine)
+def run_of(folder: Path, *overrides: str) -> Path:
+    """The folder of a run."""
+    return folder / located(config(*TINY, *overrides))[0].run
 
 
-def test_imbalance_gets_its_start():
-    assert "imbalance=0,25,50" in planned(["--multirun", "imbalance=25,50"]).grids[0]
-    assert "imbalance=0,25,50" in planned(["-m", "imbalance=range(25,51,25)"]).grids[0]
-    assert not any(o.startswith("imbalance=") for o in planned(["-m", "imbalance=0,50"]).grids[0])
+def written(folder: Path) -> dict[Path, int]:
+    """The files of runs and stages, with their times."""
+    return {
+        path: path.stat().st_mtime_ns
+        for path in folder.glob("multirun/xnli/**/*")
+        if path.is_file() and path.suffix != ".lock"
+    }
 
 
-def test_a_sweep_is_named_by_what_it_sweeps():
-    one = planned(["-m", "seed=0,1", "task=xnli"])
-    assert one.folder.parts[:2] == ("multirun", "sweeps") and one.folder.name.startswith("seed-")
-    assert one.folder == planned(["-m", "task=xnli", "seed=0,1", "tracker=wandb"]).folder
-    assert (
-        one.folder == planned(["--multirun", "task=xnli", "seed=0,1", "trainer.threads=2"]).folder
+def words(folder: Path, name: str) -> list[str]:
+    """How the jobs of a sweep stand."""
+    return [state_of(job).word for job in read_jobs(folder / "multirun/sweeps" / name)]
+
+
+def status(folder: Path) -> str:
+    command = [sys.executable, "-m", "xling.status"]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A sweep of three jobs whose second finds a file where its folder should be."""
+    folder = tmp_path_factory.mktemp("sweep")
+    in_the_way = run_of(folder, "seed=1")
+    in_the_way = in_the_way.with_name(in_the_way.name + ".part")
+    in_the_way.parent.mkdir(parents=True)
+    in_the_way.touch()
+    command = ("-m", "seed=0,1,2", "sweep=s", *TINY)
+    return folder, command, in_the_way, run_xling(*command, folder=folder)
+
+
+def test_a_dry_run_plans_checks_and_makes_nothing(tmp_path):
+    command = ("-m", *TINY, "seed=0,1", "influence.top_k=5,6")
+    done = run_xling(*command, "dry_run=true", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    rows = [line.split() for line in done.stdout.splitlines() if " influence.top_k=" in line]
+    makes = [" ".join(row[4:]) for row in rows]
+    first, second = "makes 1 fine-tuning, 1 run", "makes 1 run; reuses 1 fine-tuning"
+    assert makes == [first, first, second, second]
+    assert re.search(r"Time: about \d+ s one after the other", done.stdout)
+    assert re.search(r"Disk: at most \d+ MB; [\d.]+ [GM]B are free", done.stdout)
+    assert "labels, alignment and sizes are right" in done.stdout and "Fonts: " in done.stdout
+    wrong = run_xling("-m", *TINY, "imbalance=25", "imbalance_language=de,ko", folder=tmp_path)
+    assert wrong.returncode == 1 and "the job imbalance_language=ko of the sweep" in wrong.stderr
+    assert not list(tmp_path.rglob("*"))
+
+
+def test_a_failed_job_is_told_and_stops_no_other(broken):
+    folder, command, _, done = broken
+    assert done.returncode == 1 and words(folder, "s") == ["finished", "failed", "finished"]
+    (line,) = re.findall(r"\[2/3\] seed=1: FAILED after .*\n +Log: (.*)", done.stdout)
+    log = (folder / line).read_text("utf-8")
+    assert "NotADirectoryError" in done.stdout and "Traceback" in log
+    assert "Traceback" not in done.stdout + done.stderr
+    table = done.stdout[done.stdout.rindex("   1  seed=0") :]
+    assert "2 finished, 1 failed" in table and "NotADirectoryError" in table
+    assert f"python -m xling {' '.join(command[:3])}" in table
+
+
+def test_a_sweep_that_is_not_finished_has_a_report_that_says_so(broken):
+    folder, *_ = broken
+    page = (folder / "multirun/sweeps/s/report.html").read_text("utf-8")
+    assert "Not finished." in page and "2 of 3 jobs" in page and 'id="jobs"' in page
+    jobs = pd.read_parquet(folder / "multirun/sweeps/s/tables/jobs.parquet")
+    assert list(jobs.state) == ["finished", "failed", "finished"]
+    assert jobs.error.isna().tolist() == [True, False, True]
+    said = status(folder)
+    assert "2 finished, 1 failed" in said and "Nothing is running; the rest takes about" in said
+
+
+def test_the_same_command_does_what_is_missing_and_then_nothing(broken):
+    folder, command, in_the_way, _ = broken
+    in_the_way.unlink()
+    before = written(folder)
+    done = run_xling(*command, folder=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "3 jobs, 2 finished" in done.stdout and "failed before" in done.stdout
+    assert done.stdout.count("Fine-tuning on") == 1 and words(folder, "s") == ["finished"] * 3
+    after = written(folder)
+    assert before.items() <= after.items() and len(after) > len(before)
+    sweep = folder / "multirun/sweeps/s"
+    assert not (sweep / "tables/jobs.parquet").exists()
+    assert "Not finished" not in (sweep / "report.html").read_text("utf-8")
+    again = run_xling(*command, folder=folder)
+    assert again.returncode == 0 and "3 jobs, 3 finished" in again.stdout
+    assert "Job 1" not in again.stdout and written(folder) == after
+
+
+def test_forced_jobs_are_made_again_each_stage_once(broken):
+    folder, *_ = broken
+    run = run_of(folder, "seed=0")
+    before = (run / FINISHED).stat().st_mtime, (run / "tables/shares.csv").read_text()
+    command = ("-m", *TINY, "influence.top_k=10,9", "force=true")
+    done = run_xling(*command, folder=folder)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("Fine-tuning on") == 1  # the second job reuses what the first made
+    assert (run / FINISHED).stat().st_mtime > before[0]
+    assert (run / "tables/shares.csv").read_text() == before[1]
+    assert not list(folder.glob("multirun/xnli/**/*.old"))
+
+
+def test_fail_fast_begins_no_other_job(tmp_path):
+    command = ("-m", "tuning.learning_rate=1e25,1e-3", "sweep=s", *TINY)
+    done = run_xling(*command, "fail_fast=true", folder=tmp_path)
+    assert done.returncode == 1 and words(tmp_path, "s") == ["failed", "waiting"]
+    assert "1 failed, 1 waiting" in done.stdout and "no job" not in done.stderr
+    assert not list(tmp_path.glob("multirun/xnli/*/results.json"))
+
+
+def until(condition, seconds: float = 120) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.05)
+
+
+def begin(*command: str, folder: Path) -> subprocess.Popen:
+    """Start the program as the head of a process group of its own."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "xling", *command],
+        cwd=folder,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
-    assert one.folder != planned(["-m", "seed=0,2", "task=xnli"]).folder
-    named = planned(["-m", "seed=0,1", "sweep=mine", "folder=elsewhere"])
-    assert named.folder == Path("elsewhere/sweeps/mine")
 
 
-@pytest.mark.parametrize(
-    ("override", "name"),
-    [
-        ("seed=1,2", "seed"),
-        ("languages=[de,en]", "sweep"),
-        ("languages=[de],[en]", "languages"),
-        ("seed=range(3)", "seed"),
-        ("task=pawsx", "sweep"),
-    ],
-)
-def test_what_is_swept(override, name):
-    assert planned(["-m", override]).folder.name.startswith(f"{name}-")
+def test_a_sweep_that_was_killed_goes_on(tmp_path):
+    command = ("-m", "seed=0,1", "sweep=s", *TINY)
+    first = run_of(tmp_path, "seed=0")
+    second = located(config(*TINY, "seed=1"))[0].tuning
+    with begin(*command, folder=tmp_path) as sweep:
+        until(lambda: first.exists() and (tmp_path / f"{second}.part").exists())
+        os.killpg(sweep.pid, signal.SIGKILL)
+    assert words(tmp_path, "s") == ["finished", "stopped"] and "1 stopped" in status(tmp_path)
+    before = written(tmp_path)
+    done = run_xling(*command, folder=tmp_path)
+    assert done.returncode == 0 and "goes on" in done.stdout, done.stdout
+    kept = {path: at for path, at in before.items() if first in path.parents}
+    assert kept.items() <= written(tmp_path).items()
+    assert words(tmp_path, "s") == ["finished"] * 2
 
 
-def test_notes_of_jobs(tmp_path):
-    run = tmp_path / "multirun/xnli/tiny-1"
-    run.mkdir(parents=True)
-    note(tmp_path / "multirun/sweeps/s", run, {"base": None})
-    note(tmp_path / "multirun/sweeps/s", run, {"base": None})
-    found = noted(tmp_path / "multirun/sweeps/s")
-    assert len(found) == 1 and found[0]["run"].resolve() == run and found[0]["base"] is None
+@pytest.mark.slow
+def test_a_killed_worker_costs_the_other_jobs_nothing(tmp_path):
+    pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
+    command = ("-m", *TINY, "seed=0,1,2", "sweep=s", "hydra/launcher=joblib")
+    with begin(*command, "hydra.launcher.n_jobs=2", folder=tmp_path) as sweep:
+        until(lambda: list(tmp_path.glob("multirun/sweeps/s/jobs/*.state")))
+        (state, *_) = tmp_path.glob("multirun/sweeps/s/jobs/*.state")
+        os.kill(json.loads(state.read_text("utf-8"))["process"], signal.SIGKILL)
+        said = sweep.communicate()[0]
+    assert sweep.returncode == 0 and "A worker was ended from outside" in said, said
+    assert words(tmp_path, "s") == ["finished"] * 3
+    assert "[1/3] seed=0: has begun" in said and "[3/3] seed=2: finished after" in said
+
+
+def test_two_sweeps_at_once_do_each_stage_once(tmp_path):
+    command = ("-m", *TINY, "influence.top_k=5,6", "sweep=s")
+    with begin(*command, folder=tmp_path) as one, begin(*command, folder=tmp_path) as other:
+        said = one.communicate()[0] + other.communicate()[0]
+    assert one.returncode == other.returncode == 0, said
+    assert said.count("Fine-tuning on") == 1 and said.count("Kept epoch") == 2
+    assert words(tmp_path, "s") == ["finished"] * 2

@@ -14,50 +14,56 @@ def conf_folder() -> Path:
 def task(composed: object) -> None:
     """Run one composed configuration; Hydra and OmegaConf end here."""
     from hydra.core.hydra_config import HydraConfig
-    from omegaconf import OmegaConf
 
-    from xling.command_line import repeat
+    from xling.command_line import repeat, resolved
     from xling.config import checked
     from xling.preflight import preflight
-    from xling.sweep import register_resolvers
 
-    register_resolvers()  # a launcher may have brought this to another process
-    config = checked(OmegaConf.to_container(composed, resolve=True, throw_on_missing=True))
+    config = checked(resolved(composed))
     preflight(config)
+    if config.dry_run:
+        from xling.sweep.launch import dry_run
+
+        dry_run(config)
+        return
 
     from xling.run import job  # only now: it takes seconds to import, and mistakes show at once
+    from xling.sweep.records import noted
 
-    job(config, repeat(HydraConfig.get().overrides.task))
+    with noted(config):
+        job(config, repeat(HydraConfig.get().overrides.task))
 
 
 def main() -> None:
     """Read the command line and run; errors that the user can mend are printed in a few lines."""
     import hydra
 
-    from xling.command_line import check, explain, sweep_group
-    from xling.sweep import planned, register_resolvers
+    from xling.command_line import check, explain
+    from xling.sweep.grids import planned, register_resolvers
 
     register_resolvers()
 
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on instead of printing them
+    given = sys.argv[1:]
     try:
-        check(sys.argv[1:])
-        sweep = planned(sys.argv[1:])
-        given = sys.argv[1:]
-        # In front: between overrides Hydra would take what follows for something else.
-        multirun = ["--multirun", *(each for each in given if each not in ("-m", "--multirun"))]
-        multirun += sweep_group(given)
-        for arguments in [[*multirun, *grid] for grid in sweep.grids] if sweep else [given]:
-            sys.argv[1:] = arguments
-            command = hydra.main(
-                version_base="1.3", config_path=str(conf_folder()), config_name="config"
-            )
-            command(task)()
-        if sweep:
-            from xling.report.sweep import write_sweep
+        check(given)
+        if sweep := planned(given):
+            from xling.sweep.launch import run_sweep
 
-            print(f"\nReport of the sweep: {write_sweep(sweep.folder)}")
+            sys.exit(0 if run_sweep(sweep, given) else 1)
+        failed: list[Exception] = []
+
+        def attempt(composed: object) -> None:
+            try:
+                task(composed)
+            except Exception as error:  # Hydra would print a line of its own about it
+                failed.append(error)
+
+        start = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
+        start(attempt)()
+        if failed:
+            raise failed[0]
     except KeyboardInterrupt:
         sys.exit("Stopped. The same command goes on from here.")
     except BrokenPipeError:  # nobody reads on, as in `xling --help | head`

@@ -4,6 +4,7 @@ import errno
 import re
 import shlex
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,8 @@ def check(arguments: list[str]) -> None:
     """
     from hydra._internal.utils import get_args_parser
 
+    from xling.__main__ import conf_folder
+
     flags = set(get_args_parser()._option_string_actions)
     for position, argument in enumerate(arguments):
         if argument.startswith(("+", "~")):
@@ -28,6 +31,8 @@ def check(arguments: list[str]) -> None:
                 f"Write {key}={value} for one that does.{near_key(key)}"
             )
         name, _, value = argument.partition("=")
+        if value == "null" and (conf_folder() / name).is_dir():
+            raise UserError(f"{argument}: to choose none of the files of {name}, leave it out.")
         if name.startswith("-") and name not in flags:
             following = arguments[position + 1 : position + 2]
             value = value or next((each for each in following if "=" not in each), "VALUE")
@@ -38,18 +43,9 @@ def check(arguments: list[str]) -> None:
             )
 
 
-def sweep_group(arguments: list[str]) -> list[str]:
-    """Return the override that groups a sweep's runs in the tracker by what the user wrote."""
-    overrides = [each for each in arguments if not each.startswith(("-", "tracker", "folder="))]
-    if any(each.startswith("tracker.group=") for each in arguments) or not overrides:
-        return []
-    name = " ".join(overrides)[:128].replace("\\", "").replace("'", "")
-    return [f"tracker.group='{name}'"]
-
-
 def repeat(overrides: Sequence[str]) -> str:
     """Return the command that repeats one run, also one of a sweep."""
-    own = ("tracker.group=", "sweep=", "experiment=")
+    own = ("sweep=", "experiment=", "force=")
     return shlex.join(["xling", *(each for each in overrides if not each.startswith(own))])
 
 
@@ -71,20 +67,36 @@ def explain(error: BaseException, conf: Path) -> str | None:
         return f"xling: {error.full_key} has no value yet: write {error.full_key}=..."
     if found := re.match(r"Could not override '(?P<key>[^']+)'", text):
         return f"xling: there is no switch {found['key']}.{near_key(found['key'])}\n{see_help()}"
-    if found := re.search(r"Could not find '(?P<group>[^/]+)/(?P<choice>[^']+)'", text):
+    if found := re.search(r"Could not find '(?P<group>[^']+)/(?P<choice>[^'/]+)'", text):
         choices = sorted(file.stem for file in (conf / found["group"]).glob("*.yaml"))
+        choices = ["basic", *choices] if found["group"] == "hydra/launcher" else choices
         return (
             f"xling: {found['group']}={found['choice']} does not exist: write one of "
             f"{', '.join(choices)}.{nearest(found['choice'], choices)}"
         )
     if isinstance(error, OverrideParseException):
-        return (
-            f"xling: {error.override} cannot be read: {text.splitlines()[0]}. Lists are written "
-            "'languages=[de,en]', texts with spaces or signs in quotes: 'data.path=\"my data\"'."
-        )
+        return f"xling: {unread(error.override, text.splitlines()[0])}"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return f"xling: {text.splitlines()[0]}\n{see_help()}"
     return None
+
+
+def unread(override: str, why: str) -> str:
+    """Say how to write an override that Hydra cannot read."""
+    key, sign, value = override.partition("=")
+    if not sign:
+        return f"{key} lacks its value: write {key}=VALUE.{near_key(key)}"
+    if not value.isascii() and not set(value) & set("\"'"):
+        words = r"[^\[\],]+" if value.startswith("[") else r".+"
+        quoted = re.sub(words, lambda word: f'"{word[0].strip()}"', value)
+        return (
+            f"{override}: letters beyond a to z are put into quotes, and these into others for the "
+            f"shell. Write {key}='{quoted}'"
+        )
+    return (
+        f"{override} cannot be read: {why}. Lists are written 'languages=[de,en]', texts with "
+        "spaces or signs in quotes: 'data.path=\"my data\"'."
+    )
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
@@ -102,6 +114,8 @@ def full_disk(error: BaseException) -> bool:
 
 def near_key(key: str) -> str:
     """Return the hint to the switch that is closest to a key, or nothing."""
+    if key in keys():
+        return ""
     return nearest(key, keys()) or nearest(key, {each.rpartition(".")[2] for each in keys()})
 
 
@@ -110,16 +124,42 @@ def keys() -> set[str]:
     return set(flat(composed()))
 
 
-def composed(overrides: Sequence[str] = ()) -> Any:
-    """Return the configuration that overrides make, not yet resolved or checked."""
-    from hydra import compose, initialize_config_dir
+def parsed(arguments: Sequence[str]) -> Any:
+    """Return Hydra's reading of a command line: its flags and the overrides."""
+    from hydra._internal.utils import get_args_parser
+
+    flags = {"-m", "--multirun"}
+    rest = [each for each in arguments if each not in flags]
+    # In front: between overrides Hydra would take what follows for something else.
+    return get_args_parser().parse_args([*(flags & set(arguments)), *rest])
+
+
+@contextmanager
+def composer() -> Iterator[Any]:
+    """Yield Hydra, ready to compose configurations of conf/."""
+    from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
 
     from xling.__main__ import conf_folder
 
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_folder()), version_base="1.3"):
+    with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+        yield GlobalHydra.instance().hydra
+
+
+def composed(overrides: Sequence[str] = ()) -> Any:
+    """Return the configuration that overrides make, not yet resolved or checked."""
+    from hydra import compose
+
+    with composer():
         return compose("config", list(overrides))
+
+
+def resolved(composed: Any) -> dict[str, Any]:
+    """Return a composed configuration as plain values; OmegaConf ends here."""
+    from omegaconf import OmegaConf
+
+    return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
 
 
 def flat(values: Any, prefix: str = "") -> Iterator[str]:

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import json
+import time
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
@@ -247,6 +248,9 @@ class Config:
     seed: NotNegative
     folder: str
     sweep: str | None
+    dry_run: bool
+    force: Annotated[float, BeforeValidator(lambda value: time.time() if value is True else value)]
+    fail_fast: bool
     leave_out: LeaveOut
     experiment: Experiment | None = None
     __pydantic_config__: ClassVar = Strict
@@ -414,6 +418,19 @@ def _check_subnetwork(config: Config) -> None:
         raise UserError(problem)
 
 
+NO_PART = (
+    "folder",
+    "tracker",
+    "profile",
+    "sweep",
+    "dry_run",
+    "force",
+    "fail_fast",
+    "experiment",
+)
+"""Settings that take no part in what a run's result is."""
+
+
 def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
     """Return all that can change a run's result, as plain values.
 
@@ -422,7 +439,7 @@ def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
     the configuration only points to.
     """
     values = dataclasses.asdict(config)
-    for key in ("folder", "tracker", "profile", "sweep", "experiment"):
+    for key in NO_PART:
         del values[key]
     del values["sketch"]["batch_tokens"]
     del values["influence"]["memory_gb"]
@@ -435,7 +452,7 @@ def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
 def plain(config: Config) -> dict[str, Any]:
     """Return the configuration as nested plain values, but for where it runs and is tracked."""
     values = dataclasses.asdict(config)
-    for key in ("tracker", "folder", "sweep", "experiment"):
+    for key in set(NO_PART) - {"profile"}:
         del values[key]
     return values
 

@@ -41,3 +41,30 @@ def tally(counts: Iterable[int], total: int, label: str) -> Iterable[int]:
 def track(items: Sequence[Item], label: str) -> Iterable[Item]:
     """Iterate, with a progress bar and the time left if the output goes to a terminal."""
     return tqdm(items, desc=label, leave=False, disable=not interactive())
+
+
+def amount(count: float) -> str:
+    """Write bytes, as `1.2 GB`."""
+    for unit in ("B", "kB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count /= 1000
+    return f"{count:.1f} GB"
+
+
+def duration(seconds: float) -> str:
+    """Write seconds, as `12 min`."""
+    if seconds < 100:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def sample_lines(task: str) -> list[str]:
+    """Say that the figures of the sample corpus are none, and how to get others."""
+    return [
+        "This is the SAMPLE profile: a small generated corpus, to try the program. Its figures",
+        "say nothing about natural language.",
+        f"  The papers' setting:   python -m xling task={task} profile=paper",
+        "  Your data and model:   python -m xling profile=paper data=files data.path=DIR "
+        "model=local model.path=DIR",
+    ]

@@ -89,7 +89,7 @@ def tune(
     """
     several = config.trainer.devices > 1  # then epochs end in another process, out of W&B's reach
     log = partial(announce, None if several else tracked)
-    with stage(where.tuning) as part:
+    with stage(where.tuning, config.force) as part:
         if part:
             say(tuning_line(config, len(materials.encoded["train"]), len(dumps)))
             made_by = {"settings": where.tuned_by, "software": software(), "machine": machine()}

@@ -12,9 +12,9 @@ import torch
 from xling.config import Config, Subnetwork, alone
 from xling.console import say, track
 from xling.fine_tuning import tune
-from xling.materials import Materials, at_epoch, located, prepare
+from xling.materials import Materials, at_epoch, prepare
 from xling.model import Classifier
-from xling.places import Places, pruning
+from xling.places import Places, located, pruning
 from xling.provenance import software
 from xling.stages import stage
 from xling.subnetwork import (
@@ -94,7 +94,7 @@ def identified(
     own = alone(config, language)
     where, _ = located(own)
     folder, settings = pruning(config.subnetwork, own, where)
-    with stage(folder) as part:
+    with stage(folder, config.force) as part:
         if part:
             say(f"Identifying the subnetwork of {language}")
             _identify(config.subnetwork, own, where, part, settings)

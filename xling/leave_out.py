@@ -39,7 +39,7 @@ def leave_out(config: Config, where: Places, base: Places) -> None:
     Raises:
         UserError: there is no such test example, or there are too few training examples.
     """
-    with stage(where.run) as folder:
+    with stage(where.run, config.force) as folder:
         if folder:
             write_json(folder / "results.json", _again(config, base, folder / "tuning"))
             shutil.rmtree(folder / "tuning")

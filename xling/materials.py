@@ -14,8 +14,7 @@ from xling.analysis.coverage import coverage
 from xling.config import Config, digest
 from xling.console import say
 from xling.data import sample
-from xling.data.files import folder_digest
-from xling.places import Places, places
+from xling.places import Places
 from xling.sketch import Estimate, Sketches
 from xling.subnetwork import Masks
 from xling.subnetwork.masks import stacked
@@ -34,14 +33,6 @@ class Materials:
     encoded: datasets.DatasetDict
     collate: Collator
     classifier: model.Classifier
-
-
-def located(config: Config) -> tuple[Places, dict[str, str]]:
-    """Return a run's folders, and the digests of local files that their names depend on."""
-    fingerprints = {**data.fingerprint(config), **model.fingerprint(config.model)}
-    if config.subnetwork.path:
-        fingerprints["masks"] = folder_digest(config.subnetwork.path)
-    return places(config, fingerprints), fingerprints
 
 
 def fresh(config: Config, materials: Materials) -> Materials:

@@ -17,7 +17,6 @@ from transformers import (
 )
 
 from xling.config import Config, Model, Tiny
-from xling.data.files import folder_digest
 from xling.data.hub import hub_reachable
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
@@ -106,12 +105,6 @@ def load_encoder(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase
         raise UserError(missing_model(model, reason)) from error
     tokenizer.padding_side = "right"  # the head reads position 0
     return encoder, tokenizer
-
-
-def fingerprint(model: Model) -> dict[str, str]:
-    """Return the digest of a local model's files; nothing for a hub id, which has a revision."""
-    here = model.path is not None and Path(model.path).is_dir()
-    return {"model": folder_digest(model.path)} if here else {}
 
 
 def load(

@@ -4,7 +4,8 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from xling.config import Config, Subnetwork, digest, identity
+from xling.config import Config, Model, Subnetwork, digest, identity
+from xling.data import fingerprint, folder_digest
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,6 +24,20 @@ class Places:
     tuning: Path
     sketches: str
     tuned_by: dict[str, Any]
+
+
+def located(config: Config) -> tuple[Places, dict[str, str]]:
+    """Return a run's folders, and the digests of local files that their names depend on."""
+    fingerprints = {**fingerprint(config), **model_fingerprint(config.model)}
+    if config.subnetwork.path:
+        fingerprints["masks"] = folder_digest(config.subnetwork.path)
+    return places(config, fingerprints), fingerprints
+
+
+def model_fingerprint(model: Model) -> dict[str, str]:
+    """Return the digest of a local model's files; nothing for a hub id, which has a revision."""
+    here = model.path is not None and Path(model.path).is_dir()
+    return {"model": folder_digest(model.path)} if here else {}
 
 
 def places(config: Config, fingerprints: dict[str, str]) -> Places:

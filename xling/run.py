@@ -18,14 +18,13 @@ from xling.console import plain_libraries, say
 from xling.fine_tuning import Tuned, sketch_train, tune
 from xling.identification import Subnetworks, subnetworks, write_masks
 from xling.leave_out import leave_out
-from xling.materials import Materials, distinct, fresh, located, prepare, train_dumps
+from xling.materials import Materials, distinct, fresh, prepare, train_dumps
 from xling.modularity import change_through, facts, mask_tables
-from xling.places import Places
+from xling.places import Places, located
 from xling.provenance import machine, software
 from xling.results import profile, write_config, write_json, write_tables
-from xling.stages import stage
+from xling.stages import made, stage
 from xling.summary import closing, disabled_line, opening
-from xling.sweep import note
 from xling.tracing import analyse
 from xling.tuning.callbacks import read_history
 
@@ -53,7 +52,7 @@ class Underway:
 
 
 def job(config: Config, command: str) -> None:
-    """Do what one configuration asks for, and note it in its sweep.
+    """Do what one configuration asks for.
 
     Args:
         command: what the user wrote, for the record.
@@ -61,25 +60,20 @@ def job(config: Config, command: str) -> None:
     plain_libraries()
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    base = None
     if config.subnetwork.only:
-        folder = heads_alone(config)
+        heads_alone(config)
     elif config.leave_out.example is None:
-        folder = run(config, command)
+        run(config, command)
     else:
         whole = nothing_left_out(config)
         where, base_where = located(config)[0], located(whole)[0]
-        if not base_where.run.exists():
+        if not made(base_where.run, config.force):
             run(whole, command)
         leave_out(config, where, base_where)
-        folder, base = where.run, base_where.run
-    if config.sweep:
-        record = {"base": base and base.name, "masks": config.subnetwork.only}
-        note(Path(config.folder) / "sweeps" / config.sweep, folder, record)
 
 
-def run(config: Config, command: str) -> Path:
-    """Do what is not done yet of a run and return its folder.
+def run(config: Config, command: str) -> None:
+    """Do what is not done yet of a run.
 
     Args:
         command: what the user wrote, for the record.
@@ -87,21 +81,20 @@ def run(config: Config, command: str) -> Path:
     say(opening(config))
     where, fingerprints = located(config)
     origin = {"command": command, "fingerprints": fingerprints, "software": software()}
-    with stage(where.run) as folder:
+    with stage(where.run, config.force) as folder:
         if folder:
             with tracker.tracking(config, where.run.name) as tracked:
                 complete(config, where, folder, tracked, origin)
         else:
             say("This run is finished already.")
     say(closing(where.run))
-    return where.run
 
 
-def heads_alone(config: Config) -> Path:
-    """Identify the subnetworks and stop there; return the folder with masks/, tables/, results."""
+def heads_alone(config: Config) -> None:
+    """Identify the subnetworks and stop there: the folder has masks/, tables/ and results."""
     say(opening(config))
     where, fingerprints = located(config)
-    with stage(where.run) as folder:
+    with stage(where.run, config.force) as folder:
         if folder:
             write_config(config, folder)
             found = subnetworks(config, prepare(config))
@@ -114,7 +107,6 @@ def heads_alone(config: Config) -> Path:
         else:
             say("These subnetworks are identified already.")
     say(f"Masks: {where.run / 'masks'}")
-    return where.run
 
 
 def complete(

@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 
 from xling.config import Config
+from xling.console import amount, duration, sample_lines
 from xling.sketch import Estimate
 from xling.subnetwork import Masks
 
@@ -20,14 +21,8 @@ def opening(config: Config) -> str:
         + (" · sparse fine-tuning" if config.tuning.name == "sparse" else "")
         + (f" · subnetworks {config.subnetwork.name}" if config.subnetwork.name != "full" else "")
     ]
-    if config.data.source == "sample":
-        lines += [
-            "This is the SAMPLE profile: a small generated corpus, to try the program. Its figures",
-            "say nothing about natural language.",
-            f"  The papers' setting:   python -m xling task={config.task.name} profile=paper",
-            "  Your data and model:   python -m xling profile=paper data=files data.path=DIR "
-            "model=local model.path=DIR",
-        ]
+    if config.data.source == "sample" and config.sweep is None:  # a sweep says it once
+        lines += sample_lines(config.task.name)
     return "\n".join(lines)
 
 
@@ -70,14 +65,14 @@ def disabled_line(masks: Masks) -> str:
 def plan_line(estimate: Estimate, passes: int = 1) -> str:
     """Say what the sketch pass of an epoch costs, and so many passes if there are more."""
     more = estimate.batch_bytes > 0
-    memory = f"{_size(estimate.batch_bytes)} of memory" if more else "no more memory than so far"
+    memory = f"{amount(estimate.batch_bytes)} of memory" if more else "no more memory than so far"
     return (
         f"Each sketch pass: {estimate.examples:,} examples, {estimate.tokens:,} tokens; sketches "
-        f"of {estimate.dimensions:,} numbers, {_size(estimate.disk_bytes)} on disk; batches of up "
-        f"to {estimate.batch_tokens:,} tokens, {memory}; about {_time(estimate.seconds)}"
+        f"of {estimate.dimensions:,} numbers, {amount(estimate.disk_bytes)} on disk; batches of up "
+        f"to {estimate.batch_tokens:,} tokens, {memory}; about {duration(estimate.seconds)}"
         + (
-            f"; {passes} passes {_size(passes * estimate.disk_bytes)} and "
-            f"{_time(passes * estimate.seconds)}"
+            f"; {passes} passes {amount(passes * estimate.disk_bytes)} and "
+            f"{duration(passes * estimate.seconds)}"
             if passes > 1
             else ""
         )
@@ -100,20 +95,6 @@ def norm_line(coverage: pd.DataFrame) -> str:
     each = ", ".join(f"{name} {share:.1%}" for name, share in least.items())
     each = "100% in every language" if least.iloc[0] > 0.9995 else each
     return f"          squared gradient norm: {', '.join(parts)}; sketched: {each}"
-
-
-def _size(count: float) -> str:
-    for unit in ("B", "kB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count /= 1000
-    return f"{count:.1f} GB"
-
-
-def _time(seconds: float) -> str:
-    if seconds < 100:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def closing(folder: Path) -> str:

@@ -8,7 +8,7 @@ import altair as alt
 import pandas as pd
 
 from xling.analysis.reference import reference
-from xling.analysis.sweeps import confidence_changes, flattens, imbalance_curves, overview
+from xling.analysis.sweeps import SWITCHES, confidence_changes, flattens, imbalance_curves, overview
 from xling.errors import UserError
 from xling.report import subnetwork_sweep, told_subnetwork_sweep
 from xling.report.export import save
@@ -18,7 +18,7 @@ from xling.report.style import SIGNS
 from xling.report.subnetwork_rows import accuracies, source
 from xling.report.sweep_charts import sweep_charts
 from xling.report.wording import listed, p_equals, percent, points
-from xling.sweep import noted
+from xling.sweep.records import Job, State, read_jobs, state_of
 
 TITLES = {
     "imbalance": "What does more data of one language change?",
@@ -33,24 +33,32 @@ TITLES = {
 
 
 def write_sweep(folder: Path) -> Path:
-    """Write the report, the tables and the figures of a sweep from its finished jobs.
+    """Write the report, the tables and the figures of a sweep from those jobs that are finished.
 
     Raises:
         UserError: none is finished.
     """
-    jobs = noted(folder)
+    states = {job: state_of(job) for job in read_jobs(folder)}
+    jobs = [job for job, state in states.items() if state.word == "finished"]
     if not jobs:
         raise UserError(f"{folder}: no job of this sweep is finished yet.")
-    masks = {each["run"].name: each["run"] for each in jobs if each.get("masks")}
-    jobs = [each for each in jobs if not each.get("masks")]
-    traced = [each["run"].parent / each["base"] if each["base"] else each["run"] for each in jobs]
+    masks = {job.folder.name: job.folder for job in jobs if job.masks}
+    jobs = [job for job in jobs if not job.masks]
+    traced = [job.folder.parent / job.base if job.base else job.folder for job in jobs]
     paths = {run.name: run for run in traced}
     runs = {name: _results(run) for name, run in paths.items()}
     alone = {name: _results(run) for name, run in masks.items()}
-    tables = sweep_tables(runs, paths, [_results(each["run"]) for each in jobs if each["base"]])
+    tables = sweep_tables(runs, paths, [_results(job.folder) for job in jobs if job.base])
     swept = subnetwork_sweep.gather(runs, alone, paths | masks)
     tables |= swept.tables
+    if "runs" in tables:
+        tables["runs"] = with_switches(tables["runs"], {job.folder.name: job.label for job in jobs})
+    if len(jobs) + len(masks) < len(states):
+        tables["jobs"] = jobs_table(states)
     (folder / "tables").mkdir(exist_ok=True)
+    for stale in [*(folder / "tables").iterdir()]:
+        if stale.stem not in tables:
+            stale.unlink()
     for name, table in tables.items():
         table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
         table.to_csv(folder / "tables" / f"{name}.csv", index=False)
@@ -84,6 +92,24 @@ def sweep_tables(
         tables["retrained"] = pd.DataFrame(left_out)
         tables["confidence"] = confidence_changes(left_out)
     return tables
+
+
+def jobs_table(states: dict[Job, State]) -> pd.DataFrame:
+    """Tabulate all jobs of a sweep by how they stand."""
+    rows = [
+        (job.number, job.label, state.word, state.error, job.folder.name)
+        for job, state in states.items()
+    ]
+    return pd.DataFrame(rows, columns=["job", "switches", "state", "error", "run"])
+
+
+def with_switches(table: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
+    """Add the switches by which the jobs are told apart, if the table's own columns do not."""
+    own = [key for key in SWITCHES if key in table]
+    if len(table) < 2 or (own and not table.duplicated(own).any()):
+        return table
+    table.insert(1, "switches", [labels.get(name, "") for name in table["run"]])
+    return table
 
 
 def with_variants(table: pd.DataFrame, runs: dict[str, dict[str, Any]]) -> pd.DataFrame:
