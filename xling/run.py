@@ -27,6 +27,7 @@ from xling.stages import stage
 from xling.summary import closing, disabled_line, opening
 from xling.sweep import note
 from xling.tracing import analyse
+from xling.tracker.artifacts import artifacts
 from xling.tuning.callbacks import read_history
 
 Outcome = tuple[dict[str, Any], dict[str, pd.DataFrame]]
@@ -48,7 +49,7 @@ class Underway:
     where: Places
     materials: Materials
     folder: Path
-    tracked: tracker.Tracked
+    tracked: tracker.Tracked | None
     timed: Callable[[str], AbstractContextManager[None]]
 
 
@@ -89,7 +90,7 @@ def run(config: Config, command: str) -> Path:
     origin = {"command": command, "fingerprints": fingerprints, "software": software()}
     with stage(where.run) as folder:
         if folder:
-            with tracker.tracking(config, where.run.name) as tracked:
+            with tracker.tracking(config, where.run.name, folder) as tracked:
                 complete(config, where, folder, tracked, origin)
         else:
             say("This run is finished already.")
@@ -121,7 +122,7 @@ def complete(
     config: Config,
     where: Places,
     folder: Path,
-    tracked: tracker.Tracked,
+    tracked: tracker.Tracked | None,
     origin: dict[str, Any],
 ) -> None:
     """Go through all rooms; what an earlier try finished is taken up.
@@ -141,6 +142,8 @@ def complete(
         report.write(folder)
         report.figures(folder)
         tracker.log_results(tracked, results, tables, folder)
+        if config.tracker.artifacts:
+            tracker.log_artifacts(tracked, artifacts(where, folder))
     write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
 
 
@@ -181,7 +184,7 @@ def tuned(
     config: Config,
     where: Places,
     materials: Materials,
-    tracked: tracker.Tracked,
+    tracked: tracker.Tracked | None,
     through: Subnetworks | None = None,
 ) -> Tuned:
     """Fine-tune and sketch the training examples, as far as that is not done."""

@@ -70,13 +70,13 @@ def disabled_line(masks: Masks) -> str:
 def plan_line(estimate: Estimate, passes: int = 1) -> str:
     """Say what the sketch pass of an epoch costs, and so many passes if there are more."""
     more = estimate.batch_bytes > 0
-    memory = f"{_size(estimate.batch_bytes)} of memory" if more else "no more memory than so far"
+    memory = f"{size(estimate.batch_bytes)} of memory" if more else "no more memory than so far"
     return (
         f"Each sketch pass: {estimate.examples:,} examples, {estimate.tokens:,} tokens; sketches "
-        f"of {estimate.dimensions:,} numbers, {_size(estimate.disk_bytes)} on disk; batches of up "
+        f"of {estimate.dimensions:,} numbers, {size(estimate.disk_bytes)} on disk; batches of up "
         f"to {estimate.batch_tokens:,} tokens, {memory}; about {_time(estimate.seconds)}"
         + (
-            f"; {passes} passes {_size(passes * estimate.disk_bytes)} and "
+            f"; {passes} passes {size(passes * estimate.disk_bytes)} and "
             f"{_time(passes * estimate.seconds)}"
             if passes > 1
             else ""
@@ -102,7 +102,8 @@ def norm_line(coverage: pd.DataFrame) -> str:
     return f"          squared gradient norm: {', '.join(parts)}; sketched: {each}"
 
 
-def _size(count: float) -> str:
+def size(count: float) -> str:
+    """Write a number of bytes with the unit that suits it."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}"
