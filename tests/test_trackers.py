@@ -7,6 +7,7 @@ import os
 import re
 import shlex
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -294,6 +295,34 @@ def test_a_run_that_goes_on_is_the_same_run(tmp_path, capsys):
     assert [[epoch["epoch"] for epoch in epochs_of(each)] for each in tries] == [[1], [2]]
     *_, command = sync_lines(capsys.readouterr().out)
     assert command == ["wandb", "sync", str(first), str(second)]
+
+
+KILLED = """
+import os, signal, sys, time
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from conftest import config
+from xling import tracker
+with tracker.tracking(config("tracker=wandb", "tracker.mode=offline"), "run", Path()) as tracked:
+    tracker.log_epoch(tracked, EPOCH)
+    until = time.monotonic() + 10  # W&B itself would write after 15
+    while time.monotonic() < until and b"train_loss" not in b"".join(
+        file.read_bytes() for file in Path().glob("multirun/wandb/offline-run-*/*.wandb")
+    ).partition(b"_timestamp")[2]:
+        time.sleep(0.1)
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@needs_wandb_command
+def test_a_killed_run_has_shown_its_epochs(tmp_path):
+    code = KILLED.replace("EPOCH", repr(EPOCHS[0]))
+    command = [sys.executable, "-c", code, str(ROOT / "tests")]
+    done = subprocess.run(command, cwd=tmp_path, check=False)
+    assert done.returncode == -signal.SIGKILL
+    (folder,) = tmp_path.glob("multirun/wandb/offline-run-*-run")
+    assert [each["epoch"] for each in epochs_of(inspected(folder))] == [1]
+    assert (tmp_path / ".wandb-epochs").read_text() == "1"
 
 
 def test_epochs_of_another_process_are_live(tmp_path):

@@ -24,6 +24,11 @@ BY_EPOCH = ("train_loss", "learning_rate", "dev_accuracy", "dev_accuracy/*")
 """Metrics that are drawn over the epoch."""
 
 
+FLUSHED = 0.5
+"""Seconds until what is logged is in W&B's file; by itself W&B takes 15, and a killed run has lost
+what it counts as shown."""
+
+
 def opened(config: Config, name: str) -> "WandbPage":
     """Open the run, online if the server answers, else offline.
 
@@ -50,7 +55,12 @@ def opened(config: Config, name: str) -> "WandbPage":
             dir=config.folder,
             resume="allow",
             config=plain(config),
-            settings=wandb.Settings(silent=True, console="off", x_disable_meta=True),
+            settings=wandb.Settings(
+                silent=True,
+                console="off",
+                x_disable_meta=True,
+                x_transaction_log_flush_interval=FLUSHED,
+            ),
         )
     except wandb.errors.CommError as error:
         raise UserError(
