@@ -29,9 +29,6 @@ class Page(Protocol):
     ) -> None:
         """Show what came out: figures by name, the tables, and the charts of the run's folder."""
 
-    def artifacts(self, found: list[Artifact]) -> None:
-        """Take folders along."""
-
     def close(self, failed: bool) -> None:
         """Say how the run ended; nothing is shown after this."""
 
@@ -131,7 +128,11 @@ def log_results(
 
 
 def log_artifacts(tracked: Tracked | None, found: list[Artifact]) -> None:
-    """Log folders as artifacts; what they are and how large is said first."""
+    """Log folders as artifacts; what they are and how large is said first.
+
+    Args:
+        tracked: by W&B: the configuration's check lets no other tracker take artifacts.
+    """
     if tracked:
         tracked.page.artifacts(found)
 

@@ -12,7 +12,6 @@ import pandas as pd
 from xling.config import Config, plain
 from xling.console import say
 from xling.tracker import group
-from xling.tracker.artifacts import Artifact
 from xling.tracker.library import library
 
 
@@ -63,9 +62,6 @@ class TensorBoardPage:
         self.writer.add_text("results", "\n".join(["| figure | value |", "|---|---|", *rows]))
         for file in sorted((folder / "figures").glob("*.png")):
             self.writer.add_image(f"charts/{file.stem}", pixels(file), dataformats="HWC")
-
-    def artifacts(self, found: list[Artifact]) -> None:
-        """Take nothing along; the configuration's check has refused to."""
 
     def close(self, failed: bool) -> None:
         """Write how the run ended, and no more."""

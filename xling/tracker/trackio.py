@@ -14,7 +14,6 @@ from xling.config import Config, plain
 from xling.console import say
 from xling.report.tables import load
 from xling.tracker import group
-from xling.tracker.artifacts import Artifact
 from xling.tracker.library import library
 
 
@@ -58,9 +57,6 @@ class TrackioPage:
                 for name, chart in charts.items()
             }
         )
-
-    def artifacts(self, found: list[Artifact]) -> None:
-        """Take nothing along; the configuration's check has refused to."""
 
     def close(self, failed: bool) -> None:
         """Finish the run, with an alert after an error."""

@@ -41,7 +41,8 @@ def opened(config: Config, name: str) -> "WandbPage":
     import wandb
 
     tracker, mode = config.tracker, settled_mode(config)
-    Path(config.folder).mkdir(parents=True, exist_ok=True)
+    folder = Path(config.folder).resolve()  # W&B's own process may stand elsewhere
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         run = wandb.init(
             id=name,
@@ -52,7 +53,7 @@ def opened(config: Config, name: str) -> "WandbPage":
             job_type=config.tuning.name,
             tags=tags(config),
             mode=mode,
-            dir=config.folder,
+            dir=str(folder),
             resume="allow",
             config=plain(config),
             settings=wandb.Settings(
@@ -81,11 +82,13 @@ def settled_mode(config: Config) -> str:
     WANDB_MODE and `wandb offline` count like tracker.mode=offline.
 
     Raises:
-        UserError: online without a key; nobody is asked for one.
+        UserError: online without a key; nobody is asked for one. Or W&B is switched off here.
     """
     import wandb
 
     settings = wandb.setup(wandb.Settings(silent=True)).settings
+    if settings.mode == "disabled":
+        raise UserError("W&B is switched off by WANDB_MODE=disabled: unset it, or tracker=none.")
     if config.tracker.mode == "offline" or settings.mode in ("offline", "dryrun"):
         return "offline"
     if not wandb.login(prompt=False, verify=False):
@@ -108,7 +111,7 @@ def tags(config: Config) -> list[str]:
 
 @dataclasses.dataclass(frozen=True)
 class WandbPage:
-    """A run in Weights & Biases, see `xling.tracker.Page`."""
+    """A run in Weights & Biases, see `xling.tracker.Page`; it takes artifacts as well."""
 
     run: "wandb.Run"
 
