@@ -1,4 +1,4 @@
-"""Whole runs by the real command: restart, reuse, sweeps, exclusion, imbalance, tracking."""
+"""Whole runs by the real command: restart, reuse, sweeps, exclusion, imbalance."""
 
 import json
 import os
@@ -155,62 +155,3 @@ def test_runs_that_are_not_parallel(tmp_path):
     run = only(tmp_path, "multirun/marc/tiny-*")
     assert not (run / "tables/reinforcing.csv").exists()
     assert pd.read_parquet(run / "tables/influential.parquet").translation.isna().all()
-
-
-@pytest.mark.skipif(not shutil.which("wandb"), reason="the wandb command is not on the path")
-def test_weights_and_biases_offline(tmp_path):
-    done = run_xling(
-        "tracker=wandb", "tracker.mode=offline", "tracker.tags=[a,b]", *SMALL, folder=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    run = only(tmp_path, "multirun/xnli/tiny-*")
-    offline = only(tmp_path, f"multirun/wandb/offline-run-*-{run.name}")
-    inspected = subprocess.run(
-        ["wandb", "leet", "inspect", "--json", str(next(offline.glob("*.wandb")))],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={**os.environ, "WANDB_MODE": "offline"},
-    )
-    records = [json.loads(line) for line in inspected.stdout.splitlines()]
-    by_type = {kind: [r[kind] for r in records if r["type"] == kind] for kind in ("run", "history")}
-    started = by_type["run"][0]
-    assert started["run_id"] == started["display_name"] == run.name
-    assert started["run_group"] == "xnli" and started["job_type"] == "full"
-    assert started["project"] == "xling" and started["tags"] == ["a", "b"]
-    logged = started["config"]["update"]
-    assert logged["tuning"]["epochs"] == 2 and logged["languages"] == ["de", "en", "fr"]
-    items = [each["item"] for each in by_type["history"]]
-    epochs = [each for each in items if "dev_accuracy" in each]
-    accuracy = pd.read_csv(run / "tables/accuracy.csv").query("split == 'dev'")
-    assert [each["epoch"] for each in epochs] == [1, 2]
-    for each in epochs:
-        of = accuracy[accuracy.epoch == each["epoch"]].set_index("language").accuracy
-        assert all(each[f"dev_accuracy/{language}"] == of[language] for language in of.index)
-    keys = {key.split(".")[0] for each in items for key in each}
-    tables = {file.stem for file in (run / "tables").glob("*.csv")}
-    assert {f"tables/{name}" for name in tables} <= keys
-    assert {"charts/positive_shares", "charts/negative_shares", "charts/mean_influence"} <= keys
-
-
-def test_a_sweep_is_a_group(tmp_path):
-    done = run_xling(
-        "-m", "seed=0,1", "tracker=wandb", "tracker.mode=offline", *SMALL, folder=tmp_path
-    )
-    assert done.returncode == 0, done.stderr
-    files = list(tmp_path.glob("multirun/wandb/offline-run-*/*.wandb"))
-    assert len(files) == 2
-    for file in files:
-        inspected = subprocess.run(
-            ["wandb", "leet", "inspect", "--json", str(file)],
-            capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        started = next(
-            r for r in map(json.loads, inspected.stdout.splitlines()) if r["type"] == "run"
-        )
-        assert started["run"]["run_group"].startswith("seed=0,1 languages=[de,en,fr]")
-    for file in tmp_path.glob("multirun/xnli/tiny-*/results.json"):
-        run = json.loads(file.read_text("utf-8"))
-        seed = run["config"]["seed"]
-        assert run["command"].startswith(f"xling seed={seed} tracker=wandb")
-        assert "tracker.group" not in run["command"]

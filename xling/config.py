@@ -181,12 +181,13 @@ class Influence:
 class Tracker:
     """Where metrics go besides the run's own files."""
 
-    name: Literal["none", "wandb"]
+    name: Literal["none", "wandb", "trackio", "tensorboard"]
     mode: Literal["online", "offline"]
     project: str
     entity: str | None
     group: str | None
     tags: tuple[str, ...]
+    artifacts: bool
     __pydantic_config__: ClassVar = Strict
 
 
@@ -284,6 +285,7 @@ def checked(values: dict[str, Any]) -> Config:
         raise UserError("\n".join(_explain(problem) for problem in error.errors())) from None
     _check_languages(config)
     _check_subnetwork(config)
+    _check_tracker(config.tracker)
     if config.sketch.twin and config.sketch.method == "exact":
         raise UserError(
             "sketch.twin=true: exact gradients have no noise that a twin could tell. Leave it out, "
@@ -416,6 +418,20 @@ def _check_subnetwork(config: Config) -> None:
         problem = "subnetwork.only=true: there is nothing to identify; write subnetwork=identified."
     if problem:
         raise UserError(problem)
+
+
+def _check_tracker(tracker: Tracker) -> None:
+    if tracker.name == "wandb":
+        return
+    of_wandb = {"mode": tracker.mode == "online", "entity": tracker.entity}
+    of_wandb["artifacts"] = tracker.artifacts
+    for key, given in of_wandb.items():
+        if given:
+            value = str(getattr(tracker, key))
+            raise UserError(
+                f"tracker.{key}={value.lower() if key == 'artifacts' else value} is of W&B and "
+                f"tracker={tracker.name} has no such thing: write tracker=wandb, or leave it out."
+            )
 
 
 NO_PART = (

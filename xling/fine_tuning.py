@@ -76,7 +76,7 @@ def tune(
     config: Config,
     where: Places,
     materials: Materials,
-    tracked: tracker.Tracked,
+    tracked: tracker.Tracked | None,
     dumps: list[SketchDump],
     masks: Masks | None = None,
 ) -> list[dict[str, Any]]:
@@ -87,28 +87,29 @@ def tune(
         dumps: sketch the training examples after every epoch; they write into the stage's folder.
         masks: the subnetworks of sparse fine-tuning.
     """
-    several = config.trainer.devices > 1  # then epochs end in another process, out of W&B's reach
+    # With several devices epochs end in another process, out of the tracker's reach.
+    several = config.trainer.devices > 1
     log = partial(announce, None if several else tracked)
     with stage(where.tuning, config.force) as part:
         if part:
             say(tuning_line(config, len(materials.encoded["train"]), len(dumps)))
             made_by = {"settings": where.tuned_by, "software": software(), "machine": machine()}
             write_json(part / "made_by.json", made_by)
-            fine_tune(
-                config,
-                materials.classifier,
-                materials.encoded,
-                materials.collate,
-                part,
-                [dump.inside(part) for dump in dumps],
-                log,
-                masks,
-            )
+            with tracker.following(tracked if several else None, part):
+                fine_tune(
+                    config,
+                    materials.classifier,
+                    materials.encoded,
+                    materials.collate,
+                    part,
+                    [dump.inside(part) for dump in dumps],
+                    log,
+                    masks,
+                )
         else:
             say(f"The model is fine-tuned already: {where.tuning}")
-        if several or not part:
-            for record in read_history(part or where.tuning):
-                tracker.log_epoch(tracked, record)
+        for record in read_history(part or where.tuning):
+            tracker.log_epoch(tracked, record)  # those that it did not see: of an earlier try
     return read_history(where.tuning)
 
 
@@ -129,7 +130,7 @@ def sketch_train(model: Tuned) -> None:
         plan = None  # one pass costs as much as another
 
 
-def announce(tracked: tracker.Tracked, record: dict[str, Any]) -> None:
+def announce(tracked: tracker.Tracked | None, record: dict[str, Any]) -> None:
     """Say how an epoch went."""
     say(epoch_line(record))
     tracker.log_epoch(tracked, record)

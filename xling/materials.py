@@ -11,10 +11,10 @@ from safetensors.torch import load_model
 
 from xling import data, model
 from xling.analysis.coverage import coverage
-from xling.config import Config, digest
+from xling.config import Config
 from xling.console import say
 from xling.data import sample
-from xling.places import Places
+from xling.places import Places, masked
 from xling.sketch import Estimate, Sketches
 from xling.subnetwork import Masks
 from xling.subnetwork.masks import stacked
@@ -98,7 +98,7 @@ def train_dumps(
         name, gates, label = sketches, None, "training sketches"
         if masks and config.subnetwork.apply == "both":
             mask = masks[language]
-            name += f"-mask-{digest(mask.astype(int).tolist())}"
+            name = masked(sketches, mask.astype(int).tolist())
             gates = stacked(dict.fromkeys(languages, mask), languages)
             label += f" for {language}"
         names[language] = name

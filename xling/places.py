@@ -67,6 +67,16 @@ def places(config: Config, fingerprints: dict[str, str]) -> Places:
     )
 
 
+def masked(sketches: str, mask: list[list[int]]) -> str:
+    """Name the folder of the training examples' sketches through a mask.
+
+    Args:
+        sketches: name of those without one, see `Places`.
+        mask: a row of 0 and 1 per layer.
+    """
+    return f"{sketches}-mask-{digest(mask)}"
+
+
 def pruning(subnetwork: Subnetwork, alone: Config, tuned: Places) -> tuple[Path, dict[str, Any]]:
     """Return the folder of a language's identified subnetwork, and the settings that name it.
 

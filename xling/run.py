@@ -26,6 +26,7 @@ from xling.results import profile, write_config, write_json, write_tables
 from xling.stages import made, stage
 from xling.summary import closing, disabled_line, opening
 from xling.tracing import analyse
+from xling.tracker.artifacts import artifacts
 from xling.tuning.callbacks import read_history
 
 Outcome = tuple[dict[str, Any], dict[str, pd.DataFrame]]
@@ -47,7 +48,7 @@ class Underway:
     where: Places
     materials: Materials
     folder: Path
-    tracked: tracker.Tracked
+    tracked: tracker.Tracked | None
     timed: Callable[[str], AbstractContextManager[None]]
 
 
@@ -83,7 +84,7 @@ def run(config: Config, command: str) -> None:
     origin = {"command": command, "fingerprints": fingerprints, "software": software()}
     with stage(where.run, config.force) as folder:
         if folder:
-            with tracker.tracking(config, where.run.name) as tracked:
+            with tracker.tracking(config, where.run.name, folder) as tracked:
                 complete(config, where, folder, tracked, origin)
         else:
             say("This run is finished already.")
@@ -113,7 +114,7 @@ def complete(
     config: Config,
     where: Places,
     folder: Path,
-    tracked: tracker.Tracked,
+    tracked: tracker.Tracked | None,
     origin: dict[str, Any],
 ) -> None:
     """Go through all rooms; what an earlier try finished is taken up.
@@ -133,6 +134,8 @@ def complete(
         report.write(folder)
         report.figures(folder)
         tracker.log_results(tracked, results, tables, folder)
+        if config.tracker.artifacts:
+            tracker.log_artifacts(tracked, artifacts(where, folder))
     write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
 
 
@@ -173,7 +176,7 @@ def tuned(
     config: Config,
     where: Places,
     materials: Materials,
-    tracked: tracker.Tracked,
+    tracked: tracker.Tracked | None,
     through: Subnetworks | None = None,
 ) -> Tuned:
     """Fine-tune and sketch the training examples, as far as that is not done."""

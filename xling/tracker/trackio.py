@@ -1,0 +1,73 @@
+"""trackio: a dashboard on this machine, live and without an account."""
+
+import contextlib
+import dataclasses
+import io
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xling import report
+from xling.config import Config, plain
+from xling.console import say
+from xling.report.tables import load
+from xling.tracker import group
+from xling.tracker.library import library
+
+
+def opened(config: Config, name: str) -> "TrackioPage":
+    """Open the run; one that was stopped goes on.
+
+    Raises:
+        UserError: trackio is not installed.
+    """
+    trackio, project = library("trackio", "trackio"), config.tracker.project
+    with silence():
+        run = trackio.init(
+            project=project, name=name, group=group(config), config=plain(config), resume="allow"
+        )
+    say(f"trackio: watch this run by  {shlex.join(['trackio', 'show', '--project', project])}")
+    return TrackioPage(run)
+
+
+@dataclasses.dataclass(frozen=True)
+class TrackioPage:
+    """A run in trackio, see `xling.tracker.Page`."""
+
+    run: Any
+
+    def epoch(self, number: int, metrics: dict[str, float]) -> None:
+        """Log the metrics at the epoch as their step."""
+        self.run.log(metrics, step=number)
+
+    def results(
+        self, headline: dict[str, Any], tables: dict[str, pd.DataFrame], folder: Path
+    ) -> None:
+        """Log the figures as `results/NAME`, the tables, and the charts as pages of their own."""
+        import trackio
+
+        charts = report.drawn(load(folder))
+        self.run.log(
+            {f"results/{name}": value for name, value in headline.items()}
+            | {f"tables/{name}": trackio.Table(dataframe=table) for name, table in tables.items()}
+            | {
+                f"charts/{name}": trackio.Html(chart.to_html(inline=True), inject=False)
+                for name, chart in charts.items()
+            }
+        )
+
+    def close(self, failed: bool) -> None:
+        """Finish the run, with an alert after an error."""
+        import trackio
+
+        with silence():
+            if failed:
+                self.run.alert("The run stopped with an error", level=trackio.AlertLevel.ERROR)
+            trackio.finish()
+
+
+def silence() -> contextlib.AbstractContextManager[Any]:
+    """Keep trackio's own lines, in colours, off the output; ours says what matters."""
+    return contextlib.redirect_stdout(io.StringIO())
