@@ -70,5 +70,6 @@ def test_every_setting_is_in_the_identity_or_left_out_on_purpose():
     found = config()
     kept = identity(found, {})
     left_out = {field.name for field in dataclasses.fields(found)} - set(kept)
-    assert left_out == {"folder", "tracker", "profile", "sweep", "experiment"}
+    switches = {"dry_run", "force", "fail_fast"}
+    assert left_out == {"folder", "tracker", "profile", "sweep", "experiment"} | switches
     assert digest({"b": 1, "a": [2]}) == digest({"a": [2], "b": 1}) != digest({"a": [2], "b": 2})
