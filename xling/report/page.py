@@ -65,6 +65,7 @@ def _html(run: Run, beside: Paper, drawn: dict[str, Any]) -> str:
             results=results,
             tables=tables,
             schemas=SCHEMAS,
+            latex={file.stem for file in run.folder.glob("tables/*.tex")},
             finding=wording.finding(shares, results["top_k"]),
             findings=[*wording.details(tables, results), *subnetwork_page.findings(run)],
             tiles=tiles(run),

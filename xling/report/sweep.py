@@ -17,7 +17,9 @@ from xling.report.specs import fluid
 from xling.report.style import SIGNS
 from xling.report.subnetwork_rows import accuracies, source
 from xling.report.sweep_charts import sweep_charts
+from xling.report.sweep_tables import SWEEP_SCHEMAS
 from xling.report.wording import listed, p_equals, percent, points
+from xling.results import write_tables
 from xling.sweep import noted
 
 TITLES = {
@@ -50,10 +52,7 @@ def write_sweep(folder: Path) -> Path:
     tables = sweep_tables(runs, paths, [_results(each["run"]) for each in jobs if each["base"]])
     swept = subnetwork_sweep.gather(runs, alone, paths | masks)
     tables |= swept.tables
-    (folder / "tables").mkdir(exist_ok=True)
-    for name, table in tables.items():
-        table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
-        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    write_tables(folder / "tables", tables, SWEEP_SCHEMAS, of="sweep")
     charts = sweep_charts(tables)
     save(charts | subnetwork_sweep.figures(swept), folder / "figures")
     links = {name: f"../../{path.parent.name}/{name}/report.html" for name, path in paths.items()}
