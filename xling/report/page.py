@@ -25,7 +25,7 @@ from xling.report import (
 from xling.report.browser import BYTES, browser
 from xling.report.papers import Paper, paper
 from xling.report.specs import specs
-from xling.report.style import SIGNS
+from xling.report.style import DARK, SIGNS
 from xling.report.tables import SCHEMAS, Run, load, overall
 
 PAGE = 4_700_000  # bytes that the page may weigh; the browser takes what the rest leaves
@@ -241,5 +241,6 @@ def templates() -> jinja2.Environment:
         "change_interval": wording.change_interval,
         "points": wording.points,
         "p_value": wording.p_value,
+        "dark": DARK,
     }
     return environment

@@ -80,7 +80,7 @@ def zero_shot_chart(shares: pd.DataFrame) -> alt.TopLevelMixin:
     names = {"full": "with it", "without": "without it"}
     table["trained"] = table["model"].map(names)
     color = alt.Color("trained:N", title="trained", sort=list(names.values())).scale(
-        domain=list(names.values()), range=[f"rgb({HUES['-']})", f"rgb({HUES['+']})"]
+        domain=list(names.values()), range=[LINES[0], QUIET]
     )
     base = alt.Chart(table).encode(
         x=alt.X("train_language:N", title=None, axis=alt.Axis(labelAngle=0)),
