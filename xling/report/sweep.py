@@ -22,6 +22,8 @@ from xling.report.wording import listed, p_equals, percent, points
 from xling.results import write_tables
 from xling.sweep import noted
 
+ROWS = 500  # rows of a table that the page prints at most
+
 TITLES = {
     "imbalance": "What does more data of one language change?",
     "zero_shot": "Whom does a language rely on that was left out?",
@@ -190,6 +192,8 @@ def _page(
             ),
             tasks=tasks,
             runs=len(runs),
+            drawn=subnetwork_sweep.RUNS,
+            traced=len(swept.titles),
             sample=any(run["profile"] == "sample" for run in runs.values()),
             findings=[*findings(tables), *told_subnetwork_sweep.findings(swept)],
             tables={key: _rows(table) for key, table in tables.items()},
@@ -212,10 +216,12 @@ def _page(
 
 
 def _rows(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a table as the page prints it: columns, and rows of short texts."""
+    """Return a table as the page prints it: columns, rows of short texts, and of how many rows."""
+    shown = table.head(ROWS)
     return {
         "columns": list(table.columns),
-        "rows": [[_short(value) for value in row] for row in table.itertuples(index=False)],
+        "rows": [[_short(value) for value in row] for row in shown.itertuples(index=False)],
+        "of": len(table),
     }
 
 
