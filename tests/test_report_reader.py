@@ -354,6 +354,12 @@ def test_texts_run_in_their_own_direction(show, run_page):
     assert search.evaluate("input => getComputedStyle(input).direction") == "rtl"
 
 
+def test_codes_of_languages_are_written_as_browsers_know_them(tmp_path):
+    folder = make_run(tmp_path / "run", ("arb_Arab", "de"), epochs=1, traced_per_language=1)
+    written = report.write(folder).read_text("utf-8")
+    assert 'lang="arb-Arab"' in written and 'lang="arb_Arab"' not in written
+
+
 def test_a_phone_is_wide_enough(show, file):
     page = show(file, viewport={"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
