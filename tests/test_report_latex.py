@@ -42,17 +42,18 @@ def test_cells_of_every_kind():
             "p_holm": [0.0004, 0.0361],
             "examples": [12000, -3],
             "covered": [True, False],
+            "dropped": [["de_1", "en_2"], []],
             "low": [np.nan, 1234.5],
         }
     )
     text = latex(table, "mixed", "All kinds, 100% of them.")
     assert rows(text) == [
-        ["$+$", r"p\&q", "0.123", "$<$0.001", r"12\,000", "yes", "--"],
-        ["$-$", "--", "$-$0.500", "0.036", "$-$3", "no", r"1\,234.500"],
+        ["$+$", r"p\&q", "0.123", "$<$0.001", r"12\,000", "yes", r"['de\_1', 'en\_2']", "--"],
+        ["$-$", "--", "$-$0.500", "0.036", "$-$3", "no", "[]", r"1\,234.500"],
     ]
     assert r"\caption{All kinds, 100\% of them.}" in text and r"\label{tab:mixed}" in text
-    assert "sign & a name & share & p holm & examples & covered & low" in text
-    assert r"\begin{tabular}{llrrrlr}" in text
+    assert "sign & a name & share & p holm & examples & covered & dropped & low" in text
+    assert r"\begin{tabular}{llrrrllr}" in text
     assert all(rule in text for rule in ("\\toprule", "\\midrule", "\\bottomrule"))
 
 

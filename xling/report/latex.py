@@ -86,7 +86,8 @@ def _cell(column: str, value: Any) -> str:
         return "--" if value != value else _real(column, float(value))
     if value is None:
         return "--"
-    return {"-": "$-$", "+": "$+$"}.get(value, escaped(str(value)))
+    text = str(value)
+    return f"${text}$" if text in ("+", "-") else escaped(text)
 
 
 def _real(column: str, value: float) -> str:
