@@ -73,7 +73,7 @@ SWEEP_SCHEMAS = {
             "control": "0: the influential ones; from 1: random ones like them",
             "before": "probability of the right class by the run's model",
             "after": "the same without the examples",
-            "dropped": "what was left out",
+            "dropped": "number of training examples that were in fact left out",
         },
     ),
     "confidence": swept(
