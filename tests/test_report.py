@@ -706,15 +706,15 @@ def test_own_share_takes_the_diagonal_of_single_epochs(run_folder):
     report.charts.own_share_by_epoch(shares).to_dict()
 
 
-def test_figures_are_written_as_svg_and_png(run_folder):
+def test_figures_are_written_as_svg_png_and_pdf(run_folder):
     written = report.figures(run_folder)
     names = {"accuracy_by_epoch", "positive_shares", "negative_shares", "mean_influence"}
     names |= {"own_share_by_epoch", "reinforcing", "distribution"}
     names |= {"positive_shares_by_epoch", "negative_shares_by_epoch"}
-    assert {path.name for path in written} == {f"{n}.{s}" for n in names for s in ("svg", "png")}
+    starts = {".svg": b"<svg", ".png": b"\x89PNG\r\n", ".pdf": b"%PDF-"}
+    assert {path.name for path in written} == {n + suffix for n in names for suffix in starts}
     for path in written:
-        start = path.read_bytes()[:8]
-        assert start.startswith(b"<svg" if path.suffix == ".svg" else b"\x89PNG\r\n")
+        assert path.read_bytes().startswith(starts[path.suffix])
     assert not list((run_folder / "figures").glob("*.part"))
 
 

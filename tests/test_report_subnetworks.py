@@ -289,7 +289,7 @@ def test_tables_with_gaps_are_read_and_with_holes_refused(tmp_path):
         report.write(folder)
 
 
-def test_changes_have_one_scale_and_weak_ones_stand_back(tables):
+def test_changes_have_one_scale_and_strong_ones_are_bold(tables):
     change = tables["subnetwork_change"]
     for sign in "+-":
         limit = subnetwork_charts.change_limit(change)

@@ -12,6 +12,8 @@ import yaml
 
 from xling.analysis.shares import own_language_share
 from xling.config import Config, plain
+from xling.report.latex import RULE, latex
+from xling.report.schema import Schema
 from xling.report.tables import SCHEMAS, overall
 from xling.tuning.fit import kept_epoch
 
@@ -108,15 +110,33 @@ def counts(values: Sequence[str], order: Sequence[str]) -> dict[str, int]:
     return {each: found[each] for each in order}
 
 
-def write_tables(folder: Path, tables: dict[str, pd.DataFrame]) -> None:
-    """Write tables as Parquet and as CSV, and a page that says what their columns hold."""
+def write_tables(
+    folder: Path,
+    tables: dict[str, pd.DataFrame],
+    schemas: dict[str, Schema] = SCHEMAS,
+    of: str = "run",
+) -> None:
+    """Write tables as Parquet, CSV and LaTeX, and a page that says what their columns hold.
+
+    Args:
+        folder: is made if it is not there.
+        tables: by name.
+        schemas: what documents them, by the same names.
+        of: what the tables are of, for the page's title.
+    """
     folder.mkdir(exist_ok=True)
-    lines = ["# The tables of this run"]
+    lines = [f"# The tables of this {of}", "", RULE]
     for name, table in tables.items():
+        about, columns = schemas[name].about, schemas[name].columns
         table.to_parquet(folder / f"{name}.parquet", index=False)
         table.to_csv(folder / f"{name}.csv", index=False)
-        lines += ["", f"## {name}", "", SCHEMAS[name].about, ""]
-        lines += [f"- `{column}`: {SCHEMAS[name].columns[column]}" for column in table.columns]
+        text, file = latex(table, name, about), folder / f"{name}.tex"
+        if text is None:
+            file.unlink(missing_ok=True)  # of a table that was shorter before
+        else:
+            file.write_text(text, "utf-8")
+        lines += ["", f"## {name}", "", about, ""]
+        lines += [f"- `{column}`: {columns[column]}" for column in table.columns]
     (folder / "README.md").write_text("\n".join(lines) + "\n", "utf-8")
 
 

@@ -6,7 +6,7 @@ import altair as alt
 import pandas as pd
 
 from xling.report.style import DASHES, HUES, INK, LINES, QUIET, SHAPES, SIGNS, styled
-from xling.report.wording import interval
+from xling.report.wording import interval, wilson
 
 
 def accuracy_by_epoch(
@@ -14,6 +14,8 @@ def accuracy_by_epoch(
 ) -> alt.LayerChart:
     """Development accuracy of each language after each epoch."""
     table = accuracy.query("split == 'dev'")
+    counts = zip(table["accuracy"], table["examples"], strict=True)
+    table = table.assign(interval=[interval(*wilson(*each)) for each in counts])
     color, dash, shape = by_language(table, languages)
     base = alt.Chart(table).encode(
         x=epochs_axis(table),
@@ -27,6 +29,7 @@ def accuracy_by_epoch(
             alt.Tooltip("language:N"),
             alt.Tooltip("epoch:O"),
             alt.Tooltip("accuracy:Q", format=".1%"),
+            alt.Tooltip("interval:N", title="95% interval"),
             alt.Tooltip("examples:Q"),
         ],
     )
@@ -177,8 +180,9 @@ def reinforcing_bars(
     )
     whiskers = base.mark_rule(color=QUIET, strokeWidth=1.5).encode(x="low:Q", x2="high:Q")
     chart = bars + whiskers
-    if paper is not None and not paper.empty:
-        chart += _diamonds(paper[paper["test_language"].isin(table["test_language"])], place)
+    if paper is not None:
+        paper = paper[paper["test_language"].isin(table["test_language"])]
+        chart = chart if paper.empty else chart + _diamonds(paper, place)
     return styled(chart.properties(width=460, height=38 * table["test_language"].nunique()))
 
 

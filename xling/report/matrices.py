@@ -12,7 +12,6 @@ from xling.report.wording import interval, number, p_value
 FLAT = 0.2  # matrices whose values differ by less, relatively, are coloured from zero
 ROOM = 430  # pixels that the columns of a matrix share, so that two stand side by side on a page
 SMALL = 190  # the same for one of the small multiples
-FAINT = 0.6  # opacity of figures that stand back
 
 
 class Side(NamedTuple):
@@ -136,8 +135,8 @@ def matrix(
     """Draw a cell per pair of languages, without the look of a whole chart.
 
     Args:
-        table: a row per cell, with `printed`, its text; a column `weak` (bool), if there is one,
-            tells cells whose text is to stand back.
+        table: a row per cell, with `printed`, its text; if there is a column `weak` (bool), the
+            text of the others is bold: paler text could not be read on a strong colour.
         color: of the cells.
         tooltip: what it tells beside the two languages.
         languages: order of rows and columns; by default as they come.
@@ -168,10 +167,8 @@ def matrix(
         cornerRadius=3, fill="transparent", stroke=QUIET, strokeWidth=1.2
     )
     size = 13 if width >= 44 else 11 if width >= 28 else 9.5
-    figures = base.mark_text(fontSize=size, color=INK).encode(text="printed:N")
-    if "weak" in table:
-        faint = alt.condition("datum.weak", alt.value(FAINT), alt.value(1))
-        figures = figures.encode(opacity=faint)
+    weight = {"fontWeight": alt.expr("datum.weak ? 400 : 700")} if "weak" in table else {}
+    figures = base.mark_text(fontSize=size, color=INK, **weight).encode(text="printed:N")
     return (cells + frames + figures).properties(width={"step": width}, height={"step": height})
 
 

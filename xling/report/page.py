@@ -25,7 +25,7 @@ from xling.report import (
 from xling.report.browser import BYTES, browser
 from xling.report.papers import Paper, paper
 from xling.report.specs import specs
-from xling.report.style import SIGNS
+from xling.report.style import DARK, SIGNS
 from xling.report.tables import SCHEMAS, Run, load, overall
 
 PAGE = 4_700_000  # bytes that the page may weigh; the browser takes what the rest leaves
@@ -65,6 +65,7 @@ def _html(run: Run, beside: Paper, drawn: dict[str, Any]) -> str:
             results=results,
             tables=tables,
             schemas=SCHEMAS,
+            latex={file.stem for file in run.folder.glob("tables/*.tex")},
             finding=wording.finding(shares, results["top_k"]),
             findings=[*wording.details(tables, results), *subnetwork_page.findings(run)],
             tiles=tiles(run),
@@ -240,5 +241,6 @@ def templates() -> jinja2.Environment:
         "change_interval": wording.change_interval,
         "points": wording.points,
         "p_value": wording.p_value,
+        "dark": DARK,
     }
     return environment

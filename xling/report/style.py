@@ -18,8 +18,18 @@ SIGNS = {"+": "positive", "-": "negative"}
 HUES = {"+": "27, 158, 119", "-": "125, 91, 181"}
 GREY = "112, 120, 132"
 HEADS = "68, 119, 170"
-# Paul Tol's "bright" scheme, made for colour-blind readers (grey last).
-LINES = ("#4477AA", "#EE6677", "#228833", "#B39B00", "#33A7C8", "#AA3377", "#888888")
+# The hues of Paul Tol's "bright" scheme (grey last), with the lightness set so that any two differ
+# for colour-blind readers too, and each from the page.
+LINES = ("#265ec7", "#d4647a", "#295e2b", "#978a2a", "#3f95c8", "#9f3083", "#424242")
+DARK_LINES = ("#4a74d8", "#d8453a", "#96e799", "#bcb824", "#5cb3ec", "#f0b0ca", "#7d7d7d")
+DARK = {
+    **dict(zip(LINES, DARK_LINES, strict=True)),
+    INK: "#e7e9ec",
+    QUIET: "#a3abb6",
+    **{f"rgb({HUES[sign]})": hue for sign, hue in {"+": "#45c79c", "-": "#b294e4"}.items()},
+    f"rgb({HEADS})": "#6ea3d6",
+}
+"""What a colour of the figures, as it stands in an SVG, is on a dark page."""
 DASHES = ([1, 0], [6, 3], [2, 2])
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right")
 

@@ -24,7 +24,7 @@ def change_matrix(
 ) -> alt.LayerChart:
     """Change of the shares through the subnetworks (Choenni et al. 2024, Fig. 2, 4 and 6).
 
-    Changes that are not significant stand back.
+    Changes that are significant are bold.
 
     Args:
         subnetwork_change: the table of that name.

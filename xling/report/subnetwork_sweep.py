@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,8 @@ OF_RUNS: dict[str, Callable[..., pd.DataFrame]] = {
     "composed": subnetwork_sweeps.composed,
 }
 """The tables that are made of several runs; they are empty where they do not apply."""
+
+RUNS = 12  # runs, and identified subnetworks, that are drawn at most; the tables hold all
 
 Results = Mapping[str, dict[str, Any]]
 Tables = dict[str, pd.DataFrame]
@@ -72,7 +75,21 @@ class Swept:
 
     def titled(self, name: str) -> pd.DataFrame:
         """Return a table with the runs' titles as `variant`, which need not tell them apart."""
-        return self.tables[name].assign(variant=self.tables[name]["run"].map(self.titles))
+        table = self.tables[name]
+        table = table[table["run"].isin(self.titles)]
+        return table.assign(variant=table["run"].map(self.titles))
+
+    def drawn(self) -> "Swept":
+        """Return what is drawn of it: the first `RUNS` runs."""
+        titles = dict(islice(self.titles.items(), RUNS))
+        shown = set(titles.values())
+        return dataclasses.replace(
+            self,
+            titles=titles,
+            heads=dict(islice(self.heads.items(), RUNS)),
+            changes={title: of for title, of in self.changes.items() if title in shown},
+            alike={title: of for title, of in self.alike.items() if title in shown},
+        )
 
 
 def gather(runs: Results, alone: Results, paths: Mapping[str, Path]) -> Swept:
@@ -172,6 +189,7 @@ def kind(results: dict[str, Any]) -> str:
 
 def figures(swept: Swept) -> dict[str, alt.TopLevelMixin]:
     """Return the figures as files, by name."""
+    swept = swept.drawn()
     tables, languages = swept.tables, swept.languages
     found: dict[str, alt.TopLevelMixin] = {}
     for title, of in swept.heads.items():
@@ -209,6 +227,7 @@ def figures(swept: Swept) -> dict[str, alt.TopLevelMixin]:
 
 def specs(swept: Swept) -> dict[str, Any]:
     """Return the figures of the page as Vega-Lite specifications, by section, panel by panel."""
+    swept = swept.drawn()
     tables, languages = swept.tables, swept.languages
     found: dict[str, Any] = {
         "heads": {title: dict(_heads(of.tables, languages)) for title, of in swept.heads.items()}

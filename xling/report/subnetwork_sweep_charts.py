@@ -202,8 +202,8 @@ def _two_accuracies(part: pd.DataFrame) -> alt.LayerChart:
     y = alt.Y("language:N", sort=list(table["language"]), title="test language")
     joined = alt.Chart(table).mark_rule(strokeWidth=2, color=QUIET, opacity=0.6)
     joined = joined.encode(x=x, x2="after_sft:Q", y=y, tooltip=told)
-    long = table[["language", *TUNED]].rename(columns=TUNED)
-    long = long.melt("language", var_name="tuned", value_name="accuracy")
+    kept = [each for each in table if each not in TUNED]
+    long = table.rename(columns=TUNED).melt(kept, var_name="tuned", value_name="accuracy")
     look = {"domain": names, "range": [QUIET, f"rgb({HEADS})"]}
     shapes = {"domain": names, "range": ["circle", "diamond"]}
     dots = (
@@ -214,7 +214,7 @@ def _two_accuracies(part: pd.DataFrame) -> alt.LayerChart:
             x=alt.X("accuracy:Q", axis=axis).scale(zero=False, padding=10),
             color=alt.Color("tuned:N", title=None, sort=names, legend=SOLID).scale(**look),
             shape=alt.Shape("tuned:N", title=None, sort=names).scale(**shapes),
-            tooltip=["language:N", "tuned:N", alt.Tooltip("accuracy:Q", format=".1%")],
+            tooltip=["tuned:N", alt.Tooltip("accuracy:Q", format=".1%"), *told],
         )
     )
     return (joined + dots).properties(width=400, height=34 * len(table))

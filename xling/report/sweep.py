@@ -17,8 +17,12 @@ from xling.report.specs import fluid
 from xling.report.style import SIGNS
 from xling.report.subnetwork_rows import accuracies, source
 from xling.report.sweep_charts import sweep_charts
+from xling.report.sweep_tables import SWEEP_SCHEMAS
 from xling.report.wording import listed, p_equals, percent, points
+from xling.results import write_tables
 from xling.sweep.records import Job, State, read_jobs, state_of
+
+ROWS = 500  # rows of a table that the page prints at most
 
 TITLES = {
     "imbalance": "What does more data of one language change?",
@@ -57,11 +61,9 @@ def write_sweep(folder: Path) -> Path:
         tables["jobs"] = jobs_table(states)
     (folder / "tables").mkdir(exist_ok=True)
     for stale in [*(folder / "tables").iterdir()]:
-        if stale.stem not in tables:
+        if stale.stem not in {*tables, "README"}:
             stale.unlink()
-    for name, table in tables.items():
-        table.to_parquet(folder / "tables" / f"{name}.parquet", index=False)
-        table.to_csv(folder / "tables" / f"{name}.csv", index=False)
+    write_tables(folder / "tables", tables, SWEEP_SCHEMAS, of="sweep")
     charts = sweep_charts(tables)
     save(charts | subnetwork_sweep.figures(swept), folder / "figures")
     links = {name: f"../../{path.parent.name}/{name}/report.html" for name, path in paths.items()}
@@ -217,9 +219,12 @@ def _page(
             ),
             tasks=tasks,
             runs=len(runs),
+            drawn=subnetwork_sweep.RUNS,
+            traced=len(swept.titles),
             sample=any(run["profile"] == "sample" for run in runs.values()),
             findings=[*findings(tables), *told_subnetwork_sweep.findings(swept)],
             tables={key: _rows(table) for key, table in tables.items()},
+            finished=(tables["jobs"]["state"] == "finished").sum() if "jobs" in tables else None,
             charts={
                 key: chart.to_dict() if key == "zero_shot_shares" else fluid(chart)
                 for key, chart in charts.items()
@@ -239,10 +244,12 @@ def _page(
 
 
 def _rows(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a table as the page prints it: columns, and rows of short texts."""
+    """Return a table as the page prints it: columns, rows of short texts, and of how many rows."""
+    shown = table.head(ROWS)
     return {
         "columns": list(table.columns),
-        "rows": [[_short(value) for value in row] for row in table.itertuples(index=False)],
+        "rows": [[_short(value) for value in row] for row in shown.itertuples(index=False)],
+        "of": len(table),
     }
 
 

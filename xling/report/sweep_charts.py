@@ -5,8 +5,9 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from xling.report.style import DASHES, HUES, LINES, QUIET, SIGNS, styled
-from xling.report.wording import interval
+from xling.report.charts import by_language, dashed
+from xling.report.style import HUES, LINES, QUIET, SIGNS, styled
+from xling.report.wording import change_intervals, interval
 
 SOLID = alt.Legend(symbolOpacity=1, labelLimit=280)  # not the opacity of the bands
 
@@ -35,9 +36,7 @@ def imbalance_chart(curves: pd.DataFrame, sign: str, value: str) -> alt.LayerCha
     table["interval"] = [_printed(row, value) for row in table.to_dict("records")]
     order = list(dict.fromkeys(table["language"]))
     title, form = ("own share", ".0%") if value == "share" else ("share ÷ base rate", ".1f")
-    color = alt.Color("language:N", title=None, sort=order, legend=SOLID).scale(
-        domain=order, range=[LINES[i % len(LINES)] for i in range(len(order))]
-    )
+    color, dash, shape = by_language(table, order)
     base = alt.Chart(table).encode(
         x=alt.X(
             "imbalance:Q",
@@ -50,26 +49,19 @@ def imbalance_chart(curves: pd.DataFrame, sign: str, value: str) -> alt.LayerCha
             alt.Tooltip("imbalance:Q", title="more data, %"),
             alt.Tooltip("share:Q", format=".1%"),
             alt.Tooltip("base_rate:Q", title="base rate", format=".1%"),
-            alt.Tooltip("interval:N", title="95% interval"),
+            alt.Tooltip("lift:Q", title="share ÷ base rate", format=".2f"),
+            alt.Tooltip("interval:N", title=f"95% interval, {title}"),
         ],
     )
     axis = alt.Axis(format=form, tickCount=5)
     bands = base.mark_area(opacity=0.12).encode(
         y=alt.Y("low:Q", title=title, axis=axis), y2="high:Q"
     )
-    dash = alt.StrokeDash("language:N", title=None, sort=order).scale(
-        domain=order, range=[DASHES[i // len(LINES) % len(DASHES)] for i in range(len(order))]
-    )
     lines = base.mark_line(strokeWidth=2).encode(y=f"{value}:Q", strokeDash=dash)
-    points = base.mark_point(filled=True, size=50, opacity=1).encode(y=f"{value}:Q")
+    points = base.mark_point(filled=True, size=50, opacity=1).encode(y=f"{value}:Q", shape=shape)
     layers = [bands, lines, points]
     if value == "lift":
-        layers.insert(
-            0,
-            alt.Chart(pd.DataFrame({"one": [1]}))
-            .mark_rule(strokeDash=[4, 4], color=QUIET)
-            .encode(y="one:Q"),
-        )
+        layers.insert(0, dashed(1, "y"))
     return styled(alt.layer(*layers).properties(width=420, height=260))
 
 
@@ -80,7 +72,7 @@ def zero_shot_chart(shares: pd.DataFrame) -> alt.TopLevelMixin:
     names = {"full": "with it", "without": "without it"}
     table["trained"] = table["model"].map(names)
     color = alt.Color("trained:N", title="trained", sort=list(names.values())).scale(
-        domain=list(names.values()), range=[f"rgb({HUES['-']})", f"rgb({HUES['+']})"]
+        domain=list(names.values()), range=[LINES[0], QUIET]
     )
     base = alt.Chart(table).encode(
         x=alt.X("train_language:N", title=None, axis=alt.Axis(labelAngle=0)),
@@ -107,6 +99,7 @@ def zero_shot_chart(shares: pd.DataFrame) -> alt.TopLevelMixin:
 def confidence_chart(changes: pd.DataFrame, sign: str) -> alt.LayerChart:
     """Change of the probability of the right class against k, beside the control (Fig. 1)."""
     table = changes[changes["sign"] == sign].copy()
+    table["interval"] = change_intervals(table["low"], table["high"])
     for each in ("change", "low", "high"):
         table[each] = 100 * table[each]
     kinds = {"influential": f"most {SIGNS[sign]}", "random": "as many random ones like them"}
@@ -126,8 +119,7 @@ def confidence_chart(changes: pd.DataFrame, sign: str) -> alt.LayerChart:
             alt.Tooltip("dropped:N", title="left out"),
             alt.Tooltip("k:Q"),
             alt.Tooltip("change:Q", title="points of probability", format="+.2f"),
-            alt.Tooltip("low:Q", format="+.2f"),
-            alt.Tooltip("high:Q", format="+.2f"),
+            alt.Tooltip("interval:N", title="95% interval"),
             alt.Tooltip("test_examples:Q", title="test examples"),
         ],
     )

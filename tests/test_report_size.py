@@ -1,0 +1,56 @@
+"""How large the pages become, and what they leave out for it."""
+
+import json
+
+import pandas as pd
+from test_report_subnetworks import make_subnetwork_run
+
+from xling import report
+from xling.report import subnetwork_sweep, sweep
+from xling.sweep import note
+
+
+def test_the_page_of_the_papers_setting_is_below_5_mb(tmp_path):
+    """The page shows 25 test examples a language and 10 members at most, however many there are."""
+    languages = ("de", "en", "es", "fr", "ja", "ko", "zh")
+    texts = {language: [f"{i} " + "텍스트 " * 30 for i in range(40)] for language in languages}
+    folder = make_subnetwork_run(
+        tmp_path / "run", languages, epochs=10, traced_per_language=30, top_k=12, texts=texts
+    )
+    written = report.write(folder)
+    assert 3_000_000 < written.stat().st_size < 5_000_000
+    assert "of the 210 traced test examples" in written.read_text("utf-8")
+
+
+def test_the_page_of_a_hundred_runs_is_below_5_mb_and_says_what_it_leaves_out(
+    tmp_path, monkeypatch
+):
+    languages = ("de", "en", "es", "fr", "ja", "ko", "zh")
+    folder = tmp_path / "pawsx"
+    runs = [folder / f"r{i:03}" for i in range(100)]
+    make_subnetwork_run(runs[0], languages, epochs=10, traced_per_language=1, task="pawsx")
+    results = json.loads((runs[0] / "results.json").read_text("utf-8"))
+    for i, run in enumerate(runs):
+        run.mkdir(exist_ok=True)
+        if i:
+            (run / "tables").symlink_to(runs[0] / "tables")
+        kind = results["subnetwork"] | {"name": "random" if i else "identified", "seed": i}
+        named = {"subnetwork": kind, "variant": f"masks {i}", "seed": i}
+        (run / "results.json").write_text(json.dumps(results | named), "utf-8")
+        note(tmp_path / "sweeps/s", run, {"base": None, "masks": False})
+    drawn = {}
+    monkeypatch.setattr(sweep, "save", lambda charts, folder: drawn.update(charts))
+    written = sweep.write_sweep(tmp_path / "sweeps/s")
+    assert written.stat().st_size < 5_000_000
+    page, shown = written.read_text("utf-8"), subnetwork_sweep.RUNS
+    assert f"Of the 100 runs, the figures show the first {shown}" in page
+    assert page.count('<tr><th scope="row"><a href=') == 100
+    assert len(drawn["change_positive"].to_dict()["concat"]) == shown
+    table = pd.read_parquet(written.parent / "tables/sweep_change.parquet")
+    assert table["run"].nunique() == 100
+
+
+def test_long_tables_of_a_sweep_are_cut_in_the_page_alone():
+    table = pd.DataFrame({"k": range(sweep.ROWS + 7)})
+    found = sweep._rows(table)
+    assert len(found["rows"]) == sweep.ROWS and found["of"] == sweep.ROWS + 7
