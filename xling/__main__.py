@@ -36,12 +36,15 @@ def main() -> None:
 
     from xling.command_line import check, explain, sweep_group
     from xling.sweep import planned, register_resolvers
+    from xling.tuning.ranks import follow
 
     register_resolvers()
 
     full = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on instead of printing them
     try:
+        if follow():
+            return
         check(sys.argv[1:])
         sweep = planned(sys.argv[1:])
         given = sys.argv[1:]
