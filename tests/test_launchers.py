@@ -1,6 +1,8 @@
 """Launchers: their presets, how many jobs are safe, what is said where a plugin is missing."""
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -13,6 +15,7 @@ from omegaconf import OmegaConf
 
 from xling import parallel
 from xling.__main__ import conf_folder
+from xling.command_line import check
 
 PLUGINS = {
     "joblib": ("hydra_joblib_launcher", "JoblibLauncher", "joblib"),
@@ -82,6 +85,21 @@ def test_a_preset_has_every_field_of_its_plugin(launcher):
 @pytest.mark.parametrize("launcher", PLUGINS)
 def test_a_launcher_does_not_change_what_a_run_is(launcher):
     assert config(f"hydra/launcher={launcher}", "seed=3") == config("seed=3")
+
+
+def commands() -> list[list[str]]:
+    """Return the switches of every command in the guide."""
+    text = (Path(__file__).parent.parent / "docs" / "cluster.md").read_text("utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line.partition("-m xling")[2]) for line in lines if "-m xling" in line]
+
+
+@pytest.mark.parametrize("arguments", commands(), ids=" ".join)
+def test_every_command_of_the_guide_composes(arguments):
+    check(arguments)
+    overrides = [each for each in arguments if not each.startswith("-")]
+    assert config(*(each.replace("seed=0,1", "seed=1") for each in overrides))
 
 
 def test_as_many_jobs_as_the_machine_carries(monkeypatch):

@@ -45,7 +45,7 @@ def swept(tmp_path_factory) -> Iterator[Swept]:
             text=True,
         )
         try:
-            one_node_slurm.wait(lambda: trained(folder, 0) == 1, "the first epoch", 200)
+            one_node_slurm.wait(lambda: kept(folder, 0), "the first epoch", 200)
             preempt(folder, environment)
             output, _ = process.communicate(timeout=300)
         finally:
@@ -54,13 +54,12 @@ def swept(tmp_path_factory) -> Iterator[Swept]:
     shutil.rmtree(state)
 
 
-def trained(folder: Path, seed: int) -> int:
-    """Count the finished epochs of a fine-tuning that is under way."""
+def kept(folder: Path, seed: int) -> bool:
+    """Tell whether a fine-tuning that is under way could go on from its first epoch."""
     for made_by in folder.glob("multirun/xnli/stages/tuning-*.part/made_by.json"):
-        history = made_by.with_name("history.json")
-        if json.loads(made_by.read_text("utf-8"))["settings"]["seed"] == seed and history.exists():
-            return len(json.loads(history.read_text("utf-8")))
-    return 0
+        if json.loads(made_by.read_text("utf-8"))["settings"]["seed"] == seed:
+            return any(made_by.parent.glob("resume/epoch=000*.ckpt"))
+    return False
 
 
 def preempt(folder: Path, environment: dict[str, str]) -> None:
