@@ -40,6 +40,7 @@ def main() -> None:
 
     from xling.command_line import check, explain
     from xling.sweep.grids import planned, register_resolvers
+    from xling.tuning.ranks import follow
 
     register_resolvers()
 
@@ -47,6 +48,8 @@ def main() -> None:
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on instead of printing them
     given = sys.argv[1:]
     try:
+        if follow():
+            return
         check(given)
         if sweep := planned(given):
             from xling.sweep.launch import run_sweep

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from xling.errors import UserError, nearest
+from xling.parallel import needs_plugin
 
 
 def check(arguments: list[str]) -> None:
@@ -67,6 +68,13 @@ def explain(error: BaseException, conf: Path) -> str | None:
         return f"xling: {error.full_key} has no value yet: write {error.full_key}=..."
     if found := re.match(r"Could not override '(?P<key>[^']+)'", text):
         return f"xling: there is no switch {found['key']}.{near_key(found['key'])}\n{see_help()}"
+    if found := re.search(r"Unknown plugin class : '(?P<target>hydra_plugins[^']+)'", text):
+        return f"xling: {needs_plugin(found['target'], conf)}"
+    if 'Could not detect "srun"' in text:
+        return (
+            "xling: hydra/launcher=submitit_slurm: there is no SLURM here (no srun on the path). "
+            "Give the command where you would give sbatch, or try hydra/launcher=submitit_local."
+        )
     if found := re.search(r"Could not find '(?P<group>[^']+)/(?P<choice>[^'/]+)'", text):
         choices = sorted(file.stem for file in (conf / found["group"]).glob("*.yaml"))
         choices = ["basic", *choices] if found["group"] == "hydra/launcher" else choices

@@ -193,10 +193,12 @@ class Tracker:
 
 @dataclasses.dataclass(frozen=True)
 class Trainer:
-    """Device, precision and threads of the training."""
+    """Devices, precision and threads of the training; `devices` are those of a node."""
 
     accelerator: str
     devices: Positive
+    num_nodes: Positive
+    strategy: Literal["auto", "ddp"]
     precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
     threads: Positive | None
     __pydantic_config__: ClassVar = Strict

@@ -1,18 +1,20 @@
-"""What can be known before anything heavy is imported: whether data and model are at hand."""
+"""What can be known before anything heavy is imported: whether what a run needs is at hand."""
 
 from pathlib import Path
 
 from xling.config import Config, Model
 from xling.data import hub_reachable, require_data
 from xling.errors import UserError
+from xling.tuning.ranks import require_processes
 
 
 def preflight(config: Config) -> None:
-    """Make sure within two seconds that the data and the model are here or can be fetched.
+    """Make sure within two seconds that processes, data and model are here or can be fetched.
 
     Raises:
         UserError: naming what is missing, the command that fetches it, and the alternatives.
     """
+    require_processes(config.trainer)
     require_data(config)
     require_model(config.model)
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from xling import parallel
 from xling.command_line import composed, parsed
 from xling.config import digest
 from xling.errors import UserError
@@ -113,13 +114,14 @@ def expanded(overrides: Sequence[str]) -> list[dict[str, str]]:
 
 
 def register_resolvers() -> None:
-    """Teach OmegaConf the functions that conf/experiment/ uses, in this process."""
+    """Teach OmegaConf the functions that conf/ uses, in this process."""
     from omegaconf import OmegaConf
 
     OmegaConf.register_new_resolver("each", each, replace=True)
     OmegaConf.register_new_resolver("some", some, replace=True)
     OmegaConf.register_new_resolver("all_of", all_of, replace=True)
     OmegaConf.register_new_resolver("others", others, replace=True)
+    parallel.register()
 
 
 def each(values: Sequence[str]) -> str:

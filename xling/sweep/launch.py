@@ -44,10 +44,11 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
         arguments: the command line, to be told how to go on.
     """
     with composer() as hydra:
+        launching = settings_of_launcher(sweep, hydra)
+        launcher_of(launching, hydra)  # a missing plugin is told before anything is planned
         steps = planned(sweep)
         for line in plan_lines(sweep.folder, steps):
             say(line)
-        launching = launcher_of(sweep, hydra)
         missing = to_do(steps)
         if missing:
             for line in checks.costs(missing, launching.hydra.launcher._target_ in LOCAL):
@@ -115,16 +116,12 @@ def planned(sweep: Sweep) -> list[Step]:
 
 def launch(steps: Sequence[Step], launching: Any, hydra: Any) -> None:
     """Hand jobs to Hydra's launcher, and those that a killed worker took with it once again."""
-    from hydra._internal.callbacks import Callbacks
-    from hydra.core.plugins import Plugins
     from hydra.core.utils import JobStatus
-    from hydra.types import HydraContext
 
     left = list(steps)
     own = launching.hydra.launcher._target_
     for attempt in range(2):
-        context = HydraContext(hydra.config_loader, Callbacks(launching))
-        launcher = Plugins.instance().instantiate_launcher(context, work, launching)
+        launcher = launcher_of(launching, hydra)
         with nullcontext() if own == BASIC else watched([step.job for step in left]):
             try:
                 results = launcher.launch([step.overrides for step in left], initial_job_idx=0)
@@ -132,6 +129,8 @@ def launch(steps: Sequence[Step], launching: Any, hydra: Any) -> None:
                     say(f"A job could not begin: {error._return_value}")
                 return
             except Exception as error:  # of a worker or of the queue: our jobs note their own
+                if all(state_of(step.job).word == "waiting" for step in left):
+                    raise
                 say(f"The launcher reports: {' '.join(str(error).split())[:300]}")
                 if own not in LOCAL or attempt:
                     return
@@ -170,7 +169,17 @@ def work(composed: Any) -> None:
             say(event(job, state_of(job), len(others)))
 
 
-def launcher_of(sweep: Sweep, hydra: Any) -> Any:
+def launcher_of(launching: Any, hydra: Any) -> Any:
+    """Return Hydra's launcher, ready to do `work`."""
+    from hydra._internal.callbacks import Callbacks
+    from hydra.core.plugins import Plugins
+    from hydra.types import HydraContext
+
+    context = HydraContext(hydra.config_loader, Callbacks(launching))
+    return Plugins.instance().instantiate_launcher(context, work, launching)
+
+
+def settings_of_launcher(sweep: Sweep, hydra: Any) -> Any:
     """Compose what the launcher needs: Hydra's own configuration with the first job's switches."""
     from hydra.types import RunMode
 

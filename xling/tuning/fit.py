@@ -1,16 +1,18 @@
 """Fine-tuning, from the first epoch or from where it was stopped."""
 
+import dataclasses
 import logging
 import os
 import shutil
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 import datasets
 import pytorch_lightning as pl
 import torch
+from lightning_fabric.plugins.environments import LightningEnvironment, TorchElasticEnvironment
 from pytorch_lightning.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
@@ -21,6 +23,7 @@ from xling.subnetwork import Masks
 from xling.tuning.batches import Collator, EpochBatches, LanguageBatches, eval_loader
 from xling.tuning.callbacks import EpochBar, EpochRecords, GradientSketches, read_history
 from xling.tuning.modules import FullFineTuning
+from xling.tuning.ranks import Log, launched, together
 from xling.tuning.sketches import SketchDump
 from xling.tuning.sparse import SparseFineTuning
 
@@ -67,6 +70,55 @@ class TuningData(pl.LightningDataModule):
         )
 
 
+@dataclasses.dataclass(frozen=True)
+class Fit:
+    """A fine-tuning as every process of it has to know it.
+
+    Attributes:
+        config, module, data, folder, dumps: as in `fine_tune`.
+        state: to go on from, a file; None starts anew.
+    """
+
+    config: Config
+    module: pl.LightningModule
+    data: TuningData
+    folder: Path
+    dumps: Sequence[SketchDump]
+    state: str | None
+
+    def __call__(self, log: Log) -> None:
+        """Take this process's part, up to the last epoch."""
+        tuning, threads = self.config.tuning, self.config.trainer.threads
+        if threads:
+            torch.set_num_threads(threads)
+        callbacks = [
+            EarlyStopping("dev_accuracy", mode="max", patience=tuning.patience, min_delta=0.0),
+            *([GradientSketches(self.dumps)] if self.dumps else []),
+            EpochRecords(self.folder, log),
+            ModelCheckpoint(
+                dirpath=self.folder / "resume",
+                filename="{epoch:03d}",
+                save_on_train_epoch_end=True,
+            ),
+            *([EpochBar()] if interactive() else []),
+        ]
+        with quiet():
+            trainer = pl.Trainer(
+                **placement(self.config.trainer),
+                max_epochs=tuning.epochs,
+                callbacks=callbacks,
+                logger=False,
+                default_root_dir=self.folder,
+                deterministic="warn",
+                enable_model_summary=False,
+                enable_progress_bar=interactive(),
+                log_every_n_steps=1,
+                num_sanity_val_steps=0,
+                use_distributed_sampler=False,
+            )
+            trainer.fit(self.module, datamodule=self.data, ckpt_path=self.state)
+
+
 def fine_tune(
     config: Config,
     model: Classifier,
@@ -74,7 +126,7 @@ def fine_tune(
     collate: Collator,
     folder: Path,
     dumps: Sequence[SketchDump],
-    log: Callable[[dict], None],
+    log: Log,
     masks: Masks | None = None,
     without: frozenset[int] = frozenset(),
 ) -> list[dict]:
@@ -103,28 +155,7 @@ def fine_tune(
         module = FullFineTuning(model, *settings)
     data = TuningData(encoded, collate, tuning.batch_size, config.seed, sparse, without)
     resume = folder / "resume"
-    callbacks = [
-        EarlyStopping("dev_accuracy", mode="max", patience=tuning.patience, min_delta=0.0),
-        *([GradientSketches(dumps)] if dumps else []),
-        EpochRecords(folder, log),
-        ModelCheckpoint(dirpath=resume, filename="{epoch:03d}", save_on_train_epoch_end=True),
-        *([EpochBar()] if interactive() else []),
-    ]
-    with quiet():
-        trainer = pl.Trainer(
-            **placement(config.trainer),
-            max_epochs=tuning.epochs,
-            callbacks=callbacks,
-            logger=False,
-            default_root_dir=folder,
-            deterministic="warn",
-            enable_model_summary=False,
-            enable_progress_bar=interactive(),
-            log_every_n_steps=1,
-            num_sanity_val_steps=0,
-            use_distributed_sampler=False,
-        )
-        trainer.fit(module, datamodule=data, ckpt_path=latest(resume))
+    together(Fit(config, module, data, folder, dumps, latest(resume)), log)
     shutil.rmtree(resume)
     return read_history(folder)
 
@@ -153,10 +184,24 @@ def placement(trainer: Trainer) -> dict:
     return {
         "accelerator": trainer.accelerator,
         "devices": trainer.devices,
+        "num_nodes": trainer.num_nodes,
         "precision": trainer.precision,
-        # Spawned processes start at `fit`; launched ones would run the whole command again.
-        "strategy": "ddp_spawn" if trainer.devices > 1 else "auto",
+        "strategy": strategy(trainer),
+        # Named, since in a job of SLURM Lightning would count the job's tasks for processes of the
+        # training, and queue the job again by itself.
+        "plugins": [TorchElasticEnvironment() if launched() else LightningEnvironment()],
     }
+
+
+def strategy(trainer: Trainer) -> str:
+    """Return Lightning's name of the strategy.
+
+    Without torchrun, processes are spawned for the fit: Lightning's `ddp` would start the whole
+    command again in each.
+    """
+    if launched():
+        return "ddp"
+    return "ddp_spawn" if trainer.devices > 1 or trainer.strategy == "ddp" else "auto"
 
 
 def device(trainer: Trainer) -> torch.device:
@@ -172,6 +217,6 @@ def quiet() -> Iterator[None]:
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="pytorch_lightning")
+        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
         warnings.filterwarnings("ignore", message=".*deterministic")
         yield

@@ -1,0 +1,148 @@
+"""Launchers: their presets, how many jobs are safe, what is said where a plugin is missing."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from conftest import SMALL, config, run_xling
+from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
+
+from xling import parallel
+from xling.__main__ import conf_folder
+from xling.command_line import check
+
+PLUGINS = {
+    "joblib": ("hydra_joblib_launcher", "JoblibLauncher", "joblib"),
+    "submitit_local": ("hydra_submitit_launcher", "LocalLauncher", "slurm"),
+    "submitit_slurm": ("hydra_submitit_launcher", "SlurmLauncher", "slurm"),
+    "ray": ("hydra_ray_launcher", "RayLauncher", "ray"),
+}
+"""Of each launcher its plugin, its class and the extra that installs it."""
+
+
+def test_every_launcher_has_a_preset():
+    files = (conf_folder() / "hydra" / "launcher").glob("*.yaml")
+    assert {file.stem for file in files} == set(PLUGINS) == set(parallel.PRESETS)
+
+
+@pytest.mark.parametrize("launcher", PLUGINS)
+def test_a_missing_plugin_is_named_with_its_extra(launcher, tmp_path):
+    """Where the plugin is installed, its folder is hidden from this command."""
+    plugin, _, extra = PLUGINS[launcher]
+    hide = (
+        "import sys, pkgutil, xling.__main__ as main\n"
+        "walk, seen = pkgutil.walk_packages, lambda module: PLUGIN not in module.name\n"
+        "pkgutil.walk_packages = lambda *a, **k: filter(seen, walk(*a, **k))\n"
+        f"PLUGIN = '{plugin}'\n"
+        f"sys.argv = ['xling', '--multirun', 'hydra/launcher={launcher}', 'seed=0,1']\n"
+        "main.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", hide], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    expected = f"xling: hydra/launcher={launcher} needs a plugin: pip install 'xling[{extra}]'\n"
+    assert (done.returncode, done.stderr) == (1, expected)
+    assert not list(tmp_path.rglob("results.json"))
+
+
+def test_a_launcher_that_does_not_exist(tmp_path):
+    done = run_xling("--multirun", "hydra/launcher=slurm", "seed=0,1", folder=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "hydra/launcher=slurm does not exist" in done.stderr and "submitit_slurm" in done.stderr
+
+
+@pytest.mark.skipif(not find_spec("submitit"), reason="needs pip install 'xling[slurm]'")
+def test_slurm_without_slurm(tmp_path):
+    done = run_xling(
+        "--multirun", "hydra/launcher=submitit_slurm", "seed=0,1", folder=tmp_path, PATH="/nowhere"
+    )
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert "no srun on the path" in done.stderr
+
+
+@pytest.mark.parametrize("launcher", PLUGINS)
+def test_a_preset_has_every_field_of_its_plugin(launcher):
+    """The plugin's own file gives way to it, so that a field missing here could not be set."""
+    plugin, name, _ = PLUGINS[launcher]
+    code = f"hydra_plugins.{plugin}.{'_config' if launcher == 'ray' else 'config'}"
+    module = pytest.importorskip(code, reason=f"no {plugin} here")
+    schemas = [value for value in vars(module).values() if isinstance(value, type)]
+    schema = next(
+        OmegaConf.structured(each)
+        for each in schemas
+        if str(getattr(each, "_target_", "")).endswith(f".{name}")
+    )
+    preset = OmegaConf.load(conf_folder() / "hydra" / "launcher" / f"{launcher}.yaml")
+    assert set(preset) == set(schema) and preset._target_ == schema._target_
+
+
+@pytest.mark.parametrize("launcher", PLUGINS)
+def test_a_launcher_does_not_change_what_a_run_is(launcher):
+    assert config(f"hydra/launcher={launcher}", "seed=3") == config("seed=3")
+
+
+def commands() -> list[list[str]]:
+    """Return the switches of every command in the guide."""
+    text = (Path(__file__).parent.parent / "docs" / "cluster.md").read_text("utf-8")
+    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
+    lines = "".join(blocks).replace("\\\n", " ").splitlines()
+    return [shlex.split(line.partition("-m xling")[2]) for line in lines if "-m xling" in line]
+
+
+@pytest.mark.parametrize("arguments", commands(), ids=" ".join)
+def test_every_command_of_the_guide_composes(arguments):
+    check(arguments)
+    overrides = [each for each in arguments if not each.startswith("-")]
+    assert config(*(each.replace("seed=0,1", "seed=1") for each in overrides))
+
+
+def test_as_many_jobs_as_the_machine_carries(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
+    monkeypatch.setattr(parallel, "memory", lambda: 64.0)
+    assert composed_jobs("trainer.threads=4") == 4
+    assert composed_jobs("trainer.threads=4", "trainer.devices=2") == 2
+    assert composed_jobs("trainer.threads=1") == 8  # 64 GB for 8 GB each
+    assert composed_jobs("trainer.threads=32") == 1
+    assert composed_jobs("trainer.threads=null") == 1  # torch takes all cores
+    assert composed_jobs("trainer.threads=4", "hydra.launcher.n_jobs=7") == 7
+    monkeypatch.setattr("torch.accelerator.is_available", lambda: True)
+    assert composed_jobs("trainer.threads=4") == 1
+    assert composed_jobs("trainer.threads=4", "trainer.accelerator=cpu") == 4
+
+
+def composed_jobs(*overrides: str) -> int:
+    """Return how many jobs joblib would run at once."""
+    with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+        composed = compose(
+            "config", ["hydra/launcher=joblib", *overrides], return_hydra_config=True
+        )
+    return composed.hydra.launcher.n_jobs
+
+
+def test_jobs_side_by_side_share_their_stages(tmp_path):
+    done = run_xling(
+        "--multirun",
+        "hydra/launcher=joblib",
+        "hydra.launcher.n_jobs=2",
+        "trainer.threads=1",
+        "influence.top_k=5,10",
+        *(each for each in SMALL if not each.startswith("influence.top_k")),
+        folder=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "deprecated" not in done.stderr and "HINT" not in done.stderr
+    assert done.stdout.count("Fine-tuning on") == 1 and done.stdout.count("fine-tuned already") == 1
+    assert top_k(tmp_path) == [5, 10] and not list(tmp_path.rglob("*.part"))
+
+
+def top_k(folder: Path) -> list[int]:
+    """Return how the finished runs differ."""
+    files = folder.glob("multirun/xnli/tiny-*/results.json")
+    return sorted(json.loads(file.read_text("utf-8"))["top_k"] for file in files)

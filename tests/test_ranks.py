@@ -1,0 +1,110 @@
+"""Processes that torchrun starts, on two nodes: the first drives, the other follows."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import SMALL, run_xling
+from one_node_slurm import free_ports
+
+TWO_AT_ONCE = ("--multirun", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1")
+CPU = ("trainer.accelerator=cpu", "trainer.threads=1")
+
+
+def torchrun(
+    *arguments: str, folder: Path, nodes: int, each: int
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run the command under torchrun, on this machine as if it were several; one answer a node."""
+    port = free_ports()["node_port"]
+    processes = [
+        subprocess.Popen(
+            [
+                *(sys.executable, "-m", "torch.distributed.run", "--master-addr=127.0.0.1"),
+                *(f"--master-port={port}", f"--nnodes={nodes}", f"--node-rank={node}"),
+                *(f"--nproc-per-node={each}", "-m", "xling", *arguments),
+            ],
+            cwd=folder,
+            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for node in range(nodes)
+    ]
+    try:
+        answers = [process.communicate(timeout=300) for process in processes]
+    finally:
+        for process in processes:
+            process.kill()
+    return [
+        subprocess.CompletedProcess(process.args, process.returncode, *answer)
+        for process, answer in zip(processes, answers, strict=True)
+    ]
+
+
+@pytest.mark.slow
+def test_two_nodes_are_as_two_processes_on_one(tmp_path):
+    """Two fine-tunings in one run: those that follow take part in the second as in the first."""
+    switches = (*SMALL, *CPU, "exclude=de", "compare_full=true", "tuning.epochs=1")
+    for name in ("nodes", "one"):
+        (tmp_path / name).mkdir()
+    first, second = torchrun(
+        *switches, "trainer.num_nodes=2", folder=tmp_path / "nodes", nodes=2, each=1
+    )
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert first.stdout.count("epoch  1") == 2 and second.stdout == ""
+    one = run_xling(*switches, "trainer.devices=2", folder=tmp_path / "one")
+    assert one.returncode == 0, one.stderr
+    assert shown(first.stdout) == shown(one.stdout)
+    tables = [shares(tmp_path / name) for name in ("nodes", "one")]
+    pd.testing.assert_frame_equal(*tables, atol=1e-4)
+    assert not list(tmp_path.rglob("*.part"))
+
+
+def shown(output: str) -> list[str]:
+    """Return what is said of the epochs and of the results."""
+    return [line for line in output.splitlines() if line.startswith(("epoch", "de ", "en ", "fr "))]
+
+
+def shares(folder: Path) -> pd.DataFrame:
+    """Read the shares of the only run."""
+    return pd.read_csv(next(folder.glob("multirun/xnli/tiny-*/tables/shares.csv")))
+
+
+@pytest.mark.slow
+def test_an_error_ends_all_processes(tmp_path):
+    """Also in the midst of a fine-tuning, where each waits for the other."""
+    switches = (*SMALL, *CPU, "trainer.devices=2", "tuning.learning_rate=1e25")
+    (done,) = torchrun(*switches, folder=tmp_path, nodes=1, each=2)
+    assert done.returncode != 0 and "xling: The loss is nan" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("switches", "expected"),
+    [
+        ((), "torchrun started 2 processes, 2 of them on this node. Write trainer.num_nodes=1"),
+        (
+            (*TWO_AT_ONCE, "trainer.devices=2"),
+            "under torchrun a sweep's jobs run one after the other",
+        ),
+    ],
+)
+def test_what_torchrun_cannot_do_is_said(switches, expected, tmp_path):
+    (done,) = torchrun(*switches, *SMALL, *CPU, folder=tmp_path, nodes=1, each=2)
+    assert done.returncode != 0 and expected in done.stderr, done.stderr
+    assert not list(tmp_path.rglob("results.json"))
+
+
+@pytest.mark.parametrize(
+    ("switch", "expected"),
+    [
+        ("trainer.num_nodes=2", "torchrun --nnodes=2 --nproc-per-node=1"),
+        ("trainer.strategy=fsdp", "trainer.strategy=fsdp is not possible: write 'auto' or 'ddp'."),
+    ],
+)
+def test_what_needs_torchrun_or_is_not_there(switch, expected, tmp_path):
+    done = run_xling(switch, folder=tmp_path)
+    assert done.returncode == 1 and expected in done.stderr and "Traceback" not in done.stderr

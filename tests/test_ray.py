@@ -1,0 +1,46 @@
+"""A sweep on a local Ray cluster of two workers."""
+
+import json
+
+import pytest
+from conftest import SMALL, run_xling
+
+pytest.importorskip("ray", reason="no ray here: pip install 'xling[ray]'")
+pytest.importorskip(
+    "hydra_plugins.hydra_ray_launcher", reason="no ray launcher here: pip install 'xling[ray]'"
+)
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def address(monkeypatch):
+    """Two nodes of one core each: neither can take both jobs at once."""
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    try:
+        cluster.add_node(num_cpus=1)
+        yield cluster.address
+    finally:
+        cluster.shutdown()
+
+
+def test_a_sweep_on_two_workers(address, tmp_path):
+    done = run_xling(
+        "--multirun",
+        "hydra/launcher=ray",
+        f"hydra.launcher.ray.init.address={address}",
+        f"folder={tmp_path}/multirun",
+        "trainer.threads=1",
+        "influence.top_k=5,10",
+        *(each for each in SMALL if not each.startswith("influence.top_k")),
+        folder=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    files = tmp_path.glob("multirun/xnli/tiny-*/results.json")
+    assert sorted(json.loads(each.read_text("utf-8"))["top_k"] for each in files) == [5, 10]
+    assert not list(tmp_path.rglob("*.part"))
+    assert len(list(tmp_path.glob("multirun/xnli/stages/tuning-*"))) == 1  # both jobs' own
+    assert "Report of the sweep" in done.stdout
