@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 from conftest import SMALL, config, run_xling
 
 from xling.__main__ import main
@@ -40,6 +41,11 @@ MISTAKES = {
         ["nowhere", "hf download"],
     ),
     "an account that is not there": (["tracker=wandb"], ["tracker.mode=offline", "wandb login"]),
+    "an accelerator of another name": (["trainer.accelerator=cudda"], ["'cuda'"]),
+    "an accelerator that is not there": (
+        [*SMALL, f"trainer.accelerator={'mps' if torch.cuda.is_available() else 'cuda'}"],
+        ["xling: trainer.*: "],
+    ),
     "a loss that is not a number": (
         [*SMALL, "tuning.learning_rate=1e25"],
         ["tuning.learning_rate"],

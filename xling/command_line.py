@@ -58,6 +58,8 @@ def explain(error: BaseException, conf: Path) -> str | None:
     for each in causes(error):
         if isinstance(each, UserError):
             return f"xling: {each}"
+        if type(each).__name__ == "MisconfigurationException":  # Lightning's: not imported here
+            return f"xling: trainer.*: {str(each).splitlines()[0]}"
         if full_disk(each):
             return (
                 "xling: no space left on the disk. What was finished is kept: make room, or choose "

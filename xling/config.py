@@ -195,7 +195,7 @@ class Tracker:
 class Trainer:
     """Devices, precision and threads of the training; `devices` are those of a node."""
 
-    accelerator: str
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     devices: Positive
     num_nodes: Positive
     strategy: Literal["auto", "ddp"]
