@@ -14,6 +14,8 @@ import one_node_slurm
 import pytest
 from conftest import SMALL, run_xling
 
+from xling.sweep.records import read_jobs, state_of
+
 pytest.importorskip("submitit", reason="no submitit here: pip install 'xling[slurm]'")
 reason = one_node_slurm.why_not()
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(reason), reason=str(reason))]
@@ -92,8 +94,11 @@ def test_a_sweep_is_an_array_of_jobs(swept):
 
 def test_a_pre_empted_job_goes_on_in_the_same_folder(swept, tmp_path):
     log = log_of_first(swept.folder).read_text("utf-8")
-    assert log.count("Starting with JobEnvironment") == 2
-    before, after = log.split("this job is preempted", 1)
+    assert log.count("Starting with JobEnvironment") == 2 and "this job is preempted" in log
+    (sweep,) = swept.folder.glob("multirun/sweeps/*")
+    first = read_jobs(sweep)[0]
+    assert state_of(first).word == "finished"
+    _, before, after = re.split("^=== ", first.log.read_text("utf-8"), flags=re.M)
     assert epochs(before) == [1] and epochs(after) == [2, 3, 4]  # none is trained twice
     alone = run_xling("seed=0", *SWITCHES, folder=tmp_path)
     assert alone.returncode == 0, alone.stderr
