@@ -1,8 +1,6 @@
 """Launchers: their presets, how many jobs are safe, what is said where a plugin is missing."""
 
 import json
-import re
-import shlex
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -15,7 +13,6 @@ from omegaconf import OmegaConf
 
 from xling import parallel
 from xling.__main__ import conf_folder
-from xling.command_line import check
 
 PLUGINS = {
     "joblib": ("hydra_joblib_launcher", "JoblibLauncher", "joblib"),
@@ -87,21 +84,6 @@ def test_a_launcher_does_not_change_what_a_run_is(launcher):
     assert config(f"hydra/launcher={launcher}", "seed=3") == config("seed=3")
 
 
-def commands() -> list[list[str]]:
-    """Return the switches of every command in the guide."""
-    text = (Path(__file__).parent.parent / "docs" / "cluster.md").read_text("utf-8")
-    blocks = re.findall(r"```sh\n(.*?)```", text, flags=re.DOTALL)
-    lines = "".join(blocks).replace("\\\n", " ").splitlines()
-    return [shlex.split(line.partition("-m xling")[2]) for line in lines if "-m xling" in line]
-
-
-@pytest.mark.parametrize("arguments", commands(), ids=" ".join)
-def test_every_command_of_the_guide_composes(arguments):
-    check(arguments)
-    overrides = [each for each in arguments if not each.startswith("-")]
-    assert config(*(each.replace("seed=0,1", "seed=1") for each in overrides))
-
-
 def test_as_many_jobs_as_the_machine_carries(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
     monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
@@ -138,7 +120,10 @@ def test_jobs_side_by_side_share_their_stages(tmp_path):
     )
     assert done.returncode == 0, done.stderr
     assert "deprecated" not in done.stderr and "HINT" not in done.stderr
-    assert done.stdout.count("Fine-tuning on") == 1 and done.stdout.count("fine-tuned already") == 1
+    logs = [log.read_text("utf-8") for log in tmp_path.glob("multirun/sweeps/*/jobs/*.log")]
+    said = "".join(logs)
+    assert said.count("Fine-tuning on") == 1 and said.count("fine-tuned already") == 1
+    assert len(logs) == 2 and done.stdout.count("finished after") == 2
     assert top_k(tmp_path) == [5, 10] and not list(tmp_path.rglob("*.part"))
 
 

@@ -53,7 +53,7 @@ def commands(file: Path) -> list[list[str]]:
         for block in blocks
         for line in block.replace("\\\n", " ").splitlines()
     ]
-    found = [line.partition("python -m xling ")[2] for line in lines]
+    found = [line.partition("-m xling ")[2] for line in lines]
     return [shlex.split(each) for each in found if each]
 
 

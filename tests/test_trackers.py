@@ -34,7 +34,6 @@ from xling.tracker.library import library
 from xling.tracker.reach import answers
 
 ROOT = Path(__file__).parent.parent
-GUIDE = (ROOT / "docs" / "wandb.md").read_text("utf-8")
 SWEEP = yaml.safe_load((ROOT / "docs" / "wandb_sweep.yaml").read_text("utf-8"))
 MASKS = {"de": [[1, 1, 0, 1]], "en": [[1, 0, 1, 1]], "fr": [[1, 1, 0, 1]]}
 KEY = {"WANDB_API_KEY": "a" * 40}
@@ -484,17 +483,3 @@ def test_what_only_weights_and_biases_has(override, problem):
     for name in ("none", "trackio", "tensorboard"):
         with pytest.raises(UserError, match=problem):
             config(f"tracker={name}", override)
-
-
-def commands() -> list[str]:
-    blocks = re.findall(r"```sh\n(.*?)```", GUIDE, flags=re.DOTALL)
-    lines = [line.split(" #")[0].strip() for block in blocks for line in block.splitlines()]
-    return [line for line in lines if "python -m xling" in line]
-
-
-@pytest.mark.parametrize("command", commands())
-def test_every_command_of_the_guide_composes(command):
-    arguments = shlex.split(command.partition("python -m xling")[2])
-    check(arguments)
-    given = [each for each in arguments if not each.startswith("-")]
-    config(*(re.sub(r"(=[^,\[]*),.*", r"\1", each) for each in given))
