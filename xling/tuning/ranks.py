@@ -45,7 +45,7 @@ def follow() -> bool:
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=timedelta(days=30))
     if distributed.get_rank() == 0:
-        atexit.register(_hand_over, None)
+        atexit.register(_dismiss)
         return False
     plain_libraries()
     while fit := _hand_over(None):
@@ -60,10 +60,10 @@ def together(fit: Fit, log: Log) -> None:
         fit(log)
         return
     # If it fails here, the others wait in its midst for what never comes: torchrun ends them.
-    atexit.unregister(_hand_over)
+    atexit.unregister(_dismiss)
     _hand_over(fit)
     fit(log)
-    atexit.register(_hand_over, None)
+    atexit.register(_dismiss)
 
 
 def _hand_over(fit: Fit | None) -> Fit | None:
@@ -74,6 +74,14 @@ def _hand_over(fit: Fit | None) -> Fit | None:
     handed = [fit]
     distributed.broadcast_object_list(handed, src=0, device=torch.device("cpu"))
     return handed[0]
+
+
+def _dismiss() -> None:
+    """Let the others go; called in the first process."""
+    from torch import distributed
+
+    _hand_over(None)
+    distributed.destroy_process_group()  # a group that is left to the exit aborts it now and then
 
 
 def require_processes(trainer: Trainer) -> None:
