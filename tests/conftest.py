@@ -24,6 +24,15 @@ register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)  # two busy threads on two cores are slower than one
 
+LONGEST = ("test_experiments", "test_run", "test_sweep", "test_trackers", "test_errors")
+"""Files of the longest tests, which begin first, so that no process is left with them alone."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest first; the order within a file stays."""
+    items.sort(key=lambda item: not item.path.stem.startswith(LONGEST))
+
+
 LANGUAGES = ("de", "en", "fr")
 PAD = 1
 SHAPE = dict(

@@ -108,6 +108,7 @@ def composed_jobs(*overrides: str) -> int:
     return composed.hydra.launcher.n_jobs
 
 
+@pytest.mark.slow
 def test_jobs_side_by_side_share_their_stages(tmp_path):
     done = run_xling(
         "--multirun",

@@ -3,11 +3,11 @@
 import json
 
 import pandas as pd
-from test_report_subnetworks import make_subnetwork_run
+from test_report_subnetworks import job, make_subnetwork_run
 
 from xling import report
 from xling.report import subnetwork_sweep, sweep
-from xling.sweep import note
+from xling.sweep.records import write_job
 
 
 def test_the_page_of_the_papers_setting_is_below_5_mb(tmp_path):
@@ -37,7 +37,7 @@ def test_the_page_of_a_hundred_runs_is_below_5_mb_and_says_what_it_leaves_out(
         kind = results["subnetwork"] | {"name": "random" if i else "identified", "seed": i}
         named = {"subnetwork": kind, "variant": f"masks {i}", "seed": i}
         (run / "results.json").write_text(json.dumps(results | named), "utf-8")
-        note(tmp_path / "sweeps/s", run, {"base": None, "masks": False})
+        write_job(job(tmp_path, run, masks=False))
     drawn = {}
     monkeypatch.setattr(sweep, "save", lambda charts, folder: drawn.update(charts))
     written = sweep.write_sweep(tmp_path / "sweeps/s")

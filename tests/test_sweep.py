@@ -64,7 +64,7 @@ def test_a_dry_run_plans_checks_and_makes_nothing(tmp_path):
     makes = [" ".join(row[4:]) for row in rows]
     first, second = "makes 1 fine-tuning, 1 run", "makes 1 run; reuses 1 fine-tuning"
     assert makes == [first, first, second, second]
-    assert re.search(r"Time: about \d+ s one after the other", done.stdout)
+    assert re.search(r"Time: about \d+ (s|min) one after the other", done.stdout)
     assert re.search(r"Disk: at most \d+ MB; [\d.]+ [GM]B are free", done.stdout)
     assert "labels, alignment and sizes are right" in done.stdout and "Fonts: " in done.stdout
     wrong = run_xling("-m", *TINY, "imbalance=25", "imbalance_language=de,ko", folder=tmp_path)

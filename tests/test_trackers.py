@@ -354,6 +354,7 @@ def test_epochs_of_another_process_are_live(tmp_path):
 
 
 @needs_wandb_command
+@pytest.mark.slow
 def test_an_agent_of_a_sweep_runs_it(world, monkeypatch):
     """W&B's own agent starts what the sweep file says, as it would for a sweep on its server."""
     from wandb.wandb_agent import Agent

@@ -29,6 +29,7 @@ from xling.sweep.records import (
     write_job,
 )
 from xling.sweep.told import does, event, outcome, plan_lines, results_lines
+from xling.tuning.ranks import require_no_launcher
 
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 LOCAL = (BASIC, "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher")
@@ -45,6 +46,8 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
     """
     with composer() as hydra:
         launching = settings_of_launcher(sweep, hydra)
+        if launching.hydra.launcher._target_ != BASIC:
+            require_no_launcher()
         launcher_of(launching, hydra)  # a missing plugin is told before anything is planned
         steps = planned(sweep)
         for line in plan_lines(sweep.folder, steps):
@@ -120,6 +123,8 @@ def launch(steps: Sequence[Step], launching: Any, hydra: Any) -> None:
 
     left = list(steps)
     own = launching.hydra.launcher._target_
+    if own != BASIC:  # those that wait for what another makes come last, and hold no place before
+        left.sort(key=lambda step: any(not stage.made for stage in step.reused))
     for attempt in range(2):
         launcher = launcher_of(launching, hydra)
         with nullcontext() if own == BASIC else watched([step.job for step in left]):

@@ -88,8 +88,7 @@ def require_processes(trainer: Trainer) -> None:
     """Make sure that the processes which torchrun started are those of the configuration.
 
     Raises:
-        UserError: several nodes without torchrun, another number of processes than devices, or
-            a process that is started by a launcher, out of reach of the others.
+        UserError: several nodes without torchrun, or another number of processes than devices.
     """
     nodes, devices = trainer.num_nodes, trainer.devices
     if not launched():
@@ -106,9 +105,15 @@ def require_processes(trainer: Trainer) -> None:
             f"processes, {started[1]} of them on this node. Write trainer.num_nodes="
             f"{started[0] // started[1]} trainer.devices={started[1]}, or start as many as that."
         )
-    from torch import distributed
 
-    if not distributed.is_initialized():
+
+def require_no_launcher() -> None:
+    """Make sure that no launcher takes jobs out of reach of the processes that torchrun started.
+
+    Raises:
+        UserError: torchrun started this process.
+    """
+    if launched():
         raise UserError(
             "hydra/launcher: under torchrun a sweep's jobs run one after the other, all processes "
             "on each. Leave the launcher out, or give the command without torchrun."
