@@ -30,8 +30,9 @@ def task(composed: object) -> None:
     from xling.run import job  # only now: it takes seconds to import, and mistakes show at once
     from xling.sweep.records import noted
 
-    with noted(config):
-        job(config, repeat(HydraConfig.get().overrides.task))
+    overrides = HydraConfig.get().overrides.task
+    with noted(config, overrides):
+        job(config, repeat(overrides))
 
 
 def main() -> None:

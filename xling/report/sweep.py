@@ -244,11 +244,12 @@ def _page(
 
 
 def _rows(table: pd.DataFrame) -> dict[str, Any]:
-    """Return a table as the page prints it: columns, rows of short texts, and of how many rows."""
-    shown = table.head(ROWS)
+    """Return a table as the page prints it: columns, which of them are words, rows of texts."""
+    numbers = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
     return {
         "columns": list(table.columns),
-        "rows": [[_short(value) for value in row] for row in shown.itertuples(index=False)],
+        "words": [not number for number in numbers],
+        "rows": [[_short(value) for value in row] for row in table[:ROWS].itertuples(index=False)],
         "of": len(table),
     }
 

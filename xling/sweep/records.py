@@ -9,7 +9,7 @@ import platform
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -77,7 +77,7 @@ class State:
     error: str | None = None
 
 
-def job_of(config: Config, number: int = 0, label: str = "on its own") -> Job:
+def job_of(config: Config, number: int = 0, label: str = "") -> Job:
     """Return the job that a configuration with a sweep's name is."""
     where = located(config)[0]
     root = Path(config.folder)
@@ -167,12 +167,17 @@ def attended(job: Job, shown: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def noted(config: Config) -> Iterator[None]:
-    """Note a single run in the sweep that it names, if it names one."""
+def noted(config: Config, overrides: Sequence[str]) -> Iterator[None]:
+    """Note a single run in the sweep that it names, if it names one.
+
+    Args:
+        overrides: what the user wrote, to be told from the sweep's other runs by.
+    """
     if config.sweep is None:
         yield
         return
-    with attended(job_of(config), shown=True):
+    own = [each for each in overrides if not each.startswith(("sweep=", "tracker", "folder="))]
+    with attended(job_of(config, label=" ".join(own)), shown=True):
         yield
 
 

@@ -1,0 +1,134 @@
+"""How the jobs of a sweep stand, as it is noted on disk."""
+
+import dataclasses
+import os
+import time
+
+import pytest
+from conftest import config
+from filelock import FileLock
+
+from xling.errors import UserError
+from xling.stages import made, stage
+from xling.sweep.records import (
+    Job,
+    State,
+    attended,
+    forget,
+    job_of,
+    noted,
+    read_jobs,
+    state_of,
+    write_job,
+)
+from xling.sweep.told import event, table, time_left
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    return Job(tmp_path / "m/sweeps/s", 2, "seed=1", "xnli/tiny-1", base=None, masks=False)
+
+
+def finish(job: Job) -> None:
+    with stage(job.folder):
+        pass
+
+
+def test_a_job_waits_runs_and_finishes(job, capsys):
+    write_job(job)
+    assert read_jobs(job.sweep) == [job] and state_of(job).word == "waiting"
+    with attended(job, shown=True):
+        print("said")
+        assert state_of(job).word == "running" and state_of(job).process == os.getpid()
+        finish(job)
+    state = state_of(job)
+    assert state.word == "finished" and state.ended >= state.began and state.error is None
+    assert "said" in capsys.readouterr().out and "said" in job.log.read_text("utf-8")
+
+
+def test_what_is_said_elsewhere_goes_to_the_log_alone(job, capsys):
+    with attended(job, shown=False):
+        print("said")
+        finish(job)
+    assert capsys.readouterr().out == "" and "said" in job.log.read_text("utf-8")
+
+
+@pytest.mark.parametrize(
+    ("error", "word", "told"),
+    [
+        (UserError("too little data\nsecond line"), "failed", "too little data"),
+        (ValueError("no"), "failed", "ValueError: no"),
+        (KeyboardInterrupt(), "stopped", "KeyboardInterrupt"),
+    ],
+)
+def test_what_went_wrong_is_noted(job, error, word, told):
+    with pytest.raises(type(error)), attended(job, shown=False):
+        raise error
+    state = state_of(job)
+    assert (state.word, state.error) == (word, told)
+    assert "Traceback" in job.log.read_text("utf-8")
+    lines = table([job], [state])
+    assert told in lines[1] and str(job.log) in lines[2]
+    assert ("FAILED" in event(job, state, 3)) == (word == "failed")
+    finish(job)  # by another sweep
+    assert state_of(job).word == "finished" and state_of(job).error is None
+    forget(job)
+    assert state_of(job).word == "finished"
+
+
+def test_a_job_that_was_killed_holds_no_lock(job):
+    with attended(job, shown=False):
+        before = job._file("state").read_text("utf-8")
+        finish(job)
+    job.folder.rename(job.folder.with_name("elsewhere"))
+    assert state_of(job).word == "waiting"  # finished once, and its folder is gone
+    job._file("state").write_text(before, "utf-8")
+    assert state_of(job).word == "stopped"
+    with FileLock(job._file("lock")):
+        assert state_of(job).word == "running"
+        forget(job)  # leaves what is running
+        assert job._file("state").exists()
+
+
+def test_runs_on_their_own_join_the_sweep_that_they_name(tmp_path):
+    chosen = config(f"folder={tmp_path}", "sweep=mine", "seed=3")
+    with noted(chosen, ["seed=3", "sweep=mine", "tracker=wandb"]):
+        finish(job_of(chosen))
+    (found,) = read_jobs(tmp_path / "sweeps/mine")
+    assert found.label == "seed=3" and state_of(found).word == "finished"
+    write_job(dataclasses.replace(found, number=4, label="by a sweep"))
+    with noted(chosen, ["seed=3", "sweep=mine"]):
+        pass
+    assert read_jobs(tmp_path / "sweeps/mine")[0].label == "by a sweep"
+    with pytest.raises(UserError, match="no sweep has its jobs here"):
+        read_jobs(tmp_path)
+
+
+def test_what_was_made_before_a_time_is_made_again(tmp_path):
+    folder = tmp_path / "stage"
+    with stage(folder) as part:
+        (part / "old").touch()
+    now = time.time()
+    os.utime(folder / ".finished", (now - 10, now - 10))
+    assert made(folder) and made(folder, now - 11) and not made(folder, now - 9)
+    with pytest.raises(RuntimeError), stage(folder, now - 9) as part:
+        (part / "half").touch()
+        raise RuntimeError  # the old stays until the new is complete
+    assert (folder / "old").exists()
+    with stage(folder, now - 9) as part:
+        assert (part / "half").exists()  # begun since then: taken up
+    assert not (folder / "old").exists() and (folder / "half").exists()
+    with stage(folder, now - 9) as part:
+        assert part is None
+    assert [each.name for each in tmp_path.iterdir() if not each.name.endswith("lock")] == ["stage"]
+
+
+def test_the_time_left():
+    now = time.time()
+    done = State("finished", began=now - 100, ended=now - 40)
+    assert time_left([done, done]) is None and time_left([State("waiting")]) is None
+    assert "60 s" in time_left([done, State("waiting")])
+    assert "Nothing is running" in time_left([done, State("failed", began=now - 3, ended=now)])
+    running = State("running", began=now - 20)
+    assert time_left([done, running, running]) == "About 40 s left, 2 at a time."
+    assert time_left([done, running, *[State("waiting")] * 2]) == "About 3 min left, 1 at a time."
