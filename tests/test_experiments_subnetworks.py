@@ -102,6 +102,7 @@ def test_runs_share_models_masks_and_sketches(folder, sparse):
     assert set(compared["masks"]) == {1} and compared["p"].between(0.5, 1).all()
 
 
+@pytest.mark.slow
 def test_masks_of_ones_own(folder, sparse, tmp_path):
     """The masks that a run leaves can be edited and used; another mask is another run."""
     mine = tmp_path / "masks"

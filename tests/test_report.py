@@ -13,7 +13,7 @@ import pytest
 from xling import report
 from xling.analysis.reference import reference
 from xling.errors import UserError
-from xling.report import browser, distributions, matrices, papers, rows, specs, told, wording
+from xling.report import browser, distributions, matrices, page, papers, rows, specs, told, wording
 from xling.report.__main__ import main
 
 LANGUAGES = ("de", "en", "ko")
@@ -749,3 +749,14 @@ def test_the_module_makes_reports_again(run_folder, tmp_path, capsys, monkeypatc
     monkeypatch.setattr("sys.argv", ["xling.report", str(tmp_path)])
     with pytest.raises(SystemExit, match="not the folder of a finished run"):
         main()
+
+
+def test_the_script_of_the_figures_is_put_together_once(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    whole = page.vega.__wrapped__()
+    (kept,) = tmp_path.glob("xling/*")
+    assert kept.read_text("utf-8") == whole and "vegaEmbed" in whole
+    kept.write_text("kept", "utf-8")
+    assert page.vega.__wrapped__() == "kept"
+    monkeypatch.setenv("XDG_CACHE_HOME", str(kept))  # where no folder can be made
+    assert page.vega.__wrapped__() == whole

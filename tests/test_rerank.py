@@ -81,6 +81,7 @@ def test_only_the_wanted_pairs_are_scored():
     assert scores[1][0] == pytest.approx(exact_scores(model, source, source, wanted)[1][0])
 
 
+@pytest.mark.slow
 def test_a_run_with_more_candidates_than_examples_is_one_of_exact_gradients(tmp_path):
     """With every example a candidate, a coarse sketch and none at all give the same rankings."""
     tables = []

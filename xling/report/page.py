@@ -2,7 +2,10 @@
 
 import base64
 import json
+import os
+from contextlib import suppress
 from functools import cache
+from importlib.metadata import version
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -211,8 +214,22 @@ def _time(seconds: dict[str, float]) -> str:
 
 @cache
 def vega() -> str:
-    """Vega, Vega-Lite and vega-embed as one script."""
-    return vl_convert.javascript_bundle(vl_version=alt.SCHEMA_VERSION.removeprefix("v")[:3])
+    """Vega, Vega-Lite and vega-embed as one script.
+
+    Putting it together takes seconds, so it is kept in the user's cache folder, where there is one.
+    """
+    name = f"vega-{alt.SCHEMA_VERSION}-{version('vl-convert-python')}.js"
+    caches = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    kept = Path(caches) / "xling" / name
+    with suppress(OSError):
+        return kept.read_text("utf-8")
+    script = vl_convert.javascript_bundle(vl_version=alt.SCHEMA_VERSION.removeprefix("v")[:3])
+    part = kept.with_name(f".{name}.{os.getpid()}.part")
+    with suppress(OSError):
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        part.write_text(script, "utf-8")
+        part.replace(kept)
+    return script
 
 
 @cache
