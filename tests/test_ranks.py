@@ -59,6 +59,7 @@ def test_two_nodes_are_as_two_processes_on_one(tmp_path):
     one = run_xling(*switches, "trainer.devices=2", folder=tmp_path / "one")
     assert one.returncode == 0, one.stderr
     assert shown(first.stdout) == shown(one.stdout)
+    assert not any(hint in one.stdout + one.stderr for hint in ("MEMBER", "recommended", "HINT"))
     tables = [shares(tmp_path / name) for name in ("nodes", "one")]
     pd.testing.assert_frame_equal(*tables, atol=1e-4)
     assert not list(tmp_path.rglob("*.part"))

@@ -101,6 +101,7 @@ class Fit:
                 save_on_train_epoch_end=True,
             ),
             *([EpochBar()] if interactive() else []),
+            Hushed(),
         ]
         with quiet():
             trainer = pl.Trainer(
@@ -214,9 +215,26 @@ def device(trainer: Trainer) -> torch.device:
 @contextmanager
 def quiet() -> Iterator[None]:
     """Keep Lightning's hints off the terminal: they address who writes a Trainer."""
+    with warnings.catch_warnings():
+        hush()
+        yield
+
+
+def hush() -> None:
+    """Keep Lightning's hints off the terminal from here on."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
-        warnings.filterwarnings("ignore", message=".*deterministic")
-        yield
+    warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")
+    warnings.filterwarnings("ignore", message=".*deterministic")
+
+
+class Hushed(pl.Callback):
+    """Hushes spawned processes too: each begins by unpickling the trainer with its callbacks."""
+
+    def __reduce__(self) -> tuple:
+        return _hushed, ()
+
+
+def _hushed() -> Hushed:
+    hush()
+    return Hushed()
