@@ -91,6 +91,9 @@ def test_a_sweep_that_is_not_finished_has_a_report_that_says_so(broken):
     jobs = pd.read_parquet(folder / "multirun/sweeps/s/tables/jobs.parquet")
     assert list(jobs.state) == ["finished", "failed", "finished"]
     assert jobs.error.isna().tolist() == [True, False, True]
+    runs = pd.read_parquet(folder / "multirun/sweeps/s/tables/runs.parquet").set_index("switches")
+    assert runs.state.to_dict() == {"seed=0": "finished", "seed=2": "finished", "seed=1": "failed"}
+    assert runs.own_share.isna().to_dict() == {"seed=0": False, "seed=2": False, "seed=1": True}
     said = status(folder)
     assert "2 finished, 1 failed" in said and "Nothing is running; the rest takes about" in said
 

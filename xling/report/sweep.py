@@ -57,6 +57,7 @@ def write_sweep(folder: Path) -> Path:
     tables |= swept.tables
     if "runs" in tables:
         tables["runs"] = with_switches(tables["runs"], {job.folder.name: job.label for job in jobs})
+        tables["runs"] = with_missing(tables["runs"], states)
     if len(jobs) + len(masks) < len(states):
         tables["jobs"] = jobs_table(states)
     (folder / "tables").mkdir(exist_ok=True)
@@ -112,6 +113,23 @@ def with_switches(table: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
         return table
     table.insert(1, "switches", [labels.get(name, "") for name in table["run"]])
     return table
+
+
+def with_missing(table: pd.DataFrame, states: dict[Job, State]) -> pd.DataFrame:
+    """Add a row for each planned run that is not finished: how it stands, and no figures."""
+    left = {
+        job: state.word
+        for job, state in states.items()
+        if state.word != "finished" and not job.masks and job.base is None
+    }
+    if not left:
+        return table
+    labels = {job.folder.name: job.label for job in states}
+    missing = pd.DataFrame({"run": [job.folder.name for job in left], "state": [*left.values()]})
+    every = pd.concat([table.assign(state="finished"), missing], ignore_index=True)
+    every["switches"] = [labels.get(name, "") for name in every["run"]]
+    first = ["run", "switches", "state"]
+    return every[[*first, *(column for column in table if column not in first)]]
 
 
 def with_variants(table: pd.DataFrame, runs: dict[str, dict[str, Any]]) -> pd.DataFrame:

@@ -43,6 +43,7 @@ SWEEP_SCHEMAS = {
     "runs": swept(
         "The runs of the sweep, with the switches in which they differ.",
         {
+            "state": "of a sweep that is not finished: how each run stands",
             "dev_accuracy": "accuracy on the development set at the kept epoch, 0 to 1",
             "test_accuracy": "accuracy on the test set, mean over the languages",
             "own_share": "share of a language's own data in the most positive training examples, "
