@@ -122,6 +122,7 @@ def test_masks_of_ones_own(folder, sparse, tmp_path):
     assert done.returncode == 1 and "row 2 is '1 1 1'; expected 4 numbers" in done.stderr
 
 
+@pytest.mark.slow
 def test_whole_masks_change_nothing(folder, sparse, tmp_path):
     """Through masks with every head on, the numbers are those of the whole model."""
     mine = tmp_path / "masks"
