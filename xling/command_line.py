@@ -124,9 +124,10 @@ def full_disk(error: BaseException) -> bool:
 
 def near_key(key: str) -> str:
     """Return the hint to the switch that is closest to a key, or nothing."""
-    if key in keys():
+    known = keys()
+    if key in known:
         return ""
-    return nearest(key, keys()) or nearest(key, {each.rpartition(".")[2] for each in keys()})
+    return nearest(key, known) or nearest(key, {each.rpartition(".")[2] for each in known})
 
 
 def keys() -> set[str]:

@@ -2,7 +2,6 @@
 
 import dataclasses
 import shlex
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -14,6 +13,7 @@ from xling.command_line import composer, repeat, resolved
 from xling.config import Config, checked
 from xling.console import say
 from xling.errors import UserError
+from xling.meanwhile import meanwhile
 from xling.preflight import preflight
 from xling.sweep import checks
 from xling.sweep.grids import Sweep, register_resolvers
@@ -195,24 +195,17 @@ def settings_of_launcher(sweep: Sweep, hydra: Any) -> Any:
 @contextmanager
 def watched(jobs: Sequence[Job]) -> Iterator[None]:
     """Tell of jobs that run elsewhere as they begin and end."""
-    over = threading.Event()
-    thread = threading.Thread(target=_watch, args=(jobs, over), daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()
-
-
-def _watch(jobs: Sequence[Job], over: threading.Event) -> None:
     seen = dict.fromkeys(jobs, "waiting")
-    while True:
-        last = over.wait(LOOK_SECONDS)
+
+    def look() -> None:
         for job in jobs:
             state = state_of(job)
             if state.word != seen[job]:
                 seen[job] = state.word
                 say(event(job, state, max(each.number for each in jobs)))
-        if last:
-            return
+
+    try:
+        with meanwhile(look, LOOK_SECONDS):
+            yield
+    finally:
+        look()

@@ -1,7 +1,6 @@
 """Trackers: live views, elsewhere, of what the run's own files hold."""
 
 import dataclasses
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import import_module
@@ -11,6 +10,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from xling.config import Config
+from xling.meanwhile import meanwhile
 from xling.tracker.artifacts import Artifact
 from xling.tuning.callbacks import read_history
 
@@ -96,20 +96,13 @@ def following(tracked: Tracked | None, folder: Path) -> Iterator[None]:
     if tracked is None:
         yield
         return
-    over = threading.Event()
 
     def follow() -> None:
-        while not over.wait(SECONDS):
-            for record in read_history(folder):
-                log_epoch(tracked, record)
+        for record in read_history(folder):
+            log_epoch(tracked, record)
 
-    thread = threading.Thread(target=follow, daemon=True)
-    thread.start()
-    try:
+    with meanwhile(follow, SECONDS):
         yield
-    finally:
-        over.set()
-        thread.join()
 
 
 def log_results(
