@@ -133,6 +133,7 @@ def test_fail_fast_begins_no_other_job(tmp_path):
     command = ("-m", "tuning.learning_rate=1e25,1e-3", "sweep=s", *TINY)
     done = run_xling(*command, "fail_fast=true", folder=tmp_path)
     assert done.returncode == 1 and words(tmp_path, "s") == ["failed", "waiting"]
+    assert "#1 :" not in done.stdout  # Hydra's own lines
     assert "1 failed, 1 waiting" in done.stdout and "no job" not in done.stderr
     assert not list(tmp_path.glob("multirun/xnli/*/results.json"))
 

@@ -1,6 +1,7 @@
 """The launch of a sweep: its jobs go to Hydra's launcher, and what becomes of them is told."""
 
 import dataclasses
+import logging
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -121,6 +122,7 @@ def launch(steps: Sequence[Step], launching: Any, hydra: Any) -> None:
     """Hand jobs to Hydra's launcher, and those that a killed worker took with it once again."""
     from hydra.core.utils import JobStatus
 
+    logging.getLogger("hydra").setLevel(logging.WARNING)  # what its launchers tell is told here
     left = list(steps)
     own = launching.hydra.launcher._target_
     if own != BASIC:  # those that wait for what another makes come last, and hold no place before
