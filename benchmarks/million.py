@@ -14,19 +14,19 @@ from pathlib import Path
 
 import numpy as np
 
-from xling.influence import trace
-from xling.provenance import machine
-from xling.sketch import Facts, Sketches
+from xling.attribution import trace
+from xling.pipeline.provenance import machine
+from xling.sketch import Sketches, SketchMetadata
 
 
 def generated(folder: Path, examples: int, dimensions: int, seed: int) -> Sketches:
     """Make sketches of random numbers, as far as they are not there."""
     ids = [f"{seed}-{index:07d}" for index in range(examples)]
-    facts = Facts(ids, {}, dimensions, {}, [], "float16", block_rows=8192)
+    metadata = SketchMetadata(ids, {}, dimensions, {}, [], "float16", block_rows=8192)
     if not (folder / "finished").exists():
-        made = Sketches.empty(facts, folder)
+        made = Sketches.empty(metadata, folder)
         for block in made.missing():
-            span = facts.span(block)
+            span = metadata.span(block)
             rng = np.random.default_rng([seed, block])
             made.write(
                 block, rng.standard_normal((span.stop - span.start, dimensions), "f4"), {}, {}

@@ -22,13 +22,13 @@ from scipy.stats import spearmanr
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from xling.__main__ import conf_folder
+from xling.cli.compose import conf_folder
 from xling.config import checked
-from xling.materials import Materials, prepare
-from xling.model import Classifier
+from xling.models.classifier import Classifier
+from xling.pipeline.inputs import RunInputs, prepare
 from xling.sketch import GradientSketcher, Projection, sketch_examples
 from xling.sketch.examples import batches
-from xling.tuning.batches import Collator
+from xling.training.batches import Collator
 
 DESIGNS = {
     "paper: 16 × 16": Projection(16),
@@ -78,7 +78,7 @@ def exact_cosines(
 
 
 def sketched_cosines(
-    materials: Materials, train: datasets.Dataset, test: datasets.Dataset, projection: Projection
+    inputs: RunInputs, train: datasets.Dataset, test: datasets.Dataset, projection: Projection
 ) -> tuple[np.ndarray, int, float]:
     """Return the sketches' cosines, bytes per example, and seconds of CPU for the training set."""
     made = []
@@ -87,9 +87,9 @@ def sketched_cosines(
         start = time.process_time()
         made.append(
             sketch_examples(
-                materials.classifier,
+                inputs.classifier,
                 lambda rows, encoded=encoded: losses(
-                    materials.classifier, encoded, materials.collate, rows
+                    inputs.classifier, encoded, inputs.collate, rows
                 ),
                 encoded["id"],
                 encoded["length"],
@@ -142,11 +142,11 @@ def main() -> None:
     with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
         composed = compose("config", overrides=arguments.overrides)
     config = checked(OmegaConf.to_container(composed, resolve=True))
-    materials = prepare(config)
-    load_model(materials.classifier, str(arguments.weights))
-    train = some(materials.encoded["train"], arguments.train)
-    test = some(materials.encoded["test"], arguments.test)
-    truth = exact_cosines(materials.classifier, train, test, materials.collate)
+    inputs = prepare(config)
+    load_model(inputs.classifier, str(arguments.weights))
+    train = some(inputs.encoded["train"], arguments.train)
+    test = some(inputs.encoded["test"], arguments.test)
+    truth = exact_cosines(inputs.classifier, train, test, inputs.collate)
     languages = np.array(train["language"])
     print(f"{len(train)} training and {len(test)} test examples of {', '.join(config.languages)}")
     print(
@@ -155,7 +155,7 @@ def main() -> None:
     )
     found = {}
     for name, projection in DESIGNS.items():
-        cosines, size, seconds = sketched_cosines(materials, train, test, projection)
+        cosines, size, seconds = sketched_cosines(inputs, train, test, projection)
         row = compare(cosines, truth, languages)
         found[name] = {**row, "dimensions": (size - 8) // 2, "bytes": size, "seconds": seconds}
         print(

@@ -22,10 +22,10 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from transformers import XLMRobertaConfig, XLMRobertaModel
 
-from xling.influence import trace
-from xling.model import Classifier
-from xling.provenance import machine
-from xling.sketch import Facts, GradientSketcher, Projection, Sketches
+from xling.attribution import trace
+from xling.models.classifier import Classifier
+from xling.pipeline.provenance import machine
+from xling.sketch import GradientSketcher, Projection, Sketches, SketchMetadata
 from xling.sketch.cost import CPU_TOKENS
 from xling.sketch.examples import batches
 
@@ -291,10 +291,10 @@ def scoring(
 
 
 def _stored(rows: np.ndarray, precision: str, folder: Path) -> Sketches:
-    facts = Facts(_ids(len(rows)), {}, rows.shape[1], {}, [], precision)
-    made = Sketches.empty(facts, folder)
-    for block in facts.blocks():
-        made.write(block, rows[facts.span(block)], {}, {})
+    metadata = SketchMetadata(_ids(len(rows)), {}, rows.shape[1], {}, [], precision)
+    made = Sketches.empty(metadata, folder)
+    for block in metadata.blocks():
+        made.write(block, rows[metadata.span(block)], {}, {})
     return Sketches.read(folder)
 
 

@@ -15,10 +15,9 @@ from omegaconf import OmegaConf
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
 
-from xling.__main__ import conf_folder
+from xling.cli.compose import conf_folder, register_resolvers
 from xling.config import Config, checked
-from xling.model import Classifier
-from xling.sweep.grids import register_resolvers
+from xling.models.classifier import Classifier
 
 register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -19,7 +19,7 @@ from transformers import (
     XLMRobertaModel,
 )
 
-from xling.model import Classifier
+from xling.models.classifier import Classifier
 from xling.sketch import GradientSketcher, Projection
 from xling.sketch.projection import CountSketch, Dense
 

@@ -6,16 +6,16 @@ import pandas as pd
 import pytest
 
 from xling.analysis.accuracy import accuracy
-from xling.analysis.browser import influential
-from xling.analysis.corpus import Examples, examples
 from xling.analysis.coverage import coverage, group_of
+from xling.analysis.examples import Examples, examples
+from xling.analysis.influential import influential
 from xling.analysis.intervals import interval
 from xling.analysis.means import mean_influence
 from xling.analysis.shares import labels, own_language_share, shares
 from xling.analysis.translations import reinforcing
-from xling.influence import Ranking, Traces
+from xling.attribution import Ranking, Traces
 from xling.report.tables import overall
-from xling.sketch import Facts, Sketches
+from xling.sketch import Sketches, SketchMetadata
 
 # Training examples 0-5: de 1, de 2, en 1, en 2, fr 1, fr 3 (language, parallel id).
 TRAIN = Examples(
@@ -160,8 +160,8 @@ def test_coverage():
     sizes = dict.fromkeys(names, 10)
 
     def sketched(norms):
-        facts = Facts(["a", "b"], {}, 1, sizes, ["head.output.weight"])
-        sketches = Sketches.empty(facts)
+        metadata = SketchMetadata(["a", "b"], {}, 1, sizes, ["head.output.weight"])
+        sketches = Sketches.empty(metadata)
         sketches.write(0, np.ones((2, 1)), {"de": norms, "en": norms}, {"de": 1, "en": 1})
         return sketches
 

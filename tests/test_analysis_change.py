@@ -15,10 +15,10 @@ from xling.analysis.change import (
     specialization,
     specialization_correlation,
 )
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 from xling.analysis.intervals import interval
 from xling.analysis.shares import base_rates, parts, shares
-from xling.influence import Ranking, Traces
+from xling.attribution import Ranking, Traces
 
 # Training examples 0 to 4: de de en en en.
 TRAIN = Examples(

@@ -7,15 +7,15 @@ import pytest
 from scipy import stats
 
 from xling.analysis import permutation
-from xling.analysis.corpus import Examples
 from xling.analysis.distances import available, distance_correlations, distances
 from xling.analysis.distribution import bin_edges, distribution
 from xling.analysis.epochs import epoch_tests, holm
+from xling.analysis.examples import Examples
 from xling.analysis.permutation import q_values, share_p_values, with_significance
 from xling.analysis.reference import reference
 from xling.analysis.scripts import own_scripts, script_table, scripts, wholly_own
 from xling.analysis.shares import shares
-from xling.influence import Ranking, Traces, histograms, mean_scores
+from xling.attribution import Ranking, Traces, histograms, mean_scores
 from xling.sketch import Sketches
 
 

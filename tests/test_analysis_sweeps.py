@@ -7,7 +7,7 @@ from scipy.stats import wilcoxon
 
 from xling.analysis.sweeps import confidence_changes, flattens, imbalance_curves, overview
 from xling.analysis.zero_shot import Trained, zero_shot
-from xling.influence import Ranking, Traces
+from xling.attribution import Ranking, Traces
 
 
 def trained(ids: str, positive: list[list[int]], parallel: bool = True) -> Trained:

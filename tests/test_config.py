@@ -6,7 +6,7 @@ import pytest
 from conftest import config
 
 from xling.config import digest, identity
-from xling.places import places
+from xling.pipeline.paths import named_paths
 
 PAPER_RATES = {"xnli": 2e-5, "pawsx": 9e-6, "marc": 2e-5}
 PAPER_LANGUAGES = {"xnli": "de en es fr ru", "pawsx": "de en es fr ko", "marc": "de en es fr zh"}
@@ -39,7 +39,7 @@ def test_the_profile_wins_over_the_defaults():
 
 
 def name(*overrides: str) -> str:
-    return places(config(*overrides), {}).run.name
+    return named_paths(config(*overrides), {}).run.name
 
 
 def test_the_name_follows_from_what_can_change_the_result():
@@ -54,16 +54,16 @@ def test_the_name_follows_from_what_can_change_the_result():
     assert len({plain, *others}) == 10
     assert name("exclude=ru").startswith("tiny-no_ru-")
     assert name("imbalance=25", "imbalance_language=es").startswith("tiny-es25-")
-    same = places(config(), {"de": "1"}).run.name
-    assert same != places(config(), {"de": "2"}).run.name  # other contents of the same files
+    same = named_paths(config(), {"de": "1"}).run.name
+    assert same != named_paths(config(), {"de": "2"}).run.name  # other contents of the same files
 
 
 def test_runs_that_trace_differently_share_the_training():
-    tuning = places(config(), {}).tuning
-    assert tuning == places(config("influence.top_k=7"), {}).tuning
-    assert tuning == places(config("sketch=paper"), {}).tuning
-    assert tuning != places(config("tuning.batch_size=8"), {}).tuning
-    assert places(config(), {}).sketches != places(config("sketch=paper"), {}).sketches
+    tuning = named_paths(config(), {}).tuning
+    assert tuning == named_paths(config("influence.top_k=7"), {}).tuning
+    assert tuning == named_paths(config("sketch=paper"), {}).tuning
+    assert tuning != named_paths(config("tuning.batch_size=8"), {}).tuning
+    assert named_paths(config(), {}).sketches != named_paths(config("sketch=paper"), {}).sketches
 
 
 def test_every_setting_is_in_the_identity_or_left_out_on_purpose():

@@ -10,7 +10,7 @@ import torch
 from conftest import SMALL, config, run_xling
 
 from xling.__main__ import main
-from xling.command_line import check, explain
+from xling.cli.mistakes import check, explain
 from xling.errors import UserError, nearest
 
 MISTAKES = {

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from conftest import SMALL, run_xling
 
-from xling.tuning.batches import EpochBatches
+from xling.training.batches import EpochBatches
 
 
 def sweep(folder: Path, name: str) -> dict[str, pd.DataFrame]:
@@ -105,26 +105,21 @@ def test_leaving_nothing_out_changes_nothing_and_the_others_keep_their_order():
 
 
 def test_controls_are_like_the_members():
-    from types import SimpleNamespace
-
-    import datasets
-
     from xling.errors import UserError
-    from xling.leave_out import alike, in_turn
+    from xling.evaluation.leave_k_out import matched_control, round_robin
 
     rng = np.random.default_rng(0)
     languages = rng.choice(["de", "en"], 200).tolist()
-    rows = {"language": languages, "label": rng.choice(2, 200).tolist()}
-    materials = SimpleNamespace(corpus={"train": datasets.Dataset.from_dict(rows)})
-    kinds = [f"{a}{b}" for a, b in zip(rows["language"], rows["label"], strict=True)]
+    labels = rng.choice(2, 200).tolist()
+    kinds = [f"{a}{b}" for a, b in zip(languages, labels, strict=True)]
     members = rng.permutation(200)[:60]
-    control = alike(materials, members, [0, 1, 43, 1])
+    control = matched_control(languages, labels, members, [0, 1, 43, 1])
     assert not set(control) & set(members) and len(set(control)) == 60
     assert sorted(kinds[i] for i in control) == sorted(kinds[i] for i in members)
-    assert np.array_equal(alike(materials, members, [0, 1, 43, 1]), control)
-    assert set(alike(materials, members, [0, 1, 43, 2])) != set(control)
+    assert np.array_equal(matched_control(languages, labels, members, [0, 1, 43, 1]), control)
+    assert set(matched_control(languages, labels, members, [0, 1, 43, 2])) != set(control)
     with pytest.raises(UserError, match="others are left to draw a control from"):
-        alike(materials, np.arange(150), [0])
-    order = in_turn(pd.Series(["de"] * 3 + ["en"] * 5), seed=0)
+        matched_control(languages, labels, np.arange(150), [0])
+    order = round_robin(pd.Series(["de"] * 3 + ["en"] * 5), seed=0)
     assert sorted(order) == list(range(8))
     assert [row < 3 for row in order[:6]] == [True, False] * 3

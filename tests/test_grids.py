@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from xling.cli.compose import some
 from xling.errors import UserError
-from xling.sweep.grids import expanded, planned, some
+from xling.sweep.grids import expanded, planned
 
 
 def values(sweep, key) -> list[str | None]:

@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from xling.attribution import products, trace
+from xling.attribution.top_k import Largest
 from xling.errors import UserError
-from xling.influence import products, trace
-from xling.influence.extremes import Largest
-from xling.sketch import Facts, Sketches
+from xling.sketch import Sketches, SketchMetadata
 
 
 def sketches(rows: list | np.ndarray, epoch: int = 1, **settings: object) -> Sketches:
@@ -131,7 +131,7 @@ def test_integer_products_are_exact_at_their_largest():
         left = rng.integers(-127, 128, (70, 4096), np.int8)
         if largest:
             codes[:], left[:] = 127, np.where(np.arange(70)[:, None] % 2, 127, -127)
-        expected = (codes.astype(int) - products.MIDDLE) @ left.astype(int).T
+        expected = (codes.astype(int) - products.ZERO_POINT) @ left.astype(int).T
         scales = rng.uniform(0.5, 2, 70).astype(np.float32)
         for multiplied in (products._by_onednn, products._by_floats):
             found = multiplied(left, scales)(codes)
@@ -150,10 +150,10 @@ def test_rows_kept_as_int8_are_scored_as_such(similarity, fast, tmp_path, monkey
     stored = []
     for epoch, rows in enumerate(made, start=1):
         ids = [str(index) for index in range(3000)]
-        facts = Facts(ids, {"epoch": epoch}, 256, {}, [], "int8")
-        store = Sketches.empty(facts, tmp_path / str(epoch))
-        for block in facts.blocks():
-            store.write(block, rows[facts.span(block)].astype(np.float32), {}, {})
+        metadata = SketchMetadata(ids, {"epoch": epoch}, 256, {}, [], "int8")
+        store = Sketches.empty(metadata, tmp_path / str(epoch))
+        for block in metadata.blocks():
+            store.write(block, rows[metadata.span(block)].astype(np.float32), {}, {})
         stored.append(Sketches.read(tmp_path / str(epoch)))
     exact = [sketches(rows, epoch) for epoch, rows in enumerate(made, start=1)]
     options = {"similarity": similarity, "weights": [1.0, 0.5], "k": 50}

@@ -11,8 +11,8 @@ from conftest import SMALL, config, run_xling
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
-from xling import parallel
-from xling.__main__ import conf_folder
+from xling.cli import launchers
+from xling.cli.compose import conf_folder
 
 PLUGINS = {
     "joblib": ("hydra_joblib_launcher", "JoblibLauncher", "joblib"),
@@ -25,7 +25,7 @@ PLUGINS = {
 
 def test_every_launcher_has_a_preset():
     files = (conf_folder() / "hydra" / "launcher").glob("*.yaml")
-    assert {file.stem for file in files} == set(PLUGINS) == set(parallel.PRESETS)
+    assert {file.stem for file in files} == set(PLUGINS) == set(launchers.PRESETS)
 
 
 @pytest.mark.parametrize("launcher", PLUGINS)
@@ -87,7 +87,7 @@ def test_a_launcher_does_not_change_what_a_run_is(launcher):
 def test_as_many_jobs_as_the_machine_carries(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
     monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
-    monkeypatch.setattr(parallel, "memory", lambda: 64.0)
+    monkeypatch.setattr(launchers, "memory", lambda: 64.0)
     assert composed_jobs("trainer.threads=4") == 4
     assert composed_jobs("trainer.threads=4", "trainer.devices=2") == 2
     assert composed_jobs("trainer.threads=1") == 8  # 64 GB for 8 GB each

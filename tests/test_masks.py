@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 
 from xling.config import alone, whole_model
 from xling.errors import UserError
-from xling.places import places
+from xling.pipeline.paths import named_paths
 from xling.subnetwork import (
     attentions,
     composed,
@@ -159,7 +159,7 @@ def test_what_is_made_of_masks():
 
 def test_stages_are_shared_by_the_runs_that_may_share_them():
     def of(*overrides):
-        return places(config(*overrides), {})
+        return named_paths(config(*overrides), {})
 
     plain = of()
     for name in ("identified", "random"):
@@ -187,7 +187,7 @@ def test_the_runs_that_a_subnetwork_comes_from():
     whole, own = whole_model(run), alone(run, "de")
     assert whole.subnetwork.name == whole.tuning.name == "full" and whole.imbalance == 50
     assert own.train_languages == ("de",) and own.imbalance == 0 and own.tuning.name == "full"
-    assert "only_de" in places(own, {}).tuning.name
+    assert "only_de" in named_paths(own, {}).tuning.name
 
 
 @pytest.mark.parametrize(

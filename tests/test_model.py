@@ -17,7 +17,8 @@ from transformers import (
 )
 
 from xling.errors import UserError
-from xling.model import Classifier, load, load_encoder
+from xling.models.classifier import Classifier
+from xling.models.encoder import load, load_encoder
 
 SHAPE = {"vocab_size": 60, "num_hidden_layers": 1, "num_attention_heads": 2}
 ENCODERS = {

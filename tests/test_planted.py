@@ -4,10 +4,10 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 from xling.analysis.permutation import with_significance
 from xling.analysis.shares import shares
-from xling.influence import trace
+from xling.attribution import trace
 from xling.sketch import Projection, sketch_examples
 
 # Words and label words of each language: a's training examples hold nothing to learn their random

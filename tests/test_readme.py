@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from conftest import config
 
-from xling.command_line import check, parsed
+from xling.cli.compose import parsed
+from xling.cli.mistakes import check
 from xling.sweep.grids import planned
 
 ROOT = Path(__file__).parent.parent

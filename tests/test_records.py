@@ -9,7 +9,7 @@ from conftest import config
 from filelock import FileLock
 
 from xling.errors import UserError
-from xling.stages import made, stage
+from xling.stage import made, stage
 from xling.sweep.records import (
     Job,
     State,
@@ -21,7 +21,7 @@ from xling.sweep.records import (
     state_of,
     write_job,
 )
-from xling.sweep.told import event, table, time_left
+from xling.sweep.terminal import event, table, time_left
 
 
 @pytest.fixture

@@ -4,12 +4,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from xling.report.export import write_tables
 from xling.report.latex import PAGE, ROWS, RULE, escaped, latex
 from xling.report.schema import Schema
 from xling.report.subnetwork_tables import SUBNETWORK_SCHEMAS
 from xling.report.sweep_tables import SWEEP_SCHEMAS
 from xling.report.tables import SCHEMAS
-from xling.results import write_tables
 
 
 def rows(text):

@@ -8,9 +8,9 @@ from conftest import SMALL, run_xling
 from encoders import batch, build, gradients
 from torch.nn.functional import cross_entropy
 
+from xling.attribution import trace
+from xling.attribution.rerank import Source, candidates, exact_scores, reranked, shortened
 from xling.errors import UserError
-from xling.influence import trace
-from xling.influence.rerank import Source, candidates, exact_scores, reranked, shortened
 from xling.sketch import Projection, sketch_examples
 
 LENGTHS = [9, 4, 17, 2, 12, 5, 7, 3, 20, 6, 8, 11]

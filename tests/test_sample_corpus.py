@@ -14,9 +14,9 @@ from random import Random
 
 import pytest
 from transformers import AutoTokenizer
+from xling.data.sample.lexicon.metadata import ko as korean_facts
 
 from xling.data.sample import LANGUAGES, SIZES, TASKS, pawsx, rows, xnli
-from xling.data.sample.lexicon.facts import ko as korean_facts
 from xling.data.sample.marc import stars_of
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
@@ -85,7 +85,7 @@ def test_labels_are_balanced_in_every_split(task, language):
 def test_rows_of_one_id_are_translations_with_one_label(task):
     labels = {language: [row["label"] for row in whole(task, language)] for language in LANGUAGES}
     assert all(labels[language] == labels["en"] for language in LANGUAGES)
-    # Names, years and prices of the facts are written alike in de, en, es and fr.
+    # Names, years and prices of the metadata are written alike in de, en, es and fr.
     if task == "pawsx":
         digits = {
             language: [sorted(re.findall(r"\d+", " ".join(pair))) for pair in texts(task, language)]

@@ -14,11 +14,11 @@ from xling.errors import UserError
 from xling.sketch import Sketches
 from xling.subnetwork import gated, head_weights
 from xling.subnetwork.masks import stacked
-from xling.tuning.batches import Collator, LanguageBatches
-from xling.tuning.fit import fine_tune
-from xling.tuning.predict import probabilities
-from xling.tuning.sketches import SketchDump
-from xling.tuning.sparse import SparseFineTuning
+from xling.training.batches import Collator, LanguageBatches
+from xling.training.fit import fine_tune
+from xling.training.predict import probabilities
+from xling.training.sketches import SketchDump
+from xling.training.sparse import SparseFineTuning
 
 MASKS = {
     "de": np.array([[1, 1, 0, 0], [1, 0, 0, 1]], bool),

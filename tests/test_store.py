@@ -13,7 +13,7 @@ from encoders import batch, build
 from torch.nn.functional import cross_entropy
 
 from xling.errors import UserError
-from xling.sketch import Facts, Projection, Sketches, check_comparable, sketch_examples
+from xling.sketch import Projection, Sketches, SketchMetadata, check_comparable, sketch_examples
 from xling.sketch.cost import fastest_budget
 
 LENGTHS = [9, 4, 17, 2, 12, 5, 7, 3, 20, 6, 8]
@@ -127,10 +127,12 @@ def test_sketches_of_other_settings_or_weights_are_refused(tmp_path):
 )
 def test_precision_of_the_rows(tmp_path, precision, bound):
     rows = np.random.default_rng(0).normal(size=(40, 256)) * np.geomspace(1e-9, 1e9, 40)[:, None]
-    facts = Facts([str(i) for i in range(40)], {}, 256, {}, [], precision, block_rows=16)
-    made = Sketches.empty(facts, tmp_path)
-    for block in facts.blocks():
-        made.write(block, rows[facts.span(block)], {}, {})
+    metadata = SketchMetadata(
+        [str(i) for i in range(40)], {}, 256, {}, [], precision, block_rows=16
+    )
+    made = Sketches.empty(metadata, tmp_path)
+    for block in metadata.blocks():
+        made.write(block, rows[metadata.span(block)], {}, {})
     found = Sketches.read(tmp_path)
     norms = np.linalg.norm(rows, axis=1)
     np.testing.assert_allclose(found.norms, norms, rtol=1e-6)

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 from conftest import SMALL, config, run_xling
 
-from xling.places import located
-from xling.stages import FINISHED
+from xling.pipeline.paths import run_paths
+from xling.stage import FINISHED
 from xling.sweep.records import read_jobs, state_of
 
 TINY = (*SMALL, "languages=[de,en]", "tuning.epochs=1")
@@ -22,7 +22,7 @@ TINY = (*SMALL, "languages=[de,en]", "tuning.epochs=1")
 
 def run_of(folder: Path, *overrides: str) -> Path:
     """The folder of a run."""
-    return folder / located(config(*TINY, *overrides))[0].run
+    return folder / run_paths(config(*TINY, *overrides))[0].run
 
 
 def written(folder: Path) -> dict[Path, int]:
@@ -161,7 +161,7 @@ def begin(*command: str, folder: Path) -> subprocess.Popen:
 def test_a_sweep_that_was_killed_goes_on(tmp_path):
     command = ("-m", "seed=0,1", "sweep=s", *TINY)
     first = run_of(tmp_path, "seed=0")
-    second = located(config(*TINY, "seed=1"))[0].tuning
+    second = run_paths(config(*TINY, "seed=1"))[0].tuning
     with begin(*command, folder=tmp_path) as sweep:
         until(lambda: first.exists() and (tmp_path / f"{second}.part").exists())
         os.killpg(sweep.pid, signal.SIGKILL)

@@ -23,11 +23,11 @@ import yaml
 from conftest import SMALL, config, run_xling
 
 from xling import tracker
-from xling.command_line import check
+from xling.cli.mistakes import check
 from xling.config import Config
 from xling.errors import UserError
-from xling.places import masked
-from xling.run import job
+from xling.pipeline.paths import masked
+from xling.pipeline.run import job
 from xling.subnetwork.masks import write_mask
 from xling.tracker.artifacts import total_bytes
 from xling.tracker.library import library

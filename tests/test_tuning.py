@@ -11,12 +11,12 @@ from safetensors.torch import load_file
 
 from xling.errors import UserError
 from xling.sketch import Sketches
-from xling.tuning.batches import Collator, EpochBatches
-from xling.tuning.callbacks import weights_file
-from xling.tuning.fit import fine_tune, finished, kept_epoch
-from xling.tuning.modules import FullFineTuning
-from xling.tuning.predict import draw_traced, probabilities
-from xling.tuning.sketches import SketchDump
+from xling.training.batches import Collator, EpochBatches
+from xling.training.fit import fine_tune
+from xling.training.history import finished, kept_epoch, weights_file
+from xling.training.modules import FullFineTuning
+from xling.training.predict import draw_traced, probabilities
+from xling.training.sketches import SketchDump
 
 SETTINGS = (
     "languages=[de,en,fr]",
@@ -72,7 +72,7 @@ def test_sketches_are_those_of_the_written_weights(tmp_path, make_model, tokeniz
         found = Sketches.read(tmp_path / "sketches" / f"epoch-0{epoch}")
         np.testing.assert_allclose(found.units(0, 60), again.units(0, 60), rtol=2e-3, atol=1e-4)
         np.testing.assert_allclose(found.norms, again.norms, rtol=1e-4)
-        assert found.ids == encoded(60)["id"] and found.facts.settings == again.facts.settings
+        assert found.ids == encoded(60)["id"] and found.metadata.settings == again.metadata.settings
 
 
 @pytest.mark.parametrize("stop_in_epoch", [1, 2, 3])

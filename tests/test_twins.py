@@ -10,8 +10,8 @@ from conftest import SMALL, run_xling
 from encoders import batch, build, error, fused, gradients
 
 from xling.analysis.twins import agreement
+from xling.attribution import trace
 from xling.errors import UserError
-from xling.influence import trace
 from xling.sketch import Projection, Sketches
 
 
@@ -41,8 +41,8 @@ def test_agreement_is_that_of_independent_noise():
     def twins(rows, noise):
         copies = [rows + noise * rng.normal(size=rows.shape) for _ in range(2)]
         single = Sketches.of(rows, [str(i) for i in range(len(rows))], {})
-        facts = single.facts.__class__(single.ids, {}, 40, {}, [], "float32", copies=2)
-        made = Sketches.empty(facts)
+        metadata = single.metadata.__class__(single.ids, {}, 40, {}, [], "float32", copies=2)
+        made = Sketches.empty(metadata)
         made.write(0, np.concatenate(copies, axis=1), {}, {})
         return made
 

@@ -2,22 +2,15 @@
 
 import os
 import sys
-from pathlib import Path
-
-
-def conf_folder() -> Path:
-    """Return the folder of the configuration, in an installed package or in a checkout."""
-    here = Path(__file__).parent
-    return next(folder for folder in (here / "conf", here.parent / "conf") if folder.is_dir())
 
 
 def task(composed: object) -> None:
     """Run one composed configuration; Hydra and OmegaConf end here."""
     from hydra.core.hydra_config import HydraConfig
 
-    from xling.command_line import repeat, resolved
+    from xling.cli.compose import repeat, resolved
+    from xling.cli.preflight import preflight
     from xling.config import checked
-    from xling.preflight import preflight
 
     config = checked(resolved(composed))
     preflight(config)
@@ -27,7 +20,9 @@ def task(composed: object) -> None:
         dry_run(config)
         return
 
-    from xling.run import job  # only now: it takes seconds to import, and mistakes show at once
+    from xling.pipeline.run import (
+        job,  # only now: it takes seconds to import, and mistakes show at once
+    )
     from xling.sweep.records import noted
 
     overrides = HydraConfig.get().overrides.task
@@ -36,12 +31,13 @@ def task(composed: object) -> None:
 
 
 def main() -> None:
-    """Read the command line and run; errors that the user can mend are printed in a few lines."""
+    """Read the command line and run; errors that the user can fix are printed in a few lines."""
     import hydra
 
-    from xling.command_line import check, explain
-    from xling.sweep.grids import planned, register_resolvers
-    from xling.tuning.ranks import follow
+    from xling.cli.compose import conf_folder, register_resolvers
+    from xling.cli.mistakes import check, explain
+    from xling.sweep.grids import planned
+    from xling.training.ranks import follow
 
     register_resolvers()
 

@@ -1,4 +1,4 @@
-"""Errors that a user can mend: printed as a few plain lines, without a traceback."""
+"""Errors that a user can fix: printed as a few plain lines, without a traceback."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -6,6 +6,19 @@ from difflib import get_close_matches
 
 class UserError(Exception):
     """Input or configuration that cannot be used; the message says what to write instead."""
+
+
+class ArgumentError(ValueError):
+    """An argument of the library that cannot be used; the message is in the library's own words.
+
+    Attributes:
+        argument: its name, which the command line translates into a switch.
+        instead: a value that would do, if one is known.
+    """
+
+    def __init__(self, argument: str, message: str, instead: object = None) -> None:
+        super().__init__(message)
+        self.argument, self.instead = argument, instead
 
 
 def nearest(word: object, choices: Iterable[object]) -> str:

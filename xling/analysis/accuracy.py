@@ -17,7 +17,7 @@ def accuracy(
     """Tabulate the accuracies.
 
     Args:
-        history: see `xling.tuning.FullFineTuning`.
+        history: see `xling.training.FullFineTuning`.
         dev_languages, test_languages: the language of each example.
         test_correct: whether the kept model classifies each test example correctly.
 

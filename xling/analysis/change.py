@@ -6,19 +6,19 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, rankdata, wilcoxon
 
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 from xling.analysis.intervals import interval
 from xling.analysis.masks import correlation
 from xling.analysis.permutation import q_values
 from xling.analysis.shares import SIGNS, base_rates, parts, ranking
-from xling.influence import Traces
+from xling.attribution import Traces
 
 CHANGE = tuple(
     "sign test_language train_language full subnetwork change low high p q test_examples".split()
 )
 """Columns of `change`."""
 
-FEW = 13
+EXACT_TEST_MAX_N = 13
 """Up to so many differences, the signed-rank test counts all signs that they could have."""
 
 MODELS = ("full", "subnetwork", "change")
@@ -71,7 +71,7 @@ def signed_rank_p(difference: np.ndarray) -> float:
     moved = difference[difference != 0]
     if not len(moved):
         return 1.0
-    if len(moved) > FEW:
+    if len(moved) > EXACT_TEST_MAX_N:
         return float(wilcoxon(moved).pvalue)
     ranks = rankdata(np.abs(moved))
     signs = 1 - 2 * (np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved)) & 1)

@@ -71,15 +71,15 @@ def _mean(norms: list[dict[str, float]]) -> dict[str, float]:
 
 
 def _shares(sketches: Sketches, norms: dict[str, float]) -> pd.DataFrame:
-    facts = sketches.facts
+    metadata = sketches.metadata
     table = pd.DataFrame(
         {
             "group": group_of(name),
             "parameters": size,
             "square_norm_share": norms.get(name, float("nan")),
-            "covered": name not in facts.skipped,
+            "covered": name not in metadata.skipped,
         }
-        for name, size in facts.sizes.items()
+        for name, size in metadata.sizes.items()
     )
     total = table["square_norm_share"].sum()
     table = (

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 
 BINS = 60
 """About so many, over all languages."""
@@ -23,7 +23,7 @@ def distribution(
     """Tabulate how many pairs of a training and a test example have which summed influence.
 
     Args:
-        counts: from `xling.influence.histograms`, (test languages, train languages, bins).
+        counts: from `xling.attribution.histograms`, (test languages, train languages, bins).
         edges: of the bins.
 
     Returns:

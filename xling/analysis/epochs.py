@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import rankdata, wilcoxon
 
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 
 COLUMNS = "test_language first second p p_holm effect examples"
 
@@ -20,7 +20,7 @@ def epoch_tests(scores: Sequence[np.ndarray], test: Examples) -> pd.DataFrame:
     part in many.
 
     Args:
-        scores: of each epoch, (train, test languages), from `xling.influence.mean_scores`.
+        scores: of each epoch, (train, test languages), from `xling.attribution.mean_scores`.
 
     Returns:
         Columns test_language, first, second (epochs), p, p_holm (corrected for the number of pairs

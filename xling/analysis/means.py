@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 from xling.analysis.intervals import interval
-from xling.influence import Traces
+from xling.attribution import Traces
 
 
 def mean_influence(

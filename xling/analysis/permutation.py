@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 from scipy.stats import false_discovery_control
 
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 from xling.analysis.shares import SIGNS, ranking
-from xling.influence import Ranking, Traces
+from xling.attribution import Ranking, Traces
 
 PERMUTATIONS = 1000
 

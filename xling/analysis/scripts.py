@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from fontTools import unicodedata
 
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 from xling.analysis.intervals import interval, ratio
 from xling.analysis.shares import SIGNS, ranking
-from xling.influence import Traces
+from xling.attribution import Traces
 
 NO_SCRIPT = {"Zyyy", "Zinh", "Zzzz"}
 """Unicode scripts of digits, punctuation, spaces and marks: they belong to any text."""

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 from xling.analysis.intervals import interval
-from xling.influence import Ranking, Traces
+from xling.attribution import Ranking, Traces
 
 SIGNS = {"+": "positive", "-": "negative"}
 

@@ -3,10 +3,10 @@
 import numpy as np
 import pandas as pd
 
-from xling.analysis.corpus import Examples
+from xling.analysis.examples import Examples
 from xling.analysis.intervals import interval, ratio
 from xling.analysis.shares import SIGNS, ranking
-from xling.influence import Traces
+from xling.attribution import Traces
 
 
 def translations(members: np.ndarray, train: Examples, language: str) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import spearmanr
 
-from xling.influence import Similarity, Traces, rows
+from xling.attribution import Similarity, Traces, rows
 from xling.sketch import Sketches
 
 SAMPLE = 20_000

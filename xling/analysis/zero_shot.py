@@ -8,7 +8,7 @@ import pandas as pd
 
 from xling.analysis.intervals import interval
 from xling.analysis.shares import SIGNS, ranking
-from xling.influence import Traces
+from xling.attribution import Traces
 
 
 @dataclasses.dataclass(frozen=True)

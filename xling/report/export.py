@@ -4,13 +4,16 @@ from functools import partial
 from pathlib import Path
 
 import altair as alt
+import pandas as pd
 import vl_convert
 
 from xling.report import charts, distributions, head_charts, matrices, subnetwork_charts
+from xling.report.latex import RULE, latex
 from xling.report.papers import paper
+from xling.report.schema import Schema
 from xling.report.specs import few, there
 from xling.report.style import SIGNS
-from xling.report.tables import Run, load
+from xling.report.tables import SCHEMAS, Run, load
 
 SCALE = 2  # PNG pixels per unit of the chart
 
@@ -88,3 +91,33 @@ def save(charts: dict[str, alt.TopLevelMixin], target: Path) -> list[Path]:
             part.write_bytes(content)
             written.append(part.rename(target / f"{name}.{suffix}"))
     return written
+
+
+def write_tables(
+    folder: Path,
+    tables: dict[str, pd.DataFrame],
+    schemas: dict[str, Schema] = SCHEMAS,
+    of: str = "run",
+) -> None:
+    """Write tables as Parquet, CSV and LaTeX, and a page that says what their columns hold.
+
+    Args:
+        folder: is made if it is not there.
+        tables: by name.
+        schemas: what documents them, by the same names.
+        of: what the tables are of, for the page's title.
+    """
+    folder.mkdir(exist_ok=True)
+    lines = [f"# The tables of this {of}", "", RULE]
+    for name, table in tables.items():
+        about, columns = schemas[name].about, schemas[name].columns
+        table.to_parquet(folder / f"{name}.parquet", index=False)
+        table.to_csv(folder / f"{name}.csv", index=False)
+        text, file = latex(table, name, about), folder / f"{name}.tex"
+        if text is None:
+            file.unlink(missing_ok=True)  # of a table that was shorter before
+        else:
+            file.write_text(text, "utf-8")
+        lines += ["", f"## {name}", "", about, ""]
+        lines += [f"- `{column}`: {columns[column]}" for column in table.columns]
+    (folder / "README.md").write_text("\n".join(lines) + "\n", "utf-8")

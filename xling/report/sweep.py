@@ -11,7 +11,7 @@ from xling.analysis.reference import reference
 from xling.analysis.sweeps import SWITCHES, confidence_changes, flattens, imbalance_curves, overview
 from xling.errors import UserError
 from xling.report import subnetwork_sweep, told_subnetwork_sweep
-from xling.report.export import save
+from xling.report.export import save, write_tables
 from xling.report.page import templates, vega
 from xling.report.specs import fluid
 from xling.report.style import SIGNS
@@ -19,7 +19,6 @@ from xling.report.subnetwork_rows import accuracies, source
 from xling.report.sweep_charts import sweep_charts
 from xling.report.sweep_tables import SWEEP_SCHEMAS
 from xling.report.wording import listed, p_equals, percent, points
-from xling.results import write_tables
 from xling.sweep.records import Job, State, read_jobs, state_of
 
 ROWS = 500  # rows of a table that the page prints at most

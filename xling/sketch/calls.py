@@ -23,7 +23,7 @@ DENSE_ENOUGH = 0.9
 
 
 @dataclasses.dataclass(frozen=True)
-class Reach:
+class ActiveRows:
     """The rows, among all positions of a batch, that the losses are thought to depend on.
 
     Attributes:
@@ -36,7 +36,7 @@ class Reach:
     even: bool
 
     @classmethod
-    def of(cls, mask: Tensor, even: bool = False) -> "Reach | None":
+    def of(cls, mask: Tensor, even: bool = False) -> "ActiveRows | None":
         """Return the reach of a mask, True inside; None if leaving out the others does not pay."""
         inside = mask.flatten().nonzero().squeeze(1)
         if len(inside) > DENSE_ENOUGH * mask.numel():
@@ -73,7 +73,7 @@ class Linear:
     ) -> None:
         self.weight, self.bias, self.maps, self.cast = weight, bias, maps, cast
         self.batch, self.transposed, self.heads = batch, transposed, heads
-        self.reach: Reach | None = None
+        self.reach: ActiveRows | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
         """Return the output, and the projected input (with the input, if there are heads)."""

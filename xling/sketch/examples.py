@@ -14,7 +14,7 @@ from xling.errors import UserError
 from xling.sketch.cost import CPU_TOKENS, Estimate, Meter, fastest_budget
 from xling.sketch.gradients import Batch, GradientSketcher, Plan
 from xling.sketch.projection import VERSION, Projection
-from xling.sketch.store import Facts, Precision, Sketches, bytes_on_disk
+from xling.sketch.store import Precision, Sketches, SketchMetadata, bytes_on_disk
 
 Losses = Callable[[list[int]], Tensor]
 Progress = Callable[[Iterable[int], int], Iterable[int]]
@@ -33,6 +33,20 @@ def batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
             groups.append([])
         groups[-1].append(index)
     return groups
+
+
+@dataclasses.dataclass(frozen=True)
+class Source:
+    """Examples whose exact gradients can be made.
+
+    Attributes:
+        losses: runs the model on the examples of these indices, one loss each.
+        ids, lengths: of the examples.
+    """
+
+    losses: Callable[[list[int]], Tensor]
+    ids: Sequence[str]
+    lengths: Sequence[int]
 
 
 def sketch_examples(
@@ -83,7 +97,7 @@ def sketch_examples(
     with GradientSketcher(model, projection, epoch, skip) as sketcher:
         if batch_tokens is None:
             batch_tokens = _budget(sketcher, losses, lengths, folder)
-        facts = Facts(
+        metadata = SketchMetadata(
             ids=list(ids),
             settings=settings(model, sketcher.plan, projection, epoch),
             dimensions=sketcher.plan.dimensions(projection),
@@ -94,7 +108,7 @@ def sketch_examples(
             batch_tokens=batch_tokens,
             copies=projection.copies,
         )
-        sketches = Sketches.empty(facts, folder)
+        sketches = Sketches.empty(metadata, folder)
         todo = [block for block in sketches.missing() if block % share[1] == share[0]]
         work = _Pass(sketcher, losses, ids, lengths, groups, sketches, todo, announce)
         total = sum(map(len, work.spans.values()))
@@ -126,8 +140,8 @@ def _budget(
 
     On a CPU it is not measured, so that a pass gives the same bytes wherever it is started again.
     """
-    if folder and (folder / "facts.json").exists():
-        return json.loads((folder / "facts.json").read_text("utf-8"))["batch_tokens"]
+    if folder and (folder / "metadata.json").exists():
+        return json.loads((folder / "metadata.json").read_text("utf-8"))["batch_tokens"]
     if sketcher.device.type == "cpu":
         return CPU_TOKENS
 
@@ -157,14 +171,14 @@ class _Pass:
     ) -> None:
         self.sketcher, self.losses, self.ids, self.lengths = sketcher, losses, ids, lengths
         self.groups, self.sketches, self.announce = groups, sketches, announce
-        self.spans = {block: range(len(ids))[sketches.facts.span(block)] for block in todo}
-        self.batch_tokens = sketches.facts.batch_tokens
+        self.spans = {block: range(len(ids))[sketches.metadata.span(block)] for block in todo}
+        self.batch_tokens = sketches.metadata.batch_tokens
         self.checked = False
 
     def block(self, block: int) -> Iterable[int]:
         """Sketch and write a block; yield the number of examples after each batch."""
-        span, facts = self.spans[block], self.sketches.facts
-        rows = np.empty((len(span), facts.copies * facts.dimensions), np.float32)
+        span, metadata = self.spans[block], self.sketches.metadata
+        rows = np.empty((len(span), metadata.copies * metadata.dimensions), np.float32)
         sums: dict[str, dict[str, float]] = {}
         counts: dict[str, int] = {}
         waiting = batches([self.lengths[index] for index in span], self.batch_tokens)
@@ -197,7 +211,7 @@ class _Pass:
         return batch
 
     def _estimate(self, group: list[int], seconds: float, batch_bytes: int) -> Estimate:
-        facts, spans = self.sketches.facts, self.spans.values()
+        metadata, spans = self.sketches.metadata, self.spans.values()
         padded = 0
         for span in spans:
             lengths = [self.lengths[index] for index in span]
@@ -207,8 +221,8 @@ class _Pass:
         return Estimate(
             examples=examples,
             tokens=sum(self.lengths[index] for span in spans for index in span),
-            dimensions=facts.dimensions,
-            disk_bytes=bytes_on_disk(examples, facts),
+            dimensions=metadata.dimensions,
+            disk_bytes=bytes_on_disk(examples, metadata),
             batch_tokens=self.batch_tokens,
             batch_bytes=batch_bytes,
             seconds=seconds / tokens * padded,

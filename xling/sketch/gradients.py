@@ -161,7 +161,7 @@ class GradientSketcher:
             UserError: a parameter that is never used, or in a way that cannot be sketched.
         """
         recorder = self._run(losses, batch_size, self._firsts)
-        if recorder.idle.went_astray():
+        if recorder.idle.assumption_failed():
             recorder = self._run(losses, batch_size, None)
         return self._batch(recorder)
 

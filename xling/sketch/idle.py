@@ -8,7 +8,7 @@ from collections import Counter
 import torch
 from torch import Tensor
 
-from xling.sketch.calls import Call, Embedding, Linear, Reach, any_nonzero
+from xling.sketch.calls import ActiveRows, Call, Embedding, Linear, any_nonzero
 
 
 class Idle:
@@ -24,13 +24,15 @@ class Idle:
         self.firsts, self.batch = firsts, batch
         self._astray: list[Tensor] = []
         self._uses: Counter[str] = Counter()
-        self._tokens: tuple[torch.Size, Reach | None] | None = None  # shape, all but the padding
+        self._tokens: tuple[torch.Size, ActiveRows | None] | None = (
+            None  # shape, all but the padding
+        )
 
     def narrow(self, call: Call, x: Tensor, weight: str | None) -> str | None:
         """Tell a call which positions to leave out, if it can; return what to call this use."""
         if isinstance(call, Embedding):
             if self._tokens is None and call.padding is not None and x.dim() == 2:
-                self._tokens = x.shape, Reach.of(x != call.padding)
+                self._tokens = x.shape, ActiveRows.of(x != call.padding)
             return None
         if self.firsts is None or not isinstance(call, Linear) or x.dim() != 3:
             return None
@@ -39,7 +41,7 @@ class Idle:
         if self.batch > 1:
             if use in self.firsts:
                 positions = torch.arange(x.shape[1], device=x.device)
-                call.reach = Reach.of((positions == 0).expand(x.shape[:2]), even=True)
+                call.reach = ActiveRows.of((positions == 0).expand(x.shape[:2]), even=True)
             elif self._tokens and self._tokens[0] == x.shape[:2]:
                 call.reach = self._tokens[1]
         return use
@@ -54,6 +56,6 @@ class Idle:
         elif self.batch == 1 and len(rows) > 1 and not any_nonzero(rows[1:]):
             self.firsts.add(use)
 
-    def went_astray(self) -> bool:
+    def assumption_failed(self) -> bool:
         """Tell whether a position that was left out had a gradient: then nothing here holds."""
         return bool(self._astray) and bool(torch.stack(self._astray).any())

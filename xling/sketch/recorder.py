@@ -14,7 +14,7 @@ from xling.errors import UserError
 from xling.sketch.calls import Blocks, Call, block_type
 from xling.sketch.idle import Idle
 from xling.sketch.rules import RULES
-from xling.sketch.shared import Cut, meeting, per_example_gradients
+from xling.sketch.shared import Cut, join_rule, per_example_gradients
 
 
 class Frozen(torch.autograd.Function):
@@ -217,7 +217,7 @@ class Recorder(TorchFunctionMode):
         position = next((i for i, each in enumerate(args) if any(each is s for s in shared)), None)
         joined = None
         if len(shared) == 1 and position is not None:
-            joined = meeting(function, args, kwargs, position, self.batch)
+            joined = join_rule(function, args, kwargs, position, self.batch)
         if joined is None:
             if names <= set(self.skipped):
                 return function(*args, **kwargs)

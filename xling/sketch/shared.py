@@ -36,7 +36,7 @@ class Cut(torch.autograd.Function):
         return None, None, None
 
 
-def meeting(
+def join_rule(
     function: Callable, args: tuple, kwargs: dict, position: int, batch: int
 ) -> tuple[Callable[[Callable[[Tensor], Tensor]], Tensor], Callable[[Tensor], Tensor]] | None:
     """Find out how a call joins a shared value, its argument number `position`, with the examples.

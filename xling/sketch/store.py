@@ -22,7 +22,7 @@ class OtherSketchesError(UserError):
 
 
 @dataclasses.dataclass(frozen=True)
-class Facts:
+class SketchMetadata:
     """What is known of a set of sketches before they are made.
 
     Attributes:
@@ -80,24 +80,24 @@ class Sketches:
     with a digest of each; a block that does not fit its digest is not used.
 
     Attributes:
-        facts: see `Facts`.
+        metadata: see `SketchMetadata`.
         norms: (examples,) norms of the sketches, float32.
     """
 
     def __init__(
         self,
-        facts: Facts,
+        metadata: SketchMetadata,
         arrays: Mapping[str, np.ndarray],
         folder: Path | None = None,
     ) -> None:
-        self.facts, self.folder = facts, folder
+        self.metadata, self.folder = metadata, folder
         self._arrays, self._copy = arrays, 0
         self.norms = arrays["norms"][:, 0]
         self._blocks: dict[int, Block] = {}
         self._checked: set[int] = set()
 
     @classmethod
-    def empty(cls, facts: Facts, folder: Path | None = None) -> "Sketches":
+    def empty(cls, metadata: SketchMetadata, folder: Path | None = None) -> "Sketches":
         """Make room for sketches, in memory or in a folder; go on with those that are there.
 
         Several processes may do so for one folder at once.
@@ -106,18 +106,20 @@ class Sketches:
             OtherSketchesError: the folder holds sketches made with other settings.
         """
         if folder is None:
-            return cls(facts, {name: np.zeros(*each) for name, each in _layout(facts).items()})
+            return cls(
+                metadata, {name: np.zeros(*each) for name, each in _layout(metadata).items()}
+            )
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
-            if not (folder / "facts.json").exists():
-                for name, (shape, dtype) in _layout(facts).items():
+            if not (folder / "metadata.json").exists():
+                for name, (shape, dtype) in _layout(metadata).items():
                     np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape).flush()
                 (folder / "blocks").mkdir(exist_ok=True)
-                _write_json(folder / "facts.json", dataclasses.asdict(facts))
+                _write_json(folder / "metadata.json", dataclasses.asdict(metadata))
             there = cls._open(folder, "r+")
             there.damaged()
-        mine = {**dataclasses.asdict(facts), "batch_tokens": None}
-        if {**dataclasses.asdict(there.facts), "batch_tokens": None} != mine:
+        mine = {**dataclasses.asdict(metadata), "batch_tokens": None}
+        if {**dataclasses.asdict(there.metadata), "batch_tokens": None} != mine:
             raise OtherSketchesError(
                 f"{folder}: holds sketches that were made with other settings or weights. "
                 "Remove the folder, or write to another."
@@ -131,13 +133,13 @@ class Sketches:
         Raises:
             UserError: they are not there, or not finished.
         """
-        if not (folder / "facts.json").exists():
-            raise UserError(f"{folder}: no sketches here (there is no facts.json).")
+        if not (folder / "metadata.json").exists():
+            raise UserError(f"{folder}: no sketches here (there is no metadata.json).")
         sketches = cls._open(folder, "r")
         if missing := sketches.missing():
             raise UserError(
-                f"{folder}: block {missing[0]} of {len(sketches.facts.blocks())} is missing; the "
-                "pass that makes these sketches was stopped. Run its command again."
+                f"{folder}: block {missing[0]} of {len(sketches.metadata.blocks())} is missing; "
+                "the pass that makes these sketches was stopped. Run its command again."
             )
         return sketches
 
@@ -150,17 +152,19 @@ class Sketches:
         precision: Precision = "float32",
     ) -> "Sketches":
         """Make sketches of rows that are there, (examples, dimensions)."""
-        facts = Facts(list(ids), settings, rows.shape[1], {}, [], precision)
-        sketches = cls.empty(facts)
-        for block in facts.blocks():
-            sketches.write(block, rows[facts.span(block)], {}, {})
+        metadata = SketchMetadata(list(ids), settings, rows.shape[1], {}, [], precision)
+        sketches = cls.empty(metadata)
+        for block in metadata.blocks():
+            sketches.write(block, rows[metadata.span(block)], {}, {})
         return sketches
 
     @classmethod
     def _open(cls, folder: Path, mode: Literal["r", "r+"]) -> "Sketches":
-        facts = Facts(**json.loads((folder / "facts.json").read_text("utf-8")))
-        arrays = {name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name in _layout(facts)}
-        return cls(facts, arrays, folder)
+        metadata = SketchMetadata(**json.loads((folder / "metadata.json").read_text("utf-8")))
+        arrays = {
+            name: np.load(folder / f"{name}.npy", mmap_mode=mode) for name in _layout(metadata)
+        }
+        return cls(metadata, arrays, folder)
 
     @property
     def twin(self) -> "Sketches":
@@ -169,7 +173,7 @@ class Sketches:
         Raises:
             UserError: there are none.
         """
-        if self.facts.copies == 1:
+        if self.metadata.copies == 1:
             raise UserError("These sketches have no twin: make them with 'sketch.twin=true'.")
         other = copy.copy(self)
         other._copy, other.norms = 1, self._arrays["norms"][:, 1]
@@ -178,14 +182,14 @@ class Sketches:
     @property
     def ids(self) -> list[str]:
         """Ids of the examples."""
-        return self.facts.ids
+        return self.metadata.ids
 
     def __len__(self) -> int:
-        return len(self.facts.ids)
+        return len(self.metadata.ids)
 
     def missing(self) -> list[int]:
         """Return the blocks that are not written yet."""
-        return [block for block in self.facts.blocks() if self._block(block) is None]
+        return [block for block in self.metadata.blocks() if self._block(block) is None]
 
     def write(
         self,
@@ -200,12 +204,12 @@ class Sketches:
             rows: (examples of the block, copies · dimensions), at their full length.
             square_norms, counts: see `Block`.
         """
-        span = self.facts.span(block)
-        rows = rows.reshape(-1, self.facts.copies, self.facts.dimensions)
+        span = self.metadata.span(block)
+        rows = rows.reshape(-1, self.metadata.copies, self.metadata.dimensions)
         norms = np.linalg.norm(rows, axis=2)
         units = rows / norms[..., None]
         scales = np.ones_like(norms)
-        if self.facts.precision == "int8":
+        if self.metadata.precision == "int8":
             scales = np.abs(units).max(2) / 127
             units = np.rint(units / scales[..., None])
         for name, values in (("rows", units), ("norms", norms), ("scales", scales)):
@@ -224,7 +228,7 @@ class Sketches:
         """
         rows, scales = self.codes(start, stop)
         rows = rows.astype(np.float32)
-        return rows if self.facts.precision != "int8" else rows * scales[:, None]
+        return rows if self.metadata.precision != "int8" else rows * scales[:, None]
 
     def codes(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
         """Return rows as they are stored, and by what to multiply them for a norm of one.
@@ -232,7 +236,7 @@ class Sketches:
         Raises:
             UserError: a block of them does not fit its digest.
         """
-        for block in range(start // self.facts.block_rows, -(-stop // self.facts.block_rows)):
+        for block in range(start // self.metadata.block_rows, -(-stop // self.metadata.block_rows)):
             if block not in self._checked:
                 self._check(block)
         return tuple(self._arrays[name][start:stop, self._copy] for name in ("rows", "scales"))
@@ -241,7 +245,7 @@ class Sketches:
         """Return the blocks that do not fit their digests, and have them count as missing."""
         found = [
             block
-            for block in self.facts.blocks()
+            for block in self.metadata.blocks()
             if (known := self._block(block)) and known.digest != self._digest(block)
         ]
         for block in found:
@@ -251,7 +255,7 @@ class Sketches:
 
     def mean_square_norms(self) -> dict[str, dict[str, float]]:
         """Return the mean squared gradient norm: group of examples → parameter → mean."""
-        blocks = [self._block(block) for block in self.facts.blocks()]
+        blocks = [self._block(block) for block in self.metadata.blocks()]
         counts: dict[str, int] = {}
         sums: dict[str, dict[str, float]] = {}
         for block in blocks:
@@ -284,7 +288,7 @@ class Sketches:
         return self.folder / "blocks" / f"{block:06d}.json"
 
     def _digest(self, block: int) -> str:
-        span = self.facts.span(block)
+        span = self.metadata.span(block)
         made = hashlib.sha256()
         for array in self._arrays.values():
             made.update(np.ascontiguousarray(array[span]))
@@ -297,7 +301,7 @@ def check_comparable(left: Sketches, right: Sketches) -> None:
     Raises:
         UserError: naming the settings that differ.
     """
-    one, other = left.facts.settings, right.facts.settings
+    one, other = left.metadata.settings, right.metadata.settings
     differ = [
         f"{key} ({one.get(key)} and {other.get(key)})"
         for key in sorted({*one, *other})
@@ -307,15 +311,19 @@ def check_comparable(left: Sketches, right: Sketches) -> None:
         raise UserError(f"These sketches are not comparable: they differ in {', '.join(differ)}.")
 
 
-def bytes_on_disk(examples: int, facts: Facts) -> int:
+def bytes_on_disk(examples: int, metadata: SketchMetadata) -> int:
     """Return what the arrays take for this many examples."""
-    return examples * facts.copies * (facts.dimensions * np.dtype(facts.precision).itemsize + 8)
+    return (
+        examples
+        * metadata.copies
+        * (metadata.dimensions * np.dtype(metadata.precision).itemsize + 8)
+    )
 
 
-def _layout(facts: Facts) -> dict[str, tuple[tuple[int, ...], type]]:
-    rows = (len(facts.ids), facts.copies)
+def _layout(metadata: SketchMetadata) -> dict[str, tuple[tuple[int, ...], type]]:
+    rows = (len(metadata.ids), metadata.copies)
     return {
-        "rows": ((*rows, facts.dimensions), np.dtype(facts.precision).type),
+        "rows": ((*rows, metadata.dimensions), np.dtype(metadata.precision).type),
         "norms": (rows, np.float32),
         "scales": (rows, np.float32),
     }

@@ -4,13 +4,13 @@ from xling.subnetwork.attention import Attention, attentions
 from xling.subnetwork.gates import gated, gated_by_group
 from xling.subnetwork.importance import head_gradients, head_importance
 from xling.subnetwork.masks import Masks, composed, cosine, read_mask, shuffled, write_mask
-from xling.subnetwork.pruning import Step, prune, stops_at
+from xling.subnetwork.pruning import PruningStep, prune, stops_at
 from xling.subnetwork.weights import head_weights
 
 __all__ = [
     "Attention",
     "Masks",
-    "Step",
+    "PruningStep",
     "attentions",
     "composed",
     "cosine",

@@ -7,7 +7,7 @@ import numpy as np
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class PruningStep:
     """One step of pruning.
 
     Attributes:
@@ -30,8 +30,8 @@ def prune(
     accuracy: Callable[[np.ndarray], float],
     fraction: float = 0.1,
     keep: float = 0.95,
-    progress: Callable[[Step], object] = lambda step: None,
-) -> list[Step]:
+    progress: Callable[[PruningStep], object] = lambda step: None,
+) -> list[PruningStep]:
     """Remove the heads of the lowest importance, again and again (Choenni et al. 2024, §3.1).
 
     Each step removes `fraction` of the original number of heads, rounded down, at least one, with
@@ -50,18 +50,18 @@ def prune(
     """
     mask = np.ones(shape, bool)
     at_once = max(1, int(fraction * mask.size))
-    steps = [Step(mask, accuracy(mask))]
+    steps = [PruningStep(mask, accuracy(mask))]
     progress(steps[0])
     while steps[-1].mask.sum() > at_once and steps[-1].accuracy >= keep * steps[0].accuracy:
         mask = steps[-1].mask
         scores = np.where(mask, importance(mask), np.inf).ravel()
         mask = mask.copy()
         mask.ravel()[np.argsort(scores, kind="stable")[:at_once]] = False
-        steps.append(Step(mask, accuracy(mask)))
+        steps.append(PruningStep(mask, accuracy(mask)))
         progress(steps[-1])
     return steps
 
 
-def stops_at(steps: list[Step], keep: float = 0.95) -> int:
+def stops_at(steps: list[PruningStep], keep: float = 0.95) -> int:
     """Return which step is the subnetwork: the last before the accuracy falls below `keep`."""
     return len(steps) - 1 - int(steps[-1].accuracy < keep * steps[0].accuracy)

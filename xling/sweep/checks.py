@@ -6,15 +6,15 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from xling.cli.console import amount, duration, say
 from xling.config import Config
-from xling.console import amount, duration, say
-from xling.sweep.plan import Step
+from xling.sweep.plan import PlannedJob
 
 SCRIPTS = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "hi": "Hindi",
            "th": "Thai", "he": "Hebrew", "ru": "Russian", "el": "Greek"}  # fmt: skip
 
 
-def costs(steps: Sequence[Step], here: bool) -> Iterator[str]:
+def costs(steps: Sequence[PlannedJob], here: bool) -> Iterator[str]:
     """Say what is to be made takes, at most, and what there is room for.
 
     Args:

@@ -10,9 +10,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from xling.config import Config
-from xling.materials import Materials, prepare
+from xling.pipeline.inputs import RunInputs, prepare
 from xling.sweep.plan import Stage
-from xling.tuning.fit import device
+from xling.training.fit import device
 
 FORWARD, SKETCH = 1 / 3, 0.4
 """A pass over examples without gradients, and one that sketches them, in training passes."""
@@ -70,34 +70,34 @@ def total(stages: Sequence[Stage], probe: bool) -> Cost:
 
 def measured(config: Config, probe: bool) -> Speed:
     """Read the data and the model, and time a training step if asked to."""
-    materials = prepare(config, say=lambda line: None)
-    counts = {split: Counter(rows["language"]) for split, rows in materials.corpus.items()}
-    model = materials.classifier
+    inputs = prepare(config, say=lambda line: None)
+    counts = {split: Counter(rows["language"]) for split, rows in inputs.corpus.items()}
+    model = inputs.classifier
     return Speed(
-        step_seconds(config, materials) if probe else None,
+        step_seconds(config, inputs) if probe else None,
         sum(each.numel() for each in model.parameters()),
         len(list(model.parameters())),
         {split: median(each.values()) for split, each in counts.items()},
-        {split: sum(rows["length"]) / len(rows) for split, rows in materials.encoded.items()},
+        {split: sum(rows["length"]) / len(rows) for split, rows in inputs.encoded.items()},
     )
 
 
-def step_seconds(config: Config, materials: Materials) -> float:
+def step_seconds(config: Config, inputs: RunInputs) -> float:
     """Time a forward and backward pass on some training examples; return seconds per token."""
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    train, where = materials.encoded["train"], device(config.trainer)
+    train, place = inputs.encoded["train"], device(config.trainer)
     count = max(1, min(config.tuning.batch_size, PROBE_TOKENS // max(train["length"])))
     rows = train.select(range(0, len(train), max(1, len(train) // count))[:count])
-    batch = materials.collate([*rows])
-    inputs = {key: value.to(where) for key, value in batch["inputs"].items()}
-    model = materials.classifier.to(where).train()
+    batch = inputs.collate([*rows])
+    tensors = {key: value.to(place) for key, value in batch["inputs"].items()}
+    model = inputs.classifier.to(place).train()
     times = []
     for _ in range(3):  # the first is slow, as memory is got
         start = time.perf_counter()
-        cross_entropy(model(**inputs), batch["labels"].to(where)).backward()
-        if where.type == "cuda":
-            torch.cuda.synchronize(where)
+        cross_entropy(model(**tensors), batch["labels"].to(place)).backward()
+        if place.type == "cuda":
+            torch.cuda.synchronize(place)
         times.append(time.perf_counter() - start)
     model.zero_grad()
     return min(times) / sum(rows["length"])

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xling import parallel
-from xling.command_line import composed, parsed
+from xling.cli.compose import composed, parsed
 from xling.config import digest
 from xling.errors import UserError
 
@@ -111,43 +110,6 @@ def expanded(overrides: Sequence[str]) -> list[dict[str, str]]:
     return [
         dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())
     ]
-
-
-def register_resolvers() -> None:
-    """Teach OmegaConf the functions that conf/ uses, in this process."""
-    from omegaconf import OmegaConf
-
-    OmegaConf.register_new_resolver("each", each, replace=True)
-    OmegaConf.register_new_resolver("some", some, replace=True)
-    OmegaConf.register_new_resolver("all_of", all_of, replace=True)
-    OmegaConf.register_new_resolver("others", others, replace=True)
-    parallel.register()
-
-
-def each(values: Sequence[str]) -> str:
-    """Write values as a sweep over them, as in `de,en`."""
-    return ",".join(values)
-
-
-def some(values: Sequence[str], wanted: Sequence[str]) -> str:
-    """Write a sweep over lists of one value: those wanted that are there, else every one."""
-    chosen = [value for value in wanted if value in values] or values
-    return ",".join(f"[{value}]" for value in chosen)
-
-
-def all_of(values: Sequence[str], wanted: Sequence[str]) -> str:
-    """Write a list of the wanted values if all are there, else of as many first ones."""
-    there = all(value in values for value in wanted)
-    return f"[{','.join(wanted if there else values[: len(wanted)])}]"
-
-
-def others(values: Sequence[str], wanted: Sequence[str], than: str) -> str:
-    """Write a sweep over those wanted that are there, else over all values; without one of them.
-
-    That one is the first value if it is not there itself, as in `all_of`.
-    """
-    left = [value for value in values if value != (than if than in values else values[0])]
-    return ",".join([value for value in wanted if value in left] or left)
 
 
 def _refuse_other_sweepers(asked: Any) -> None:

@@ -10,15 +10,15 @@ from typing import Any
 
 from filelock import FileLock
 
-from xling.command_line import composer, repeat, resolved
+from xling.cli.background import background
+from xling.cli.compose import composer, register_resolvers, repeat, resolved
+from xling.cli.console import say
+from xling.cli.preflight import preflight
 from xling.config import Config, checked
-from xling.console import say
 from xling.errors import UserError
-from xling.meanwhile import meanwhile
-from xling.preflight import preflight
 from xling.sweep import checks
-from xling.sweep.grids import Sweep, register_resolvers
-from xling.sweep.plan import Step, steps_of, to_do
+from xling.sweep.grids import Sweep
+from xling.sweep.plan import PlannedJob, steps_of, to_do
 from xling.sweep.records import (
     Job,
     State,
@@ -29,8 +29,8 @@ from xling.sweep.records import (
     state_of,
     write_job,
 )
-from xling.sweep.told import does, event, outcome, plan_lines, results_lines
-from xling.tuning.ranks import require_no_launcher
+from xling.sweep.terminal import does, event, outcome, plan_lines, results_lines
+from xling.training.ranks import require_no_launcher
 
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 LOCAL = (BASIC, "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher")
@@ -94,7 +94,7 @@ def dry_run(config: Config) -> None:
     checks.check([config])
 
 
-def planned(sweep: Sweep) -> list[Step]:
+def planned(sweep: Sweep) -> list[PlannedJob]:
     """Compose and check all jobs; jobs that come to the same run are one.
 
     Raises:
@@ -118,7 +118,7 @@ def planned(sweep: Sweep) -> list[Step]:
     return steps_of([*jobs.values()])
 
 
-def launch(steps: Sequence[Step], launching: Any, hydra: Any) -> None:
+def launch(steps: Sequence[PlannedJob], launching: Any, hydra: Any) -> None:
     """Hand jobs to Hydra's launcher, and those that a killed worker took with it once again."""
     from hydra.core.utils import JobStatus
 
@@ -168,7 +168,7 @@ def work(composed: Any) -> None:
         say(f"\n── Job {job.number} of {len(others)} · {job.label}")
     try:
         with attended(job, shown):
-            from xling.run import job as do
+            from xling.pipeline.run import job as do
 
             do(config, repeat(hydra.overrides.task))
     except Exception:
@@ -207,7 +207,7 @@ def watched(jobs: Sequence[Job]) -> Iterator[None]:
                 say(event(job, state, max(each.number for each in jobs)))
 
     try:
-        with meanwhile(look, LOOK_SECONDS):
+        with background(look, LOOK_SECONDS):
             yield
     finally:
         look()

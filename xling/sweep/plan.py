@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from xling.config import Config, alone, nothing_left_out, whole_model
-from xling.places import located, pruning
-from xling.stages import made, part_of
+from xling.pipeline.paths import pruning, run_paths
+from xling.stage import made, part_of
 from xling.sweep.records import Job, State
 
 PLURALS = {
@@ -45,7 +45,7 @@ class Stage:
 
 
 @dataclasses.dataclass(frozen=True)
-class Step:
+class PlannedJob:
     """A job with what it needs.
 
     Attributes:
@@ -64,39 +64,39 @@ class Step:
 
 def needed(config: Config) -> list[Stage]:
     """Return the stages that a job goes through, in their order; the last is its own folder."""
-    where = located(config)[0]
+    paths = run_paths(config)
     if config.leave_out.example is not None:
         base = needed(nothing_left_out(config))
-        return [*base, Stage("retraining", where.run, config)]
+        return [*base, Stage("retraining", paths.run, config)]
     stages = []
     if config.subnetwork.found:
         for language in config.languages:
             own = alone(config, language)
-            tuned = located(own)[0]
+            tuned = run_paths(own)
             stages.append(Stage("fine-tuning", tuned.tuning, own))
             stages.append(Stage("subnetwork", pruning(config.subnetwork, own, tuned)[0], own))
     if config.subnetwork.only:
-        return [*stages, Stage("masks", where.run, config)]
+        return [*stages, Stage("masks", paths.run, config)]
     models = [config]
     if config.compare_full:
         models.append(dataclasses.replace(config, exclude=(), compare_full=False))
     if config.subnetwork.name != "full":
         models = [whole_model(config), *([config] if config.tuning.name == "sparse" else [])]
     for each in models:
-        tuned = located(each)[0]
+        tuned = run_paths(each)
         stages.append(Stage("fine-tuning", tuned.tuning, each))
         if each.subnetwork.name == "full":  # through masks, their folders have the masks' names
             stages.append(Stage("sketches", tuned.tuning / tuned.sketches, each))
-    return [*stages, Stage("run", where.run, config)]
+    return [*stages, Stage("run", paths.run, config)]
 
 
-def steps_of(jobs: Sequence[tuple[Job, Config, list[str], State]]) -> list[Step]:
+def steps_of(jobs: Sequence[tuple[Job, Config, list[str], State]]) -> list[PlannedJob]:
     """Say of each job what it makes and what it takes over, in the order of the jobs."""
     planned, known = [], set()
     for job, config, overrides, state in jobs:
         stages = needed(config)
         if stages[-1].made:
-            planned.append(Step(job, config, overrides, state, [], []))
+            planned.append(PlannedJob(job, config, overrides, state, [], []))
             continue
         new, reused = [], []
         for each in {stage.folder: stage for stage in stages}.values():
@@ -107,11 +107,11 @@ def steps_of(jobs: Sequence[tuple[Job, Config, list[str], State]]) -> list[Step]
             else:
                 (reused if there else new).append(each)
             known.add(each.folder)
-        planned.append(Step(job, config, overrides, state, new, reused))
+        planned.append(PlannedJob(job, config, overrides, state, new, reused))
     return planned
 
 
-def to_do(planned: Sequence[Step]) -> list[Step]:
+def to_do(planned: Sequence[PlannedJob]) -> list[PlannedJob]:
     """Return the jobs that are not finished."""
     return [step for step in planned if step.new or step.reused]
 

@@ -17,8 +17,8 @@ from filelock import FileLock, Timeout
 
 from xling.config import Config, nothing_left_out
 from xling.errors import UserError
-from xling.places import located
-from xling.stages import made
+from xling.pipeline.paths import run_paths
+from xling.stage import made
 
 STATES = ("finished", "running", "failed", "stopped", "waiting")
 """Stopped is what was killed; the same command takes it up, as it does the failed."""
@@ -79,12 +79,12 @@ class State:
 
 def job_of(config: Config, number: int = 0, label: str = "") -> Job:
     """Return the job that a configuration with a sweep's name is."""
-    where = located(config)[0]
+    paths = run_paths(config)
     root = Path(config.folder)
     base = None
     if config.leave_out.example is not None:
-        base = located(nothing_left_out(config))[0].run.name
-    run = where.run.relative_to(root).as_posix()
+        base = run_paths(nothing_left_out(config)).run.name
+    run = paths.run.relative_to(root).as_posix()
     return Job(root / "sweeps" / config.sweep, number, label, run, base, config.subnetwork.only)
 
 
@@ -182,7 +182,7 @@ def noted(config: Config, overrides: Sequence[str]) -> Iterator[None]:
 
 
 def last_line(error: BaseException) -> str:
-    """Return an error's last line; of one that the user can mend, its first."""
+    """Return an error's last line; of one that the user can fix, its first."""
     if isinstance(error, UserError):
         return str(error).splitlines()[0]
     return traceback.format_exception_only(error)[-1].strip().splitlines()[-1]

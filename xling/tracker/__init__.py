@@ -9,10 +9,10 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from xling.cli.background import background
 from xling.config import Config
-from xling.meanwhile import meanwhile
 from xling.tracker.artifacts import Artifact
-from xling.tuning.callbacks import read_history
+from xling.training.history import read_history
 
 SECONDS = 1.0
 """How often the epochs of another process are looked for."""
@@ -34,7 +34,7 @@ class Page(Protocol):
 
 
 @dataclasses.dataclass(frozen=True)
-class Tracked:
+class TrackedRun:
     """A run's page, and a note of the epochs on it for a run that is stopped and goes on.
 
     Attributes:
@@ -47,7 +47,7 @@ class Tracked:
 
 
 @contextmanager
-def tracking(config: Config, name: str, folder: Path) -> Iterator[Tracked | None]:
+def tracking(config: Config, name: str, folder: Path) -> Iterator[TrackedRun | None]:
     """Open the run's page, or nothing if no tracker is asked for; close it also after an error.
 
     Args:
@@ -63,7 +63,7 @@ def tracking(config: Config, name: str, folder: Path) -> Iterator[Tracked | None
     if kind == "none":
         yield None
         return
-    tracked = Tracked(
+    tracked = TrackedRun(
         import_module(f"xling.tracker.{kind}").opened(config, name), folder / f".{kind}-epochs"
     )
     failed = True
@@ -75,7 +75,7 @@ def tracking(config: Config, name: str, folder: Path) -> Iterator[Tracked | None
         tracked.page.close(failed)
 
 
-def log_epoch(tracked: Tracked | None, record: dict[str, Any]) -> None:
+def log_epoch(tracked: TrackedRun | None, record: dict[str, Any]) -> None:
     """Log a record of the history, unless an earlier try of the run did."""
     if tracked is None:
         return
@@ -86,7 +86,7 @@ def log_epoch(tracked: Tracked | None, record: dict[str, Any]) -> None:
 
 
 @contextmanager
-def following(tracked: Tracked | None, folder: Path) -> Iterator[None]:
+def following(tracked: TrackedRun | None, folder: Path) -> Iterator[None]:
     """Log the epochs of a fine-tuning in other processes as its history grows.
 
     Args:
@@ -101,12 +101,12 @@ def following(tracked: Tracked | None, folder: Path) -> Iterator[None]:
         for record in read_history(folder):
             log_epoch(tracked, record)
 
-    with meanwhile(follow, SECONDS):
+    with background(follow, SECONDS):
         yield
 
 
 def log_results(
-    tracked: Tracked | None,
+    tracked: TrackedRun | None,
     results: dict[str, Any],
     tables: dict[str, pd.DataFrame],
     folder: Path,
@@ -120,7 +120,7 @@ def log_results(
         tracked.page.results(headline(results), tables, folder)
 
 
-def log_artifacts(tracked: Tracked | None, found: list[Artifact]) -> None:
+def log_artifacts(tracked: TrackedRun | None, found: list[Artifact]) -> None:
     """Log folders as artifacts; what they are and how large is said first.
 
     Args:

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xling.cli.console import say
 from xling.config import Config, plain
-from xling.console import say
 from xling.tracker import group
 from xling.tracker.library import library
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 
 from xling import report
+from xling.cli.console import say
 from xling.config import Config, plain
-from xling.console import say
 from xling.report.tables import load
 from xling.tracker import group
 from xling.tracker.library import library

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from xling import report
+from xling.cli.console import say
 from xling.config import Config, plain
-from xling.console import say
 from xling.errors import UserError
 from xling.report.tables import load
 from xling.tracker import group

@@ -1,0 +1,88 @@
+"""Test examples and their most influential training examples (Choenni et al. 2023, Tab. 1, 2)."""
+
+import datasets
+import numpy as np
+import pandas as pd
+
+from xling.analysis.examples import Examples
+from xling.analysis.shares import SIGNS, ranking
+from xling.analysis.translations import translations
+from xling.attribution import Traces
+
+
+def traced(
+    test: datasets.Dataset, probabilities: np.ndarray, classes: tuple[str, ...]
+) -> pd.DataFrame:
+    """Tabulate the traced test examples.
+
+    Args:
+        probabilities: (test, classes) of the kept model.
+
+    Returns:
+        Columns test_id, language, label, predicted, probability, text, text_pair, parallel_id.
+    """
+    best = probabilities.argmax(1)
+    return pd.DataFrame(
+        {
+            "test_id": test["id"],
+            "language": test["language"],
+            "label": [classes[label] for label in test["label"]],
+            "predicted": [classes[label] for label in best],
+            "probability": probabilities[np.arange(len(best)), best].astype(float),
+            "text": test["text"],
+            "text_pair": test["text_pair"],
+            "parallel_id": test["parallel_id"],
+        }
+    )
+
+
+def influential(
+    traces: Traces,
+    corpus: datasets.Dataset,
+    train: Examples,
+    test: Examples,
+    classes: tuple[str, ...],
+    own_script: np.ndarray,
+) -> pd.DataFrame:
+    """Tabulate the members of K⁺ and K⁻ of every traced test example, the strongest first.
+
+    Args:
+        traces: of the summed influence.
+        corpus: the training examples, in the order of `train`.
+        own_script: (train,) whether each is written wholly in its language's script.
+
+    Returns:
+        Columns test_id, sign, rank, train_id, train_language, label, score, translation,
+        own_script, text, text_pair. `translation` is missing for tasks that are not parallel.
+    """
+    language_of = [test.languages[code] for code in test.language]
+    parts = []
+    for sign in SIGNS:
+        found = ranking(traces, sign)
+        for row, test_id in enumerate(test.ids):
+            members = found.index[row]
+            marks = (
+                translations(members, train, language_of[row])
+                if train.parallel is not None
+                else None
+            )
+            parts.append(
+                pd.DataFrame(
+                    {
+                        "test_id": test_id,
+                        "sign": sign,
+                        "rank": np.arange(1, len(members) + 1),
+                        "member": members,
+                        "score": found.score[row],
+                        "translation": marks,
+                    }
+                )
+            )
+    table = pd.concat(parts, ignore_index=True)
+    columns = corpus.select_columns(["id", "language", "label", "text", "text_pair"]).to_pandas()
+    columns = columns.rename(columns={"id": "train_id", "language": "train_language"})
+    columns["own_script"] = own_script
+    columns["label"] = columns["label"].map(lambda label: classes[label])
+    joined = table.join(columns, on="member").drop(columns="member")
+    columns = "test_id sign rank train_id train_language label score translation own_script text"
+    return joined[[*columns.split(), "text_pair"]]

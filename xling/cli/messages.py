@@ -1,0 +1,172 @@
+"""What a run says at its start and its end."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from xling.cli.console import amount, duration, sample_lines
+from xling.config import Config
+from xling.sketch import Estimate
+from xling.subnetwork import Masks
+
+
+def opening(config: Config) -> str:
+    """Say what is run; plainly so if it is only the sample."""
+    lines = [
+        f"xling · task {config.task.name} · languages {' '.join(config.languages)}"
+        + (f" · trained without {' '.join(config.exclude)}" if config.exclude else "")
+        + (f" · {config.imbalance} % more {config.imbalance_language}" if config.imbalance else "")
+        + (" · sparse fine-tuning" if config.tuning.name == "sparse" else "")
+        + (f" · subnetworks {config.subnetwork.name}" if config.subnetwork.name != "full" else "")
+    ]
+    if config.data.source == "sample" and config.sweep is None:  # a sweep says it once
+        lines += sample_lines(config.task.name)
+    return "\n".join(lines)
+
+
+def tuning_line(config: Config, examples: int, dumps: int) -> str:
+    """Say what the training is about to do."""
+    through = " through each language's subnetwork" if config.tuning.name == "sparse" else ""
+    line = (
+        f"Fine-tuning on {examples:,} examples{through} for up to {config.tuning.epochs} epochs "
+        f"(learning rate {config.learning_rate:g}, batches of {config.tuning.batch_size})"
+    )
+    if dumps:
+        each = f", through each of {dumps} subnetworks" if dumps > 1 else ""
+        line += f", with a sketch of every example's gradient after each{each}"
+    return line
+
+
+def passes_line(missing: int, wanted: int, examples: int) -> str:
+    """Say what sketch passes over the training examples are still to be made."""
+    kept = f"; {wanted - missing} are there already" if missing < wanted else ""
+    passes = "1 pass" if missing == 1 else f"{missing} passes"
+    return f"Sketching the training examples: {passes} over {examples:,} examples{kept}"
+
+
+def epoch_line(record: dict[str, Any]) -> str:
+    """Say how an epoch went."""
+    languages = "  ".join(f"{key} {value:.2f}" for key, value in record["languages"].items())
+    return (
+        f"epoch {record['epoch']:>2}  loss {record['train_loss']:.3f}  "
+        f"dev accuracy {record['dev_accuracy']:.3f}  ({languages})"
+    )
+
+
+def disabled_line(masks: Masks) -> str:
+    """Say how many heads the subnetworks leave out (Choenni et al. 2024, Tab. 1)."""
+    heads = next(iter(masks.values())).size
+    each = "  ".join(f"{language} {(~mask).sum()}" for language, mask in masks.items())
+    return f"Disabled heads, of {heads}:  {each}"
+
+
+def plan_line(estimate: Estimate, passes: int = 1) -> str:
+    """Say what the sketch pass of an epoch costs, and so many passes if there are more."""
+    more = estimate.batch_bytes > 0
+    memory = f"{amount(estimate.batch_bytes)} of memory" if more else "no more memory than so far"
+    return (
+        f"Each sketch pass: {estimate.examples:,} examples, {estimate.tokens:,} tokens; sketches "
+        f"of {estimate.dimensions:,} numbers, {amount(estimate.disk_bytes)} on disk; batches of up "
+        f"to {estimate.batch_tokens:,} tokens, {memory}; about {duration(estimate.seconds)}"
+        + (
+            f"; {passes} passes {amount(passes * estimate.disk_bytes)} and "
+            f"{duration(passes * estimate.seconds)}"
+            if passes > 1
+            else ""
+        )
+    )
+
+
+def norm_line(coverage: pd.DataFrame) -> str:
+    """Say how much of an epoch's gradients the sketches cover, and where it sits."""
+    table = coverage[coverage["epoch"] == 1]
+    whole = table[table["language"] == "all"]
+    parts = [
+        f"{row.group} {row.square_norm_share:.0%}"
+        for row in whole.itertuples()
+        if row.square_norm_share >= 0.005
+    ]
+    covered = table[table["covered"] & (table["language"] != "all")]
+    if table["square_norm_share"].isna().any():
+        return "          a part of the gradient norm is left out unmeasured"
+    least = covered.groupby("language")["square_norm_share"].sum().sort_values()
+    each = ", ".join(f"{name} {share:.1%}" for name, share in least.items())
+    each = "100% in every language" if least.iloc[0] > 0.9995 else each
+    return f"          squared gradient norm: {', '.join(parts)}; sketched: {each}"
+
+
+def closing(folder: Path) -> str:
+    """Tabulate a finished run's headline figures and say where its report is."""
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    shares = pd.read_parquet(folder / "tables" / "shares.parquet")
+    accuracy = pd.read_parquet(folder / "tables" / "accuracy.parquet")
+    dev = accuracy[(accuracy.split == "dev") & (accuracy.epoch == results["kept_epoch"])]
+    dev = dict(zip(dev.language, dev.accuracy, strict=True))
+    own = shares[
+        (shares.epoch == 0) & (shares.sign == "+") & (shares.test_language == shares.train_language)
+    ].set_index("test_language")
+    changes = _own_changes(folder)
+    lines = [
+        "",
+        f"           accuracy        own language among the {results['top_k']} most positive",
+        "language   dev    test     share   95 % interval   base rate"
+        + ("   change from the whole model, in points" if changes else ""),
+    ]
+    for language in results["languages"]:
+        line = f"{language:<9}  {_number(dev.get(language))}  "
+        line += f"{_number(results['test_accuracy'].get(language))}    "
+        if language in own.index:
+            row = own.loc[language]
+            line += f"{row.share:6.1%}   {row.low:5.1%} – {row.high:5.1%}   {row.base_rate:8.1%}"
+            line += f"   {changes[language]}" if changes else ""
+        else:
+            trained = language in results["train_examples"]
+            line += "not traced" if trained else "not trained on"
+        lines.append(line)
+    lines += ["", coverage_line(results["sketch"])]
+    if results.get("twin"):
+        lines.append(twin_line(results["twin"], shares))
+    lines.append(f"Report: {folder / 'report.html'}")
+    return "\n".join(lines)
+
+
+def _own_changes(folder: Path) -> dict[str, str]:
+    """Return what the subnetworks change of the own languages' shares; nothing without any."""
+    file = folder / "tables" / "subnetwork_change.parquet"
+    if not file.exists():
+        return {}
+    table = pd.read_parquet(file)
+    own = table[(table.sign == "+") & (table.test_language == table.train_language)]
+    return {
+        row.test_language: f"{100 * row.change:+6.1f}  ({100 * row.low:+.1f} to "
+        f"{100 * row.high:+.1f}, q {row.q:.3f})"
+        for row in own.itertuples()
+    }
+
+
+def coverage_line(sketch: dict[str, Any]) -> str:
+    """Say what the sketches cover."""
+    norm = sketch["square_norm_covered"]
+    return (
+        f"Sketches of {sketch['dimensions']:,} numbers cover {sketch['parameters_covered']:.1%} of "
+        "the parameters and "
+        + (f"{norm:.1%}" if norm is not None else "an unmeasured part")
+        + " of the squared gradient norm."
+    )
+
+
+def twin_line(twin: dict[str, float], shares: pd.DataFrame) -> str:
+    """Say how far the sketches agree with their twins."""
+    noise = shares[shares.epoch == 0]["noise"]
+    return (
+        f"Twin sketches: scores correlate at {twin['spearman']:.3f} (Spearman); "
+        f"{twin['positive_overlap']:.0%} of the most positive and {twin['negative_overlap']:.0%} "
+        f"of the most negative examples are the same; language shares differ by "
+        f"{100 * noise.mean():.1f} points on average, {100 * noise.max():.1f} at most."
+    )
+
+
+def _number(value: float | None) -> str:
+    return f"{value:.3f}" if value is not None else "  –  "

@@ -1,0 +1,148 @@
+"""Checks of the composed configuration: types and ranges, and fields that must fit each other."""
+
+import dataclasses
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from xling.config.related import nothing_left_out
+from xling.config.schema import FULL, Config, Subnetwork, Tracker
+from xling.errors import UserError, nearest
+
+
+def checked(values: dict[str, Any]) -> Config:
+    """Turn the composed values into a `Config`.
+
+    Raises:
+        UserError: a value of the wrong type or range, or values that do not fit each other.
+    """
+    try:
+        config = TypeAdapter(Config).validate_python(values)
+    except ValidationError as error:
+        raise UserError("\n".join(_explain(problem) for problem in error.errors())) from None
+    _check_languages(config)
+    _check_subnetwork(config)
+    _check_tracker(config.tracker)
+    if config.sketch.twin and config.sketch.method == "exact":
+        raise UserError(
+            "sketch.twin=true: exact gradients have no noise that a twin could tell. Leave it out, "
+            "or choose sketch=default."
+        )
+    if not config.imbalance:  # then the language makes no difference, nor may it name another run
+        config = dataclasses.replace(config, imbalance_language=None)
+    if not config.exclude:  # the model is trained on all languages: likewise
+        config = dataclasses.replace(config, compare_full=False)
+    if config.leave_out.example is None:
+        config = nothing_left_out(config)
+    return dataclasses.replace(config, subnetwork=_settled(config.subnetwork))
+
+
+def _settled(subnetwork: Subnetwork) -> Subnetwork:
+    """Return the subnetwork with what makes no difference to it set back."""
+    if subnetwork.name == "full":
+        return FULL
+    own = {
+        "random": ("seed",),
+        "suboptimal": ("language",),
+        "composed": ("languages", "compose"),
+        "file": ("path",),
+    }.get(subnetwork.name, ())
+    pruned = ("fraction", "keep", "normalize") if subnetwork.found else ()
+    kept = {key: getattr(subnetwork, key) for key in ("name", "apply", "only", *own, *pruned)}
+    return dataclasses.replace(FULL, **kept)
+
+
+def _explain(problem: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "literal_error":
+        allowed = problem["ctx"]["expected"]
+        choices = [choice.strip("' ") for choice in allowed.replace(" or ", ", ").split(",")]
+        hint = nearest(problem["input"], choices)
+        return f"{key}={problem['input']} is not possible: write {allowed}.{hint}"
+    if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
+        return f"{key} is not a setting of xling."
+    message = problem["msg"][0].lower() + problem["msg"][1:]
+    return f"{key}={problem['input']} is not possible: {message}."
+
+
+def _check_languages(config: Config) -> None:
+    if len(set(config.languages)) < len(config.languages):
+        raise UserError(f"languages={list(config.languages)} names a language twice.")
+    for language in config.exclude:
+        if language not in config.languages:
+            raise UserError(
+                f"exclude={language}: the run has no such language; it has "
+                f"{', '.join(config.languages)}.{nearest(language, config.languages)}"
+            )
+    if len(config.train_languages) < 2:
+        left = ", ".join(config.train_languages) or "none"
+        raise UserError(
+            f"exclude={','.join(config.exclude)} leaves {left} to train on; influence between "
+            "languages needs two or more. Leave out fewer, or add some: languages=[...]."
+        )
+    if config.imbalance and config.imbalance_language not in config.train_languages:
+        raise UserError(
+            f"imbalance_language={config.imbalance_language}: not a training language of this run. "
+            f"Write one of {', '.join(config.train_languages)}."
+            f"{nearest(config.imbalance_language, config.train_languages)}"
+        )
+
+
+def _check_subnetwork(config: Config) -> None:
+    subnetwork, tuning = config.subnetwork, config.tuning
+    named = {
+        "suboptimal": (subnetwork.language,) if subnetwork.language else (),
+        "composed": subnetwork.languages,
+    }.get(subnetwork.name, ())
+    for language in (*named, *(config.influence.test_languages or ())):
+        if language not in config.languages:
+            key = "subnetwork" if language in named else "influence.test_languages"
+            raise UserError(
+                f"{key}: the run has no language {language}; it has "
+                f"{', '.join(config.languages)}.{nearest(language, config.languages)}"
+            )
+    problem = None
+    if tuning.name == "sparse" and subnetwork.name == "full":
+        problem = (
+            "tuning=sparse needs the subnetworks to train through: write subnetwork=identified, "
+            "random or file."
+        )
+    elif tuning.strict and tuning.name != "sparse":
+        problem = "tuning.strict=true is of sparse fine-tuning: write tuning=sparse as well."
+    elif subnetwork.name == "suboptimal" and not subnetwork.language:
+        problem = (
+            "subnetwork=suboptimal: whose subnetwork should all test languages go through? Write "
+            f"subnetwork.language={config.languages[0]}, for instance."
+        )
+    elif subnetwork.name == "composed" and len(set(subnetwork.languages)) < 2:
+        problem = (
+            "subnetwork=composed: of which languages? Write two or more, as in "
+            f"'subnetwork.languages=[{','.join(config.languages[:2])}]'."
+        )
+    elif subnetwork.name == "file" and not subnetwork.path:
+        problem = (
+            "subnetwork=file: write subnetwork.path=DIR, a folder with a mask per language, as in "
+            f"{config.languages[0]}.json; every run with subnetworks leaves one, masks/."
+        )
+    elif subnetwork.name != "full" and config.compare_full:
+        problem = "compare_full=true is for runs without a subnetwork: leave one of the two out."
+    elif subnetwork.name != "full" and config.leave_out.example is not None:
+        problem = "leave_out.example is for runs without a subnetwork: leave one of the two out."
+    elif subnetwork.only and not subnetwork.found:
+        problem = "subnetwork.only=true: there is nothing to identify; write subnetwork=identified."
+    if problem:
+        raise UserError(problem)
+
+
+def _check_tracker(tracker: Tracker) -> None:
+    if tracker.name == "wandb":
+        return
+    of_wandb = {"mode": tracker.mode == "online", "entity": tracker.entity}
+    of_wandb["artifacts"] = tracker.artifacts
+    for key, given in of_wandb.items():
+        if given:
+            value = str(getattr(tracker, key))
+            raise UserError(
+                f"tracker.{key}={value.lower() if key == 'artifacts' else value} is of W&B and "
+                f"tracker={tracker.name} has no such thing: write tracker=wandb, or leave it out."
+            )

@@ -1,0 +1,271 @@
+"""The configuration as frozen dataclasses: one per group of conf/, and `Config` for all of it."""
+
+import dataclasses
+import time
+from typing import Annotated, ClassVar, Literal
+
+from pydantic import BeforeValidator, ConfigDict, Field
+
+Positive = Annotated[int, Field(gt=0)]
+NotNegative = Annotated[int, Field(ge=0)]
+Languages = Annotated[
+    tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
+]
+Strict = ConfigDict(extra="forbid")
+
+
+@dataclasses.dataclass(frozen=True)
+class Columns:
+    """Names of a data set's columns; `id: None` identifies a row by its number."""
+
+    id: str | None
+    text: str
+    text_pair: str | None
+    label: str
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Hub:
+    """A data set on the Hugging Face hub, pinned to a revision."""
+
+    path: str
+    revision: str
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Task:
+    """A classification task: one file of conf/task/."""
+
+    name: str
+    languages: tuple[str, ...]
+    parallel: bool
+    columns: Columns
+    headerless: tuple[str, ...] | None
+    labels: dict[str, tuple[str | int, ...]]
+    ignore_labels: tuple[str | int, ...]
+    learning_rate: float
+    hub: Hub | None
+    __pydantic_config__: ClassVar = Strict
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes; a label is an index into them."""
+        return tuple(self.labels)
+
+
+@dataclasses.dataclass(frozen=True)
+class Data:
+    """Where the text comes from and how much of it is drawn; sizes are rows per language."""
+
+    source: Literal["sample", "hub", "files"]
+    path: str | None
+    splits: dict[Literal["train", "dev", "test"], str]
+    on_bad_row: Literal["stop", "drop"]
+    train_per_language: Positive | None
+    dev_per_language: Positive | None
+    test_per_language: Positive | None
+    max_length: Positive
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Tiny:
+    """Shape of the encoder that is trained from scratch on the sample corpus."""
+
+    layers: Positive
+    hidden: Positive
+    heads: Positive
+    intermediate: Positive
+    vocabulary: Positive
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """The encoder: a hub id or folder (`path`), or a shape to build (`tiny`)."""
+
+    name: str
+    path: str | None
+    revision: str | None
+    learning_rate: float | None
+    tiny: Tiny | None
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Tuning:
+    """How the model is fine-tuned."""
+
+    name: Literal["full", "sparse"]
+    strict: bool
+    epochs: Positive
+    patience: Positive
+    batch_size: Positive
+    learning_rate: Annotated[float, Field(gt=0)] | None
+    weight_decay: Annotated[float, Field(ge=0)]
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Subnetwork:
+    """Which attention heads are on; `full` is all of them."""
+
+    name: Literal["full", "identified", "random", "suboptimal", "composed", "file"]
+    apply: Literal["both", "test"]
+    seed: NotNegative
+    language: str | None
+    languages: Languages
+    compose: Literal["union", "intersection"]
+    path: str | None
+    fraction: Annotated[float, Field(gt=0, lt=1)]
+    keep: Annotated[float, Field(gt=0, le=1)]
+    normalize: bool
+    only: bool
+    __pydantic_config__: ClassVar = Strict
+
+    @property
+    def found(self) -> bool:
+        """Whether the masks come from pruning: all but the whole model and the user's own files."""
+        return self.name not in ("full", "file")
+
+    @property
+    def in_tests_alone(self) -> bool:
+        """Whether sparse fine-tuning goes through each language's own subnetwork instead."""
+        return self.name in ("suboptimal", "composed")
+
+
+FULL = Subnetwork(
+    "full", "both", 0, None, (), "intersection", None, 0.1, 0.95, normalize=False, only=False
+)
+"""The whole model: every head is on."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Sketch:
+    """The random projection of the gradients, and the size of the sketch pass's batches."""
+
+    side: Positive
+    stack: Positive
+    combine: Literal["sum", "concat"]
+    seed: NotNegative
+    method: Literal["kronecker", "dense", "exact"]
+    twin: bool
+    precision: Literal["fp32", "bf16"]
+    store: Literal["float32", "float16", "int8"]
+    skip: tuple[str, ...]
+    batch_tokens: Positive | None
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Influence:
+    """How many test examples are traced and how large the sets of influential examples are."""
+
+    test_per_language: Positive
+    test_languages: Languages | None
+    top_k: Positive
+    rerank: NotNegative
+    similarity: Literal["cosine", "dot"]
+    weights: Literal["equal", "learning_rate"]
+    memory_gb: Annotated[float, Field(gt=0)]
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Tracker:
+    """Where metrics go besides the run's own files."""
+
+    name: Literal["none", "wandb", "trackio", "tensorboard"]
+    mode: Literal["online", "offline"]
+    project: str
+    entity: str | None
+    group: str | None
+    tags: tuple[str, ...]
+    artifacts: bool
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Trainer:
+    """Devices, precision and threads of the training; `devices` are those of a node."""
+
+    accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
+    devices: Positive
+    num_nodes: Positive
+    strategy: Literal["auto", "ddp"]
+    precision: Literal["32-true", "64-true", "bf16-mixed", "16-mixed"]
+    threads: Positive | None
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class LeaveOut:
+    """What is dropped before fine-tuning again; `example: None` is nothing."""
+
+    example: NotNegative | None
+    sign: Literal["+", "-"]
+    k: Positive
+    control: NotNegative
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """A sweep: grids of switch → values, as Hydra writes them.
+
+    With the sample data, the grids are those of `sample`, each with `sample_size` as well.
+    """
+
+    name: str
+    sweep: tuple[dict[str, str], ...]
+    sample: tuple[dict[str, str], ...]
+    sample_size: dict[str, str]
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Config:
+    """Everything that a run depends on. Made by `checked`."""
+
+    profile: str
+    task: Task
+    data: Data
+    model: Model
+    tuning: Tuning
+    subnetwork: Subnetwork
+    sketch: Sketch
+    influence: Influence
+    tracker: Tracker
+    trainer: Trainer
+    languages: Languages
+    exclude: Languages
+    imbalance: NotNegative
+    imbalance_language: str | None
+    compare_full: bool
+    seed: NotNegative
+    folder: str
+    sweep: str | None
+    dry_run: bool
+    force: Annotated[float, BeforeValidator(lambda value: time.time() if value is True else value)]
+    fail_fast: bool
+    leave_out: LeaveOut
+    experiment: Experiment | None = None
+    __pydantic_config__: ClassVar = Strict
+
+    @property
+    def train_languages(self) -> tuple[str, ...]:
+        """Languages that the model is trained on: all but the excluded ones."""
+        return tuple(language for language in self.languages if language not in self.exclude)
+
+    @property
+    def traced_languages(self) -> tuple[str, ...]:
+        """Languages whose test examples are traced, in the run's order."""
+        chosen = self.influence.test_languages
+        return tuple(each for each in self.languages if chosen is None or each in chosen)
+
+    @property
+    def learning_rate(self) -> float:
+        """The override, else the model's own, else the task's (Choenni et al. 2023, §4.1)."""
+        return self.tuning.learning_rate or self.model.learning_rate or self.task.learning_rate

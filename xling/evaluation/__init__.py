@@ -1,0 +1,1 @@
+"""Is an attribution true? What retraining says of it."""

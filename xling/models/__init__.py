@@ -1,0 +1,1 @@
+"""The models: loading an encoder and its tokenizer, and the classifier on top of it."""

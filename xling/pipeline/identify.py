@@ -1,0 +1,177 @@
+"""The subnetworks of a run: identified by pruning, shuffled, composed, or read from files."""
+
+import dataclasses
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from xling.cli.console import say, track
+from xling.config import Config, Subnetwork, alone
+from xling.models.classifier import Classifier
+from xling.pipeline.fine_tune import tune
+from xling.pipeline.inputs import RunInputs, at_epoch, prepare
+from xling.pipeline.paths import RunPaths, pruning, run_paths
+from xling.pipeline.provenance import software
+from xling.stage import stage
+from xling.subnetwork import (
+    Masks,
+    PruningStep,
+    composed,
+    head_importance,
+    prune,
+    read_mask,
+    shuffled,
+    stops_at,
+    write_mask,
+)
+from xling.subnetwork.attention import shape
+from xling.training.history import kept_epoch
+from xling.training.predict import probabilities
+from xling.training.sketches import source
+
+
+@dataclasses.dataclass(frozen=True)
+class Subnetworks:
+    """The subnetworks of a run.
+
+    Attributes:
+        used: the masks that test examples go through.
+        trained: those that sparse fine-tuning goes through; the same but for subnetworks of other
+            languages and composed ones.
+        pruning: the table of the pruning's steps; None for masks from files.
+    """
+
+    used: Masks
+    trained: Masks
+    pruning: pd.DataFrame | None
+
+
+def subnetworks(config: Config, inputs: RunInputs) -> Subnetworks:
+    """Return the subnetworks that the configuration asks for, identified first where need be."""
+    asked = config.subnetwork
+    size = shape(inputs.classifier)
+    if asked.name == "file":
+        folder = Path(asked.path).expanduser()
+        masks = {each: read_mask(folder / f"{each}.json", size) for each in config.languages}
+        return Subnetworks(masks, masks, None)
+    found = {each: identified(config, each, size) for each in config.languages}
+    own = {language: mask for language, (mask, _) in found.items()}
+    steps = pd.concat([table for _, table in found.values()], ignore_index=True)
+    used = own
+    if asked.name == "random":
+        used = {
+            language: shuffled(mask, [asked.seed, *language.encode()])
+            for language, mask in own.items()
+        }
+        return Subnetworks(used, used, steps)
+    if asked.name == "suboptimal":
+        used = dict.fromkeys(own, own[asked.language])
+    elif asked.name == "composed":
+        together = composed([own[each] for each in asked.languages], asked.compose)
+        used = dict.fromkeys(own, together)
+        if not together.any():
+            say(
+                f"WARNING: the subnetworks of {' and '.join(asked.languages)} share no head. All "
+                "heads are off: tokens do not see each other, and the model predicts one class."
+            )
+    return Subnetworks(used, own, steps)
+
+
+def identified(
+    config: Config, language: str, size: tuple[int, int]
+) -> tuple[np.ndarray, pd.DataFrame]:
+    """Return a language's mask and the steps of its pruning, made once for all runs.
+
+    The table has the columns language, step, disabled, accuracy, kept.
+
+    Args:
+        size: layers and heads of the model.
+    """
+    own = alone(config, language)
+    paths = run_paths(own)
+    folder, settings = pruning(config.subnetwork, own, paths)
+    with stage(folder, config.force) as part:
+        if part:
+            say(f"Identifying the subnetwork of {language}")
+            _identify(config.subnetwork, own, paths, part, settings)
+    return read_mask(folder / "mask.json", size), pd.read_csv(folder / "pruning.csv")
+
+
+def _identify(
+    asked: Subnetwork, own: Config, paths: RunPaths, folder: Path, settings: dict[str, Any]
+) -> None:
+    """Fine-tune on the language alone, prune, and write mask.json and pruning.csv."""
+    (language,) = own.train_languages
+    inputs = prepare(own, say=lambda line: None)
+    history = tune(own, paths, inputs, None, [])
+    classifier = at_epoch(own, paths, inputs, kept_epoch(history))
+    steps = prune(
+        shape(classifier),
+        partial(importance, inputs, classifier, asked.normalize),
+        partial(accuracy, own, inputs, classifier),
+        asked.fraction,
+        asked.keep,
+        _say_step,
+    )
+    chosen = stops_at(steps, asked.keep)
+    table = steps_table(language, steps, chosen)
+    table.to_csv(folder / "pruning.csv", index=False)
+    about = {"task": own.task.name, "model": own.model.path or own.model.name}
+    about |= {"language": language, "made_by": {"settings": settings, "software": software()}}
+    write_mask(folder / "mask.json", steps[chosen].mask, about)
+    say(
+        f"Subnetwork of {language}: {steps[chosen].disabled} of {steps[chosen].mask.size} heads "
+        f"off, development accuracy {steps[chosen].accuracy:.3f} against {steps[0].accuracy:.3f}"
+    )
+
+
+def importance(
+    inputs: RunInputs, classifier: Classifier, normalize: bool, mask: np.ndarray
+) -> np.ndarray:
+    """Return the heads' importance on the training examples of a language, through a mask."""
+    examples = source(classifier, inputs.encoded["train"], inputs.collate)
+    return head_importance(
+        classifier,
+        examples.losses,
+        examples.lengths,
+        mask,
+        normalize=normalize,
+        progress=partial(track, label="head importance"),
+    )
+
+
+def accuracy(config: Config, inputs: RunInputs, classifier: Classifier, mask: np.ndarray) -> float:
+    """Return the accuracy on the development examples of a language, through a mask."""
+    dev = inputs.encoded["dev"]
+    gates = torch.from_numpy(mask).expand(len(inputs.collate.languages), *mask.shape)
+    size = 2 * config.tuning.batch_size
+    found = probabilities(classifier, dev, inputs.collate, size, gates, "development set")
+    return float((found.argmax(1) == np.array(dev["label"])).mean())
+
+
+def steps_table(language: str, steps: list[PruningStep], chosen: int) -> pd.DataFrame:
+    """Tabulate the steps of a pruning: columns language, step, disabled, accuracy, kept."""
+    rows = [
+        (language, number, step.disabled, step.accuracy, number == chosen)
+        for number, step in enumerate(steps)
+    ]
+    return pd.DataFrame(rows, columns="language step disabled accuracy kept".split())
+
+
+def _say_step(step: PruningStep) -> None:
+    say(f"  {step.disabled:>4} heads off: development accuracy {step.accuracy:.3f}")
+
+
+def write_masks(folder: Path, config: Config, masks: Masks) -> None:
+    """Write the masks of a run as files that `subnetwork=file` reads: one per language."""
+    folder.mkdir(exist_ok=True)
+    about = {"task": config.task.name, "model": config.model.path or config.model.name}
+    made_by = dataclasses.asdict(config.subnetwork)
+    for language, mask in masks.items():
+        write_mask(
+            folder / f"{language}.json", mask, {**about, "language": language, "made_by": made_by}
+        )

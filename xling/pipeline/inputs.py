@@ -1,0 +1,145 @@
+"""What the stages of a run work on: the examples, the model, and what sketches them."""
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+
+import datasets
+import torch
+from safetensors.torch import load_model
+
+from xling import data
+from xling.analysis.coverage import coverage
+from xling.cli.console import say
+from xling.cli.messages import norm_line, plan_line
+from xling.config import Config
+from xling.data import sample
+from xling.models.classifier import Classifier
+from xling.models.encoder import load
+from xling.pipeline.paths import RunPaths, masked
+from xling.sketch import Estimate, Sketches
+from xling.subnetwork import Masks
+from xling.subnetwork.masks import stacked
+from xling.training.batches import Collator
+from xling.training.fit import device
+from xling.training.history import weights_file
+from xling.training.sketches import SketchDump
+
+
+@dataclasses.dataclass(frozen=True)
+class RunInputs:
+    """What the stages work on: the corpus as text and as tokens, and the untrained model."""
+
+    corpus: datasets.DatasetDict
+    encoded: datasets.DatasetDict
+    collate: Collator
+    classifier: Classifier
+
+
+def fresh(config: Config, inputs: RunInputs) -> RunInputs:
+    """Return the same with a model at its start: a fine-tuning leaves other weights in it."""
+    classifier, _ = load(config, lambda: tokenizer_texts(config, inputs.corpus))
+    return dataclasses.replace(inputs, classifier=classifier)
+
+
+def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
+    """Load the corpus, the tokenizer and the model, and encode; `say` takes what is to be said."""
+    corpus = data.load_corpus(config, say)
+    classifier, tokenizer = load(config, lambda: tokenizer_texts(config, corpus))
+    encoded = datasets.DatasetDict(
+        {
+            split: data.encode(rows, tokenizer, config.data.max_length)
+            for split, rows in corpus.items()
+        }
+    )
+    for split, rows in encoded.items():
+        if cut := sum(rows["truncated"]):
+            say(
+                f"{split}: {cut:,} of {len(rows):,} examples are longer than "
+                f"data.max_length={config.data.max_length} tokens and were cut"
+            )
+    return RunInputs(corpus, encoded, Collator(tokenizer, config.languages), classifier)
+
+
+def tokenizer_texts(config: Config, corpus: datasets.DatasetDict) -> Iterable[str]:
+    """Return what a tiny model's tokenizer is trained on.
+
+    For the sample corpus that is all of its languages, so that leaving one out of the training
+    changes neither the tokenizer nor the model's start.
+    """
+    columns = (config.task.columns.text, config.task.columns.text_pair)
+    if config.data.source == "sample":
+        rows = (
+            row
+            for language in sample.LANGUAGES
+            for row in sample.rows(config.task.name, language, "train")
+        )
+        return (row[column] for row in rows for column in columns if column)
+    train = corpus["train"]
+    return (text for column in ("text", "text_pair") for text in train[column] if text)
+
+
+def train_dumps(
+    config: Config, tuning: Path, sketches: str, inputs: RunInputs, masks: Masks | None = None
+) -> dict[str, SketchDump]:
+    """Return what sketches the training examples, for the test examples of each traced language.
+
+    Through that language's mask; the languages have one in common if they have the same mask, if
+    there are none, or if masks are for test examples alone (subnetwork.apply=test).
+
+    Args:
+        tuning: folder of the tuning stage.
+        sketches: name of the folder of the sketches, see `RunPaths`.
+        masks: that the test examples go through.
+    """
+    languages = config.languages
+    by_name: dict[str, SketchDump] = {}
+    names = {}
+    for language in config.traced_languages:
+        name, gates, label = sketches, None, "training sketches"
+        if masks and config.subnetwork.apply == "both":
+            mask = masks[language]
+            name = masked(sketches, mask.astype(int).tolist())
+            gates = stacked(dict.fromkeys(languages, mask), languages)
+            label += f" for {language}"
+        names[language] = name
+        by_name[name] = by_name.get(name) or SketchDump(
+            inputs.encoded["train"],
+            inputs.collate,
+            config.sketch,
+            tuning / name,
+            label,
+            gates,
+            say_plan,
+            None if gates is not None else say_norms,
+        )
+    return {language: by_name[name] for language, name in names.items()}
+
+
+def distinct(dumps: dict[str, SketchDump], epochs: int = 1) -> list[SketchDump]:
+    """Return each of the dumps once; the first tells the cost of all, at so many epochs."""
+    first, *others = {dump.folder: dump for dump in dumps.values()}.values()
+    passes = epochs * (1 + len(others)) if others else 1
+    return [
+        dataclasses.replace(first, plan=partial(say_plan, passes=passes)),
+        *(dataclasses.replace(each, plan=None) for each in others),
+    ]
+
+
+def say_plan(estimate: Estimate, passes: int = 1) -> None:
+    """Say what the sketch passes cost."""
+    say(plan_line(estimate, passes))
+
+
+def say_norms(sketches: Sketches) -> None:
+    """Say where an epoch's gradients sit and how much of them is sketched."""
+    say(norm_line(coverage([sketches])))
+
+
+def at_epoch(config: Config, paths: RunPaths, inputs: RunInputs, epoch: int) -> Classifier:
+    """Return the model with the weights of an epoch."""
+    dtype = torch.float64 if config.trainer.precision == "64-true" else torch.float32
+    classifier = inputs.classifier.to(device(config.trainer), dtype)
+    load_model(classifier, str(weights_file(paths.tuning, epoch)))
+    return classifier

@@ -1,0 +1,153 @@
+"""Where a run stands, and the stages that runs share: folders named by their settings."""
+
+import dataclasses
+from pathlib import Path
+from typing import Any
+
+from xling.config import Config, Model, Subnetwork, digest, identity
+from xling.data import fingerprint, folder_digest
+
+
+@dataclasses.dataclass(frozen=True)
+class RunPaths:
+    """The folders of a run.
+
+    Attributes:
+        run: the report, the tables and all that is this run's own.
+        tuning: the fine-tuned checkpoints, shared by the runs that differ only in what is traced.
+        sketches: the training examples' sketches of one design, in a folder of the tuning stage;
+            those through a mask have its digest behind.
+        tuned_by: the settings that the tuning stage depends on.
+        fingerprints: digests of the local files that the names depend on.
+    """
+
+    run: Path
+    tuning: Path
+    sketches: str
+    tuned_by: dict[str, Any]
+    fingerprints: dict[str, str]
+
+
+def run_paths(config: Config) -> RunPaths:
+    """Return a run's folders; they depend on the contents of the local files it points to."""
+    fingerprints = {**fingerprint(config), **model_fingerprint(config.model)}
+    if config.subnetwork.path:
+        fingerprints["masks"] = folder_digest(config.subnetwork.path)
+    return named_paths(config, fingerprints)
+
+
+def model_fingerprint(model: Model) -> dict[str, str]:
+    """Return the digest of a local model's files; nothing for a hub id, which has a revision."""
+    here = model.path is not None and Path(model.path).is_dir()
+    return {"model": folder_digest(model.path)} if here else {}
+
+
+def named_paths(config: Config, fingerprints: dict[str, str]) -> RunPaths:
+    """Name the folders by the readable switches and a digest of every value that matters.
+
+    Args:
+        fingerprints: digests of the local files that the configuration points to.
+    """
+    values = identity(config, fingerprints)
+    root = Path(config.folder) / config.task.name
+    traced_by = ("influence", "sketch", "compare_full", "subnetwork")
+    tuned_by = {key: values[key] for key in values if key not in traced_by}
+    if config.tuning.name == "sparse":
+        tuned_by["subnetwork"] = tuned_through(config)
+    else:
+        tuned_by["fingerprints"] = {k: v for k, v in fingerprints.items() if k != "masks"}
+    name = "-".join([*switches(config), *traced_through(config), digest(values)])
+    side = config.sketch.side
+    design = f"{config.sketch.method}-{config.sketch.combine}-{config.sketch.stack}x{side}x{side}"
+    if config.sketch.method == "exact":
+        design = "exact"
+    return RunPaths(
+        run=root / name,
+        tuning=root / "stages" / "-".join(["tuning", *switches(config), digest(tuned_by)]),
+        sketches=f"sketches-{design}-{digest(values['sketch'])}",
+        tuned_by=tuned_by,
+        fingerprints=fingerprints,
+    )
+
+
+def masked(sketches: str, mask: list[list[int]]) -> str:
+    """Name the folder of the training examples' sketches through a mask.
+
+    Args:
+        sketches: name of those without one, see `RunPaths`.
+        mask: a row of 0 and 1 per layer.
+    """
+    return f"{sketches}-mask-{digest(mask)}"
+
+
+def pruning(subnetwork: Subnetwork, alone: Config, tuned: RunPaths) -> tuple[Path, dict[str, Any]]:
+    """Return the folder of a language's identified subnetwork, and the settings that name it.
+
+    Args:
+        alone, tuned: the fine-tuning on the language alone, and its folders.
+    """
+    settings = {key: getattr(subnetwork, key) for key in ("fraction", "keep", "normalize")}
+    settings["tuning"] = tuned.tuned_by
+    name = "-".join(["subnetwork", *switches(alone), digest(settings)])
+    return tuned.tuning.with_name(name), settings
+
+
+def tuned_through(config: Config) -> dict[str, Any]:
+    """Return what tells the masks of a sparse fine-tuning from others: plain values.
+
+    Subnetworks of other languages and composed ones are used in tests alone: each language is
+    trained through its own.
+    """
+    subnetwork = config.subnetwork
+    if subnetwork.name == "file":
+        return {"name": "file"}
+    settings = {key: getattr(subnetwork, key) for key in ("fraction", "keep", "normalize")}
+    if subnetwork.name == "random":
+        return {"name": "random", "seed": subnetwork.seed, **settings}
+    return {"name": "identified", **settings}
+
+
+def traced_through(config: Config) -> list[str]:
+    """Return the readable switches of a run that its fine-tuning does not have."""
+    subnetwork = config.subnetwork
+    parts = {
+        "full": [],
+        "identified": ["identified"],
+        "random": [f"random{subnetwork.seed}"],
+        "suboptimal": [f"through_{subnetwork.language}"],
+        "composed": [f"{subnetwork.compose}_{'+'.join(subnetwork.languages)}"],
+        "file": ["own_masks"],
+    }[subnetwork.name]
+    parts += ["test_only"] if subnetwork.apply == "test" else []
+    parts += ["masks_only"] if subnetwork.only else []
+    chosen = config.influence.test_languages
+    return [*parts, *(["of_" + "+".join(chosen)] if chosen else [])]
+
+
+def switches(config: Config) -> list[str]:
+    """Return the switches of a fine-tuning, readable: model, and what differs from a plain run."""
+    parts: list[Any] = [config.model.name]
+    if config.data.source == "files":
+        parts.append("files")
+    if tuple(config.languages) != tuple(config.task.languages):
+        parts.append(
+            "+".join(config.languages) if len(config.languages) < 6 else len(config.languages)
+        )
+    if len(config.train_languages) == 1:
+        parts.append("only_" + config.train_languages[0])
+    elif config.exclude:
+        parts.append("no_" + "+".join(config.exclude))
+    if config.imbalance:
+        parts.append(f"{config.imbalance_language}{config.imbalance}")
+    if config.leave_out.example is not None:
+        out = config.leave_out
+        parts.append(f"without_{out.k}_{'positive' if out.sign == '+' else 'negative'}")
+        parts.append(f"of_{out.example}" + (f"_control{out.control}" if out.control else ""))
+    if config.tuning.name == "sparse":
+        through = tuned_through(config)
+        parts.append("strict" if config.tuning.strict else "sparse")
+        parts += [f"through_random{through['seed']}"] if through["name"] == "random" else []
+        parts += ["through_own_masks"] if through["name"] == "file" else []
+    if config.seed:
+        parts.append(f"seed{config.seed}")
+    return [str(part) for part in parts]

@@ -1,0 +1,200 @@
+"""A run, from the text to the report: the rooms in their order."""
+
+import dataclasses
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+
+from xling import report, tracker
+from xling.cli.console import plain_libraries, say
+from xling.cli.messages import closing, disabled_line, opening
+from xling.config import Config, nothing_left_out, whole_model
+from xling.pipeline.artifacts import artifacts
+from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
+from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
+from xling.pipeline.inputs import RunInputs, distinct, fresh, prepare, train_dumps
+from xling.pipeline.leave_out import leave_out
+from xling.pipeline.modularity import change_through, mask_tables, subnetwork_results
+from xling.pipeline.paths import RunPaths, run_paths
+from xling.pipeline.provenance import machine, software
+from xling.pipeline.results import profile, write_config, write_json
+from xling.pipeline.trace import analyse
+from xling.pipeline.zero_shot import compare
+from xling.report.export import write_tables
+from xling.stage import made, stage
+from xling.training.history import read_history
+
+Outcome = tuple[dict[str, Any], dict[str, pd.DataFrame]]
+"""The headline figures and the tables."""
+
+
+@dataclasses.dataclass(frozen=True)
+class RunContext:
+    """A run on its way.
+
+    Attributes:
+        config, paths, inputs: its configuration, its folders, and what it works on.
+        folder: the run's own, while it is filled.
+        tracked: is logged to.
+        timed: notes how long a block takes, by a name.
+    """
+
+    config: Config
+    paths: RunPaths
+    inputs: RunInputs
+    folder: Path
+    tracked: tracker.TrackedRun | None
+    timed: Callable[[str], AbstractContextManager[None]]
+
+
+def job(config: Config, command: str) -> None:
+    """Do what one configuration asks for.
+
+    Args:
+        command: what the user wrote, for the record.
+    """
+    plain_libraries()
+    if config.trainer.threads:
+        torch.set_num_threads(config.trainer.threads)
+    if config.subnetwork.only:
+        heads_alone(config)
+    elif config.leave_out.example is None:
+        run(config, command)
+    else:
+        whole = nothing_left_out(config)
+        paths, base_paths = run_paths(config), run_paths(whole)
+        if not made(base_paths.run, config.force):
+            run(whole, command)
+        leave_out(config, paths, base_paths)
+
+
+def run(config: Config, command: str) -> None:
+    """Do what is not done yet of a run.
+
+    Args:
+        command: what the user wrote, for the record.
+    """
+    say(opening(config))
+    paths = run_paths(config)
+    origin = {"command": command, "fingerprints": paths.fingerprints, "software": software()}
+    with stage(paths.run, config.force) as folder:
+        if folder:
+            with tracker.tracking(config, paths.run.name, folder) as tracked:
+                complete(config, paths, folder, tracked, origin)
+        else:
+            say("This run is finished already.")
+    say(closing(paths.run))
+
+
+def heads_alone(config: Config) -> None:
+    """Identify the subnetworks and stop there: the folder has masks/, tables/ and results."""
+    say(opening(config))
+    paths = run_paths(config)
+    with stage(paths.run, config.force) as folder:
+        if folder:
+            write_config(config, folder)
+            found = subnetworks(config, prepare(config))
+            write_masks(folder / "masks", config, found.used)
+            write_tables(folder / "tables", mask_tables(found))
+            about = {"task": config.task.name, "languages": config.languages}
+            about |= {"profile": profile(config), "fingerprints": paths.fingerprints}
+            write_json(folder / "results.json", about | subnetwork_results(config, found.used))
+            say(disabled_line(found.used))
+        else:
+            say("These subnetworks are identified already.")
+    say(f"Masks: {paths.run / 'masks'}")
+
+
+def complete(
+    config: Config,
+    paths: RunPaths,
+    folder: Path,
+    tracked: tracker.TrackedRun | None,
+    origin: dict[str, Any],
+) -> None:
+    """Go through all rooms; what an earlier try finished is taken up.
+
+    Args:
+        origin: what made the run, for results.json.
+    """
+    write_config(config, folder)
+    seconds: dict[str, float] = {}
+    with timed(seconds, "corpus"):
+        inputs = prepare(config)
+    going = RunContext(config, paths, inputs, folder, tracked, partial(timed, seconds))
+    results, tables = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
+    write_json(folder / "results.json", results | origin)
+    write_tables(folder / "tables", tables)
+    with timed(seconds, "report"):
+        report.write(folder)
+        report.figures(folder)
+        tracker.log_results(tracked, results, tables, folder)
+        if config.tracker.artifacts:
+            tracker.log_artifacts(tracked, artifacts(paths, folder))
+    write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
+
+
+def with_all_heads(run: RunContext) -> Outcome:
+    """Fine-tune, trace, and compare if asked to."""
+    with run.timed("tuning"):
+        model = fine_tuned(run.config, run.paths, run.inputs, run.tracked)
+    with run.timed("tracing"):
+        traced = analyse(model, run.folder)
+    if not run.config.compare_full:
+        return traced.results, traced.tables
+    with run.timed("comparison"):
+        full = dataclasses.replace(run.config, exclude=(), compare_full=False)
+        say(f"Comparing with the model that is trained on {' '.join(full.languages)}")
+        other = fine_tuned(full, run_paths(full), prepare(full), None)
+        return traced.results, traced.tables | compare(model, other, run.folder)
+
+
+def through_heads(run: RunContext) -> Outcome:
+    """Find the subnetworks, fine-tune, trace through them, and compare with the whole model."""
+    config, inputs = run.config, run.inputs
+    with run.timed("subnetworks"):
+        found = subnetworks(config, inputs)
+        write_masks(run.folder / "masks", config, found.used)
+        say(disabled_line(found.used))
+    with run.timed("tuning"):
+        other = whole_model(config)
+        sparse = config.tuning.name == "sparse"
+        whole = fine_tuned(other, run_paths(other), inputs, None if sparse else run.tracked)
+        if sparse:
+            inputs = fresh(config, inputs)
+        model = fine_tuned(config, run.paths, inputs, run.tracked, found)
+    with run.timed("tracing"):
+        return change_through(model, whole, found, run.folder)
+
+
+def fine_tuned(
+    config: Config,
+    paths: RunPaths,
+    inputs: RunInputs,
+    tracked: tracker.TrackedRun | None,
+    through: Subnetworks | None = None,
+) -> FineTuned:
+    """Fine-tune and sketch the training examples, as far as that is not done."""
+    used, trained = (through.used, through.trained) if through else (None, None)
+    dumps = distinct(
+        train_dumps(config, paths.tuning, paths.sketches, inputs, used), config.tuning.epochs
+    )
+    if through is None or config.tuning.name == "sparse":  # else it is the whole model's
+        tune(config, paths, inputs, tracked, dumps, trained)
+    model = FineTuned(config, paths, inputs, read_history(paths.tuning), used)
+    sketch_train(model)
+    return model
+
+
+@contextmanager
+def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
+    """Note how long a block takes."""
+    start = time.perf_counter()
+    yield
+    seconds[name] = round(time.perf_counter() - start, 1)

@@ -1,0 +1,92 @@
+"""Two models on the same test examples: one has seen their language in training, one has not."""
+
+from pathlib import Path
+
+import datasets
+import numpy as np
+import pandas as pd
+
+from xling.analysis.examples import examples
+from xling.analysis.shares import shares
+from xling.analysis.zero_shot import Trained, zero_shot
+from xling.attribution import Traces
+from xling.cli.console import say
+from xling.pipeline.fine_tune import FineTuned
+from xling.pipeline.score import extremes
+from xling.pipeline.trace import predict, sketched
+from xling.training.predict import draw_traced
+
+
+def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.DataFrame]:
+    """Trace the test examples of the excluded languages that both models classify correctly.
+
+    Args:
+        without: the model that has not seen these languages.
+        full: the model that has.
+        folder: takes the test examples' sketches.
+
+    Returns:
+        The tables zero_shot, zero_shot_shares (both models on the same test examples) and
+        zero_shot_accuracy.
+    """
+    config = without.config
+    test = without.inputs.corpus["test"]
+    languages = np.array(test["language"])
+    unseen = np.isin(languages, config.exclude)
+    correct = {
+        name: predict(model).argmax(1) == np.array(test["label"])
+        for name, model in (("without", without), ("full", full))
+    }
+    rows = np.flatnonzero(unseen)
+    both = (correct["without"] & correct["full"])[rows]
+    drawn = draw_traced(
+        languages[rows].tolist(), both, config.influence.test_per_language, config.seed
+    )
+    chosen = rows[drawn]
+    say(f"Tracing {len(chosen)} test examples that both models classify correctly")
+    traced = {
+        name: traces_of(model, chosen, folder / f"both_{name}")
+        for name, model in (("without", without), ("full", full))
+    }
+    tested = examples(test.select(chosen), config.languages)
+    by_model = [
+        shares(
+            [traced[name]],
+            examples(model.inputs.corpus["train"], config.languages),
+            tested,
+            config.seed,
+        ).assign(model=name)
+        for name, model in (("without", without), ("full", full))
+    ]
+    accuracies = [
+        (language, name, float(correct[name][languages == language].mean()))
+        for language in config.exclude
+        for name in ("full", "without")
+    ]
+    return {
+        "zero_shot": zero_shot(
+            _trained(full.inputs.corpus["train"], config.task.parallel, traced["full"]),
+            _trained(without.inputs.corpus["train"], config.task.parallel, traced["without"]),
+            languages[chosen].tolist(),
+            config.seed,
+        ),
+        "zero_shot_shares": pd.concat(by_model, ignore_index=True)[
+            "model sign test_language train_language share low high base_rate".split()
+        ],
+        "zero_shot_accuracy": pd.DataFrame(accuracies, columns=["language", "model", "accuracy"]),
+    }
+
+
+def traces_of(model: FineTuned, chosen: np.ndarray, folder: Path) -> Traces:
+    """Trace test examples with all heads of a model; return the summed influence."""
+    (part,) = sketched(model, folder, chosen)
+    return extremes(model, part)
+
+
+def _trained(train: datasets.Dataset, parallel: bool, traces: Traces) -> Trained:
+    return Trained(
+        np.array(train["id"]),
+        np.array(train["language"]),
+        np.array(train["parallel_id"]) if parallel else None,
+        traces,
+    )

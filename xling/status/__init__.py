@@ -1,0 +1,1 @@
+"""`python -m xling.status`: how sweeps stand."""

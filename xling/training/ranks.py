@@ -1,0 +1,120 @@
+"""Processes that torchrun started, on one node or several: the first drives, the others follow.
+
+The first does all of a run as if it were alone. The others wait until it fine-tunes, take part in
+that with their share of the batches and of the sketches, and wait again. So they take no locks,
+print nothing and write nothing but their shares.
+"""
+
+import atexit
+import os
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Protocol
+
+from xling.cli.console import plain_libraries
+from xling.config import Trainer
+from xling.errors import UserError
+
+Log = Callable[[dict], None]
+
+
+class ParallelFit(Protocol):
+    """A fine-tuning that can be pickled."""
+
+    def __call__(self, log: Log) -> None:
+        """Take this process's part in it; `log` is called in the first process."""
+
+
+def launched() -> bool:
+    """Tell whether torchrun started this process."""
+    return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def follow() -> bool:
+    """Take part in the fits of the first process until it ends; to be called at the very start.
+
+    Returns:
+        Whether that was all for this process. False where it is the first or the only one.
+    """
+    if not launched():
+        return False
+    import torch
+    from torch import distributed
+
+    # gloo for what is handed over, also between GPUs; the first may be long at other work.
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(backend, timeout=timedelta(days=30))
+    if distributed.get_rank() == 0:
+        atexit.register(_dismiss)
+        return False
+    plain_libraries()
+    while fit := _hand_over(None):
+        fit(lambda record: None)
+    distributed.destroy_process_group()
+    return True
+
+
+def together(fit: ParallelFit, log: Log) -> None:
+    """Fine-tune in this process, and in those that follow it if there are any."""
+    if not launched():
+        fit(log)
+        return
+    # If it fails here, the others wait in its midst for what never comes: torchrun ends them.
+    atexit.unregister(_dismiss)
+    _hand_over(fit)
+    fit(log)
+    atexit.register(_dismiss)
+
+
+def _hand_over(fit: ParallelFit | None) -> ParallelFit | None:
+    """Return the first process's argument in every process."""
+    import torch
+    from torch import distributed
+
+    handed = [fit]
+    distributed.broadcast_object_list(handed, src=0, device=torch.device("cpu"))
+    return handed[0]
+
+
+def _dismiss() -> None:
+    """Let the others go; called in the first process."""
+    from torch import distributed
+
+    _hand_over(None)
+    distributed.destroy_process_group()  # a group that is left to the exit aborts it now and then
+
+
+def require_processes(trainer: Trainer) -> None:
+    """Make sure that the processes which torchrun started are those of the configuration.
+
+    Raises:
+        UserError: several nodes without torchrun, or another number of processes than devices.
+    """
+    nodes, devices = trainer.num_nodes, trainer.devices
+    if not launched():
+        if nodes > 1:
+            raise UserError(
+                f"trainer.num_nodes={nodes}: start the command with torchrun on each of them, as "
+                f"docs/cluster.md shows: torchrun --nnodes={nodes} --nproc-per-node={devices} ..."
+            )
+        return
+    started = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_WORLD_SIZE"])
+    if started != (nodes * devices, devices):
+        raise UserError(
+            f"trainer.num_nodes={nodes} trainer.devices={devices}: torchrun started {started[0]} "
+            f"processes, {started[1]} of them on this node. Write trainer.num_nodes="
+            f"{started[0] // started[1]} trainer.devices={started[1]}, or start as many as that."
+        )
+
+
+def require_no_launcher() -> None:
+    """Make sure that no launcher takes jobs out of reach of the processes that torchrun started.
+
+    Raises:
+        UserError: torchrun started this process.
+    """
+    if launched():
+        raise UserError(
+            "hydra/launcher: under torchrun a sweep's jobs run one after the other, all processes "
+            "on each. Leave the launcher out, or give the command without torchrun."
+        )

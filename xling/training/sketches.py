@@ -1,0 +1,169 @@
+"""Sketches of encoded examples with a classifier: the library's pass on this program's data."""
+
+import dataclasses
+import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
+from functools import partial
+from pathlib import Path
+
+import datasets
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from xling.cli.console import tally
+from xling.config import Sketch
+from xling.models.classifier import Classifier
+from xling.sketch import (
+    Estimate,
+    OtherSketchesError,
+    Projection,
+    Sketches,
+    Source,
+    sketch_examples,
+)
+from xling.stage import part_of, stage
+from xling.subnetwork import gated_by_group
+from xling.training.batches import Collator
+from xling.training.history import epoch_name
+
+
+@dataclasses.dataclass(frozen=True)
+class SketchDump:
+    """Sketches a set of encoded examples with the model of an epoch, and writes them.
+
+    Attributes:
+        encoded: the examples.
+        collate: makes batches of them.
+        settings: of the projection and the pass.
+        folder: takes one folder per epoch.
+        label: shown beside the progress bar.
+        gates: (languages, layers, heads) switch off the heads that are not in the subnetwork of an
+            example's language; None: all heads are on.
+        plan: is told the cost of the passes after the first batch of the first.
+        done: is given the sketches of each epoch that was made.
+    """
+
+    encoded: datasets.Dataset
+    collate: Collator
+    settings: Sketch
+    folder: Path
+    label: str
+    gates: Tensor | None = None
+    plan: Callable[[Estimate], None] | None = None
+    done: Callable[[Sketches], None] | None = None
+
+    def __call__(
+        self,
+        model: Classifier,
+        epoch: int,
+        rank: int = 0,
+        world: int = 1,
+        barrier: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Write the sketches of an epoch, if they are not there.
+
+        Args:
+            rank, world: this process and their number; each sketches its share.
+            barrier: waits for the others.
+        """
+        place = self.folder / epoch_name(epoch)
+        with stage(place) if rank == 0 else nullcontext(part_of(place)) as part:
+            barrier()
+            if part:
+                self.sketches(model, epoch, part, (rank, world))
+            barrier()
+            if part and rank == 0 and self.done:
+                self.done(Sketches.read(part))
+
+    def inside(self, stage: Path) -> "SketchDump":
+        """Return the same with its folder in another: a stage that is being filled."""
+        return dataclasses.replace(self, folder=stage / self.folder.name)
+
+    def drop(self, epoch: int, several: bool = False) -> None:
+        """Remove the sketches of an epoch that is trained again after a stop.
+
+        Args:
+            several: there are several processes, which cannot agree to take up or to remove what
+                a stopped pass left: so that goes too.
+        """
+        place = self.folder / epoch_name(epoch)
+        for folder in (place, part_of(place)) if several else (place,):
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def missing(self, epochs: int) -> list[int]:
+        """Return the epochs, counted from 1, that are not written yet."""
+        return [e for e in range(1, epochs + 1) if not (self.folder / epoch_name(e)).exists()]
+
+    def read(self, epochs: int) -> list[Sketches]:
+        """Read the sketches of the first epochs."""
+        return [Sketches.read(self.folder / epoch_name(e)) for e in range(1, epochs + 1)]
+
+    def sketches(
+        self, model: Classifier, epoch: int, folder: Path, share: tuple[int, int]
+    ) -> Sketches:
+        """Sketch the examples with the model as it is; take up what a stopped pass left."""
+        make = partial(self._sketches, model, epoch, folder, share)
+        try:
+            return make()
+        except OtherSketchesError:  # of weights that a training which was stopped has lost
+            shutil.rmtree(folder)
+            return make()
+
+    def _sketches(
+        self, model: Classifier, epoch: int, folder: Path, share: tuple[int, int]
+    ) -> Sketches:
+        first = not any(each.suffix != ".part" for each in self.folder.glob("epoch-*"))
+        examples = self.source(model)
+        half = self.settings.precision == "bf16"
+        device = next(model.parameters()).device.type
+        with torch.autocast(device, torch.bfloat16, enabled=half):
+            return sketch_examples(
+                model,
+                examples.losses,
+                examples.ids,
+                examples.lengths,
+                projection(self.settings),
+                epoch,
+                folder=folder,
+                skip=self.settings.skip,
+                groups=self.encoded["language"],
+                batch_tokens=self.settings.batch_tokens,
+                precision=self.settings.store,
+                share=share,
+                announce=self.plan if first and share[0] == 0 else None,
+                progress=lambda counts, total: tally(counts, total, f"{self.label}, epoch {epoch}"),
+            )
+
+    def source(self, model: Classifier) -> Source:
+        """Return the examples as what a model's gradients can be made of."""
+        return source(model, self.encoded, self.collate, self.gates)
+
+
+def source(
+    model: Classifier, encoded: datasets.Dataset, collate: Collator, gates: Tensor | None = None
+) -> Source:
+    """Return encoded examples as what a model's gradients can be made of; `gates` as above."""
+    device = next(model.parameters()).device
+
+    def losses(group: list[int]) -> Tensor:
+        batch = collate([encoded[index] for index in group])
+        inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
+        with gated_by_group(model, gates, batch["languages"].to(device)):
+            logits = model(**inputs)
+        return cross_entropy(logits, batch["labels"].to(device), reduction="none")
+
+    return Source(losses, encoded["id"], encoded["length"])
+
+
+def projection(settings: Sketch) -> Projection:
+    """Return the projection that the configuration asks for."""
+    return Projection(
+        settings.side,
+        settings.stack,
+        settings.combine,
+        settings.seed,
+        settings.method,
+        settings.twin,
+    )
