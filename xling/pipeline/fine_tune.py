@@ -64,6 +64,7 @@ class FineTuned:
         """Return the class probabilities of a split's examples at an epoch, (examples, classes)."""
         return probabilities(
             self.at(epoch),
+            self.inputs.kind,
             self.inputs.encoded[split],
             self.inputs.collate,
             2 * self.config.tuning.batch_size,

@@ -18,7 +18,7 @@ from xling.config import Config, nothing_left_out, whole_model
 from xling.pipeline.artifacts import artifacts
 from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
 from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
-from xling.pipeline.inputs import RunInputs, distinct, fresh, prepare, train_dumps
+from xling.pipeline.inputs import RunInputs, distinct, prepare, train_dumps
 from xling.pipeline.leave_out import leave_out
 from xling.pipeline.modularity import change_through, mask_tables, subnetwork_results
 from xling.pipeline.paths import RunPaths, run_paths
@@ -166,8 +166,6 @@ def through_heads(run: RunContext) -> Outcome:
         other = whole_model(config)
         sparse = config.tuning.name == "sparse"
         whole = fine_tuned(other, run_paths(other), inputs, None if sparse else run.tracked)
-        if sparse:
-            inputs = fresh(config, inputs)
         model = fine_tuned(config, run.paths, inputs, run.tracked, found)
     with run.timed("tracing"):
         return change_through(model, whole, found, run.folder)
