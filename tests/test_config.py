@@ -95,7 +95,12 @@ RECORDED = {
 def test_a_new_switch_with_a_default_renames_nothing(overrides):
     run, defaults = config(*overrides), settings(config())
     names = [named_paths(run, {}, defaults)]
-    for group, value in (("tuning", 0.0), ("sketch", None), ("influence", "plain"), ("task", "single")):
+    for group, value in (
+        ("tuning", 0.0),
+        ("sketch", None),
+        ("influence", "plain"),
+        ("task", "single"),
+    ):
         old = getattr(run, group)
         field = dataclasses.field(default=value)
         wider = dataclasses.make_dataclass(

@@ -71,6 +71,7 @@ def job(config: Config, command: str) -> None:
         whole = nothing_left_out(config)
         paths, base_paths = run_paths(config), run_paths(whole)
         if not made(base_paths.run, config.force):
+            say(opening(whole))
             run(whole, command)
         leave_out(config, paths, base_paths)
 
@@ -81,7 +82,6 @@ def run(config: Config, command: str) -> None:
     Args:
         command: what the user wrote, for the record.
     """
-    say(opening(config))
     paths = run_paths(config)
     origin = {"command": command, "fingerprints": paths.fingerprints, "software": software()}
     with stage(paths.run, config.force) as folder:
@@ -97,7 +97,6 @@ def run(config: Config, command: str) -> None:
 
 def heads_alone(config: Config) -> None:
     """Identify the subnetworks and stop there: the folder has masks/, tables/ and results."""
-    say(opening(config))
     paths = run_paths(config)
     with stage(paths.run, config.force) as folder:
         if folder:
