@@ -179,8 +179,9 @@ def same_batch(device: torch.device, repetitions: int) -> Measured:
         f"encoder.encoder.layer.{layer}.attention.output.dense.weight": 12 for layer in range(12)
     }
     gated = GradientSketcher(model, DEFAULT, epoch=1, heads=heads)
-    # The matrices need not be there twice.
-    gated._maps, gated._cast, gated._firsts = default._maps, default._cast, default._firsts
+    # They share the matrices, which need not be in memory twice.
+    gated._maps, gated._cast = default._maps, default._cast
+    gated._first_only = default._first_only
     works: dict[str, Callable[[], object]] = {
         "step": lambda: step(model, batch),
         "activation": lambda: activation_pass(model, batch),
