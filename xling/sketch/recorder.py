@@ -77,6 +77,7 @@ class Recorder(TorchFunctionMode):
         self.idle = IdlePositions(first_only, batch)
         self._leaves: dict[str, Tensor] = {}
         self._shared = WeakTensorKeyDictionary()  # value made of parameters alone → their names
+        self._any_shared = False  # quicker than to ask the dictionary, for every call of the model
         self._cuts: dict[int, tuple[Tensor, Tensor]] = {}  # shared value, its gradients
 
     def __torch_function__(
@@ -168,15 +169,19 @@ class Recorder(TorchFunctionMode):
         use = None if shared else self.idle.narrow(call, x, names.get("weight"))
         output = FrozenCall.apply(self.root, x, call, record)
         if shared:
-            self._shared[output] = self._shared[x] | set(names.values())
+            self._mark_shared(output, self._shared[x] | set(names.values()))
         return output
 
+    def _mark_shared(self, value: Tensor, names: set[str]) -> None:
+        self._shared[value] = names
+        self._any_shared = True
+
     def _is_shared(self, x: Tensor) -> bool:
-        if x in self._shared:
+        if self._any_shared and x in self._shared:
             return True
         constant = x.is_floating_point() and not x.requires_grad and x.shape[:1] == (1,)
         if constant and self.batch > 1:  # such as a table of sines, projected for all examples
-            self._shared[x] = set()
+            self._mark_shared(x, set())
             return True
         return False
 
@@ -212,7 +217,7 @@ class Recorder(TorchFunctionMode):
             output = function(*args, **kwargs)
             for value in _flat([output]):
                 if isinstance(value, Tensor) and value.requires_grad:
-                    self._shared[value] = names
+                    self._mark_shared(value, names)
             return output
         return self._join(function, args, kwargs, shared, names)
 
@@ -263,7 +268,7 @@ class Recorder(TorchFunctionMode):
             return Cut.apply(self.root, parameter.detach(), partial(self._whole, name))
         if name not in self._leaves:
             self._leaves[name] = parameter.detach().requires_grad_()
-            self._shared[self._leaves[name]] = {name}
+            self._mark_shared(self._leaves[name], {name})
         return self._leaves[name]
 
     def _whole(self, name: str, gradient: Tensor, index: int | None = None) -> None:
@@ -282,7 +287,7 @@ class Recorder(TorchFunctionMode):
     def _concerns(self, values: Any) -> bool:
         for value in values:
             if isinstance(value, Tensor):
-                if id(value) in self.names or (self._shared and value in self._shared):
+                if id(value) in self.names or (self._any_shared and value in self._shared):
                     return True
             elif isinstance(value, (tuple, list)) and self._concerns(value):
                 return True
