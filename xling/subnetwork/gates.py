@@ -59,7 +59,7 @@ def gated_by_group(
         return nullcontext()
     if not isinstance(groups, Tensor) or groups.dim() != 1 or groups.dtype not in INTEGERS:
         raise ValueError("groups: a tensor of integers (batch,) is expected, one per example.")
-    # A GPU would have to be waited for; there, indexing itself refuses groups that do not exist.
+    # On a GPU looking would mean waiting; there, indexing fails for groups beyond the gates.
     if groups.device.type == "cpu" and not bool(((groups >= 0) & (groups < len(gates))).all()):
         raise ValueError(f"groups: there are gates of {len(gates)} groups, 0 to {len(gates) - 1}.")
     return gated(model, gates.to(groups.device)[groups])
@@ -76,7 +76,7 @@ def _check_gates(gates: object, shape: tuple[int, int]) -> None:
             f"gates of shape {tuple(gates.shape)}: the model has {shape[0]} layers of {shape[1]} "
             "heads, so (layers, heads) or (batch, layers, heads) is expected."
         )
-    # A GPU would have to be waited for.
+    # On a GPU looking would mean waiting.
     if gates.device.type == "cpu" and not bool(torch.isfinite(gates).all()):
         raise ValueError("gates: every gate has to be finite; there are NaN or infinite ones.")
 

@@ -123,8 +123,9 @@ class Collator:
     def __call__(self, examples: Sequence[dict]) -> dict[str, dict[str, Tensor] | Tensor]:
         """Return {"inputs": the tokenizer's tensors, "labels": (batch,), "languages": (batch,)}."""
         inputs = [{key: each[key] for key in MODEL_INPUTS if key in each} for each in examples]
+        padded = self.tokenizer.pad(inputs, return_tensors="np")  # "pt" copies number by number
         return {
-            "inputs": dict(self.tokenizer.pad(inputs, return_tensors="pt")),
+            "inputs": {key: torch.from_numpy(values) for key, values in padded.items()},
             "labels": torch.tensor([each["label"] for each in examples]),
             "languages": torch.tensor([self.languages[each["language"]] for each in examples]),
         }
