@@ -81,7 +81,7 @@ def test_rankings_are_no_longer_than_the_training_data():
 
 
 def test_sketches_of_different_projections_are_refused():
-    with pytest.raises(UserError, match=r"not comparable.*seed \(0 and 1\)"):
+    with pytest.raises(ValueError, match=r"not comparable.*seed \(0 and 1\)"):
         trace([sketches(np.eye(2), seed=0)], [sketches(np.eye(2), seed=1)], np.array([0, 1]), k=1)
 
 

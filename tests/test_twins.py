@@ -11,7 +11,6 @@ from encoders import batch, build, error, fused, gradients
 
 from xling.analysis.twins import agreement
 from xling.attribution import trace
-from xling.errors import UserError
 from xling.sketch import Projection, Sketches
 
 
@@ -68,7 +67,7 @@ def test_agreement_is_that_of_independent_noise():
     best = [np.argsort(-each, axis=1)[:, :20] for each in scores]
     common = [len(set(a) & set(b)) / 20 for a, b in zip(*best, strict=True)]
     assert found["positive_overlap"] == pytest.approx(np.mean(common))
-    with pytest.raises(UserError, match="sketch.twin=true"):
+    with pytest.raises(ValueError, match="twin=True"):
         Sketches.of(truth, [str(i) for i in range(300)], {}).twin.units(0, 3)
 
 
