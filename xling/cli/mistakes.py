@@ -18,6 +18,7 @@ SWITCHES = {
     "combine": "sketch.combine",
     "twin": "sketch.twin",
     "k": "influence.top_k",
+    "attribution": "influence.method",
 }
 """Arguments of the library, and the switches that set them."""
 
@@ -40,6 +41,8 @@ def check(arguments: list[str]) -> None:
                 f"Write {key}={value} for one that does.{near_key(key)}"
             )
         name, _, value = argument.partition("=")
+        if name in ("influence.method", "influence.gradients"):
+            raise UserError(f"{argument}: a method is chosen as a whole; write influence=NAME.")
         if value == "null" and (conf_folder() / name).is_dir():
             raise UserError(f"{argument}: to choose none of the files of {name}, leave it out.")
         if name.startswith("-") and name not in flags:
