@@ -128,7 +128,7 @@ class SketchDump:
                 examples,
                 epoch,
                 folder=folder,
-                groups=self.encoded["language"],
+                groups=self.encoded["language"][:],
                 batch_tokens=self.settings.batch_tokens,
                 precision=self.settings.store,
                 share=share,
@@ -157,13 +157,13 @@ def source(
     device = next(model.parameters()).device
 
     def losses(group: list[int]) -> Tensor:
-        batch = collate([encoded[index] for index in group])
+        batch = collate(encoded.__getitems__(group))
         inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
         with gated_by_group(model, gates, batch["languages"].to(device)):
             logits = model(**inputs)
         return kind.losses(logits, batch["labels"].to(device))
 
-    return Source(losses, encoded["id"], encoded["length"])
+    return Source(losses, encoded["id"][:], encoded["length"][:])  # lists: columns are slow
 
 
 def method_of(config: Config) -> Method:
