@@ -145,3 +145,19 @@ def test_ids_and_lengths_of_different_sizes_make_no_embeddings():
         Embedding().represent(None, Examples(), 1)
     with pytest.raises(ValueError):
         Embedding().represent(None, Source(lambda group: None, [], []), 1)
+
+
+@pytest.mark.filterwarnings("ignore:invalid value")
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_not_finite_are_refused(wrong, monkeypatch):
+    scorers = InnerProducts.scorers
+
+    def spoilt(comparison, tests):
+        def tile(train):
+            score = scorers(comparison, tests)(train)
+            return lambda part: np.where(np.eye(4, 6), wrong, score(part)).astype(np.float32)
+
+        return tile
+
+    monkeypatch.setattr(InnerProducts, "scorers", spoilt)
+    refused("scores are not finite")

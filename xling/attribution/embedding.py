@@ -45,13 +45,14 @@ class Embedding:
         costs no more than predictions.
 
         Raises:
-            ValueError: the model has no such module, or runs it not once with a vector for each
-                example; ids and lengths of different sizes; a state that is zero or not finite.
+            ValueError: the model has no such module, or does not run it exactly once with a vector
+                for each example; different numbers of ids and lengths; a state that is zero or not
+                finite.
         """
         ids, lengths = list(examples.ids), list(examples.lengths)
         if not ids or len(ids) != len(lengths):
             raise ValueError(
-                f"{len(ids)} ids and {len(lengths)} lengths: each example needs one of both."
+                f"{len(ids)} ids and {len(lengths)} lengths: each example needs one of each."
             )
         batch_tokens = options.get("batch_tokens") or BATCH_TOKENS
         rank, world = options.get("share", (0, 1))

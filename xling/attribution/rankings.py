@@ -66,7 +66,7 @@ def trace(
 
     Raises:
         ValueError: representations that are not comparable or damaged, groups or weights that do
-            not fit, a bound too small for one tile.
+            not fit, a bound too small for one tile, scores that are not finite.
     """
     comparisons = compared(train, test, method or TracIn())
     weights = checked_weights(weights, len(comparisons))
@@ -113,6 +113,8 @@ def _turn(
             high, low = (end[kind][start // TEST_TILE] for end in ends)
             high.add(scores, tile.train.start)
             low.add(np.negative(scores, out=scores), tile.train.start)
+    if not all(np.isfinite(sum_of_kind).all() for sum_of_kind in sums):
+        raise ValueError("Some scores are not finite: they can neither be ranked nor averaged.")
     return [
         Traces(
             _stacked([largest.ranking() for largest in ends[0][kind]]),

@@ -84,7 +84,7 @@ class TracIn:
         Raises:
             ArgumentError: the bound is too small for two gradients.
             ValueError: pairs that are not there.
-            UserError: a gradient is zero or not finite.
+            UserError: a gradient that is zero or not finite.
         """
         _check_wanted(wanted, len(train.ids), len(test.ids))
         scores = [np.empty(len(indices), np.float32) for indices in wanted]

@@ -134,7 +134,7 @@ def influential(
             f"leave_out.k={out.k}: there are {len(inputs.corpus['train'])} training examples."
         )
     place = {identity: number for number, identity in enumerate(inputs.corpus["test"]["id"])}
-    chosen = np.array([place[each] for each in traced["test_id"]])
+    chosen = np.array([place[test_id] for test_id in traced["test_id"]])
     model = FineTuned(config, paths, inputs, read_history(paths.tuning))
     (traced_set,) = represented(model, paths.run, chosen)
     traces = summed(model, traced_set, out.k)

@@ -41,7 +41,7 @@ def change_through(
     traced = analyse(model, folder, right)
     by_whole = traces_of(whole, traced.chosen, folder / "whole")
     train, tested = (
-        examples(each, config.languages) for each in (corpus["train"], test.select(traced.chosen))
+        examples(split, config.languages) for split in (corpus["train"], test.select(traced.chosen))
     )
     both = (by_whole, traced.scores.summed, train, tested, config.seed)
     languages = test["language"]

@@ -139,8 +139,8 @@ def profile(config: Config) -> str:
 
 def counts(values: Sequence[str], order: Sequence[str]) -> dict[str, int]:
     """Count how often each value occurs."""
-    found = Counter(values)
-    return {each: found[each] for each in order}
+    counter = Counter(values)
+    return {value: counter[value] for value in order}
 
 
 def write_json(file: Path, values: dict[str, Any]) -> None:

@@ -57,34 +57,42 @@ def score(model: FineTuned, train: Examples, tested: Examples, sets: Sequence[Tr
     settings = model.config.influence
     method, weights = method_of(model.config), epoch_weights(model.config, model.history)
     weights = weights[: model.kept]
-    memory = {"method": method, "weights": weights, "memory_gb": settings.memory_gb}
+    options = {"method": method, "weights": weights, "memory_gb": settings.memory_gb}
     k = max(settings.top_k, settings.rerank)
-    by_set = [trace(each.train, each.test, train.language, k, **memory) for each in sets]
+    by_set = [trace(one.train, one.test, train.language, k, **options) for one in sets]
     traces = _joined(by_set)
-    short = [shortened(each, settings.top_k) for each in traces]
+    short = [shortened(at_epoch, settings.top_k) for at_epoch in traces]
     twins = agreed = None
     if sets[0].train[0].metadata.copies > 1:
-        pairs = [[[one.twin for one in side] for side in (each.train, each.test)] for each in sets]
-        by_twins = [trace(*pair, train.language, k, **memory) for pair in pairs]
-        twins = list(short), [shortened(each, settings.top_k) for each in _joined(by_twins)]
+        by_twins = [
+            trace(
+                [sketches.twin for sketches in one.train],
+                [sketches.twin for sketches in one.test],
+                train.language,
+                k,
+                **options,
+            )
+            for one in sets
+        ]
+        twins = short, [shortened(at_epoch, settings.top_k) for at_epoch in _joined(by_twins)]
         agreed = _agreement(model.config, sets, by_set, by_twins, weights)
     summed = short[0]
     if settings.rerank:
         again = [
-            rerank(model, each, by_epoch[0], weights)
-            for each, by_epoch in zip(sets, by_set, strict=True)
+            rerank(model, one, by_epoch[0], weights)
+            for one, by_epoch in zip(sets, by_set, strict=True)
         ]
         summed = concatenated(again)
     edges = bin_edges(float(traces[0].negative.score.min()), float(traces[0].positive.score.max()))
     counts = np.zeros((len(tested.languages), len(train.languages), len(edges) - 1), np.int64)
     means = [np.zeros((len(train.ids), len(tested.languages))) for _ in range(model.kept)]
-    for each in sets:
-        languages, groups = np.unique(tested.language[each.rows], return_inverse=True)
+    for one in sets:
+        languages, groups = np.unique(tested.language[one.rows], return_inverse=True)
         counts[languages] += histograms(
-            each.train, each.test, train.language, groups, edges, **memory
+            one.train, one.test, train.language, groups, edges, **options
         )
-        for at_epoch, left, right in zip(means, each.train, each.test, strict=True):
-            at_epoch[:, languages] = mean_scores(left, right, groups, method)
+        for of_epoch, left, right in zip(means, one.train, one.test, strict=True):
+            of_epoch[:, languages] = mean_scores(left, right, groups, method)
     return Scores(summed, short[1:], counts, edges, means, twins, agreed)
 
 
@@ -112,7 +120,7 @@ def summed(model: FineTuned, traced_set: TracedSet, k: int) -> Traces:
 
 
 def epoch_weights(config: Config, history: list[dict[str, Any]]) -> list[float]:
-    """Return what each epoch counts in the sum: the same, or its learning rate."""
+    """Return the weight of each epoch in the sum: 1, or its learning rate."""
     if config.influence.weights == "equal":
         return [1.0] * len(history)
     return [record["learning_rate"] for record in history]
@@ -169,16 +177,16 @@ def _agreement(
     top_k = config.influence.top_k
     figures = [
         agreement(
-            each.train,
-            each.test,
+            one.train,
+            one.test,
             shortened(first[0], top_k),
             shortened(second[0], top_k),
             weights,
             method_of(config),
         )
-        for each, first, second in zip(sets, by_set, by_twins, strict=True)
+        for one, first, second in zip(sets, by_set, by_twins, strict=True)
     ]
-    sizes = [len(each.rows) for each in sets]
+    sizes = [len(one.rows) for one in sets]
     return {
         key: float(np.average([figure[key] for figure in figures], weights=sizes))
         for key in figures[0]

@@ -152,8 +152,10 @@ def dev_history(model: FineTuned) -> list[dict[str, Any]]:
     records = []
     for record in model.history[: model.kept]:
         correct = model.probabilities("dev", record["epoch"]).argmax(1) == labels
-        each = {name: float(correct[languages == name].mean()) for name in dict.fromkeys(languages)}
-        records.append(record | {"dev_accuracy": float(correct.mean()), "languages": each})
+        by_language = {
+            name: float(correct[languages == name].mean()) for name in dict.fromkeys(languages)
+        }
+        records.append(record | {"dev_accuracy": float(correct.mean()), "languages": by_language})
     return records
 
 
