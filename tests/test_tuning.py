@@ -17,7 +17,7 @@ from xling.training.fit import fine_tune
 from xling.training.history import finished, kept_epoch, weights_file
 from xling.training.modules import FullFineTuning
 from xling.training.predict import draw_traced, probabilities
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 
 SETTINGS = (
     "languages=[de,en,fr]",
@@ -39,7 +39,15 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = 
     settings = config(*SETTINGS, *overrides)
     splits = datasets.DatasetDict({"train": encoded(60), "dev": encoded(30, seed=1)})
     collate = Collator(tokenizer, LANGUAGES)
-    dump = SketchDump(splits["train"], collate, settings.sketch, folder / "sketches", "", KIND)
+    dump = SketchDump(
+        splits["train"],
+        collate,
+        method_of(settings),
+        settings.sketch,
+        folder / "sketches",
+        "",
+        KIND,
+    )
     model = make_model()
     log = log or silent
     return fine_tune(settings, model, splits, collate, folder, [dump] if sketches else [], log)
@@ -70,7 +78,13 @@ def test_sketches_are_those_of_the_written_weights(tmp_path, make_model, tokeniz
     for epoch in (1, 2):
         model.load_state_dict(weights(tmp_path, epoch))
         dump = SketchDump(
-            encoded(60), Collator(tokenizer, LANGUAGES), settings.sketch, tmp_path, "", KIND
+            encoded(60),
+            Collator(tokenizer, LANGUAGES),
+            method_of(settings),
+            settings.sketch,
+            tmp_path,
+            "",
+            KIND,
         )
         again = dump.sketches(model, epoch, tmp_path / "again" / str(epoch), (0, 1))
         found = Sketches.read(tmp_path / "sketches" / f"epoch-0{epoch}")

@@ -23,6 +23,7 @@ SWITCHES = {
     "fraction": "subnetwork.fraction",
     "keep": "subnetwork.keep",
     "how": "subnetwork.compose",
+    "attribution": "influence.method",
 }
 """Arguments of the library, and the switches that set them."""
 
@@ -52,6 +53,8 @@ def check(arguments: list[str]) -> None:
                 f"Write {key}={value} for one that does.{near_key(key)}"
             )
         name, _, value = argument.partition("=")
+        if name in ("influence.method", "influence.gradients"):
+            raise UserError(f"{argument}: a method is chosen as a whole; write influence=NAME.")
         if value == "null" and (conf_folder() / name).is_dir():
             raise UserError(f"{argument}: to choose none of the files of {name}, leave it out.")
         if name.startswith("-") and name not in flags:

@@ -161,16 +161,21 @@ def settings(model: nn.Module, plan: Plan, projection: Projection, epoch: int) -
     """Return what has to be equal for sketches to be comparable."""
     parameters = dict(model.named_parameters())
     text = repr([(name, tuple(parameters[name].shape)) for name in plan.covered])
-    weights = hashlib.blake2b(digest_size=8)
-    for parameter in parameters.values():
-        weights.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
     return {
         "version": VERSION,
         "epoch": epoch,
         **dataclasses.asdict(projection),
         "parameters": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "weights": weights.hexdigest(),
+        "weights": weights_digest(model),
     }
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Return hexadecimal digits that name the values of a model's parameters."""
+    weights = hashlib.blake2b(digest_size=8)
+    for parameter in model.parameters():
+        weights.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return weights.hexdigest()
 
 
 def _budget(

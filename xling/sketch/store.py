@@ -37,7 +37,7 @@ class SketchMetadata:
         ids: of the examples, one per row.
         settings: of the model and the projection; only sketches of equal settings are comparable.
         dimensions: numbers per sketch.
-        sizes: parameter → numbers in it.
+        sizes: parameter → numbers in it; none where the rows are not of gradients.
         skipped: parameters that the rows leave out.
         precision: of the stored rows.
         block_rows: rows per block; the last block may have fewer.
@@ -52,8 +52,8 @@ class SketchMetadata:
     ids: list[str]
     settings: dict[str, Any]
     dimensions: int
-    sizes: dict[str, int]
-    skipped: list[str]
+    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    skipped: list[str] = dataclasses.field(default_factory=list)
     precision: Precision = "float16"
     block_rows: int = 1024
     batch_tokens: int = 2048
