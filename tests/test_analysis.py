@@ -7,9 +7,8 @@ import pytest
 
 from xling.analysis.accuracy import accuracy
 from xling.analysis.coverage import coverage, group_of
-from xling.analysis.examples import Examples, examples
+from xling.analysis.example_metadata import Examples, examples
 from xling.analysis.influential import influential
-from xling.analysis.intervals import interval
 from xling.analysis.means import mean_influence
 from xling.analysis.shares import labels, own_language_share, shares
 from xling.analysis.translations import reinforcing
@@ -178,16 +177,6 @@ def test_coverage():
     assert group_of("encoder.layer.3.attention.output.LayerNorm.weight") == "layer norm"
 
 
-def test_intervals_cover_the_truth():
-    """Of 200 samples' 95 % intervals, about 95 % hold the mean that the samples are drawn from."""
-    rng = np.random.default_rng(0)
-    hits = 0
-    for seed in range(200):
-        low, high = interval(rng.normal(0.3, 1, size=60), seed=seed)
-        hits += low <= 0.3 <= high
-    assert 0.89 <= hits / 200 <= 0.99
-
-
 def test_examples_are_numbered_by_language_and_translation():
     data = datasets.Dataset.from_dict(
         {
@@ -199,4 +188,4 @@ def test_examples_are_numbered_by_language_and_translation():
     )
     found = examples(data, ["de", "fr", "en"])
     assert found.languages == ("de", "en") and found.language.tolist() == [1, 0, 1]
-    assert found.parallel.tolist() == [0, 0, 1] and found.of("en").tolist() == [0, 2]
+    assert found.parallel.tolist() == [0, 0, 1] and found.rows_of("en").tolist() == [0, 2]

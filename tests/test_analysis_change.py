@@ -11,13 +11,12 @@ from xling.analysis.change import (
     accuracy_change,
     change,
     modularity,
-    signed_rank_p,
     specialization,
     specialization_correlation,
 )
-from xling.analysis.examples import Examples
-from xling.analysis.intervals import interval
-from xling.analysis.shares import base_rates, parts, shares
+from xling.analysis.example_metadata import Examples
+from xling.analysis.shares import base_rates, language_shares, shares
+from xling.analysis.statistics import bootstrap_interval
 from xling.attribution import Ranking, Traces
 
 # Training examples 0 to 4: de de en en en.
@@ -58,7 +57,7 @@ def only(table: pd.DataFrame, **where: object) -> pd.Series:
 
 def test_parts_are_what_the_shares_are_means_of():
     full, _ = both()
-    part = parts(full.positive, TRAIN)
+    part = language_shares(full.positive, TRAIN)
     assert part.tolist() == [[0, 1], [0.5, 0.5], [0.5, 0.5], [1, 0]]
     two = dataclasses.replace(TEST, language=np.array([0, 0, 1, 1]))
     of = shares([full], TRAIN, two)
@@ -108,18 +107,8 @@ def test_change_is_paired_and_corrected_over_the_table():
     # The p-values are p, p, 1, 1: q is 4 / 2 times p.
     assert row.q == pytest.approx(2 * row.p) and (table.q[table.sign == "-"] == 1).all()
     changes = (np.array(after) - before) / 3
-    low, high = interval(changes)
+    low, high = bootstrap_interval(changes)
     assert (row.low, row.high) == pytest.approx((low, high))
-
-
-@pytest.mark.parametrize("count", [1, 2, 5, 8, 14, 30])
-def test_signed_ranks_are_those_of_scipy(count):
-    difference = np.random.default_rng(count).choice([-2, -1, 1, 2, 3], count) / 10
-    expected = stats.wilcoxon(difference).pvalue
-    assert signed_rank_p(np.append(difference, [0, 0])) == pytest.approx(expected)
-    distinct = np.random.default_rng(count).normal(0.3, 1, count)
-    assert signed_rank_p(distinct) == pytest.approx(stats.wilcoxon(distinct).pvalue)
-    assert signed_rank_p(np.zeros(count)) == 1
 
 
 def test_change_without_test_examples_is_empty():

@@ -10,7 +10,7 @@ import pandas as pd
 
 from xling.analysis.coverage import coverage, mean_coverage
 from xling.analysis.distribution import bin_edges
-from xling.analysis.examples import Examples
+from xling.analysis.example_metadata import Examples
 from xling.analysis.twins import agreement
 from xling.attribution import (
     Traces,

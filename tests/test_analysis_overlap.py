@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from xling.analysis.masks import (
-    correlation,
+from xling.analysis.overlap import (
     mask_overlap,
     mask_table,
     similarity,
@@ -90,48 +89,6 @@ def test_similarity_stands_beside_the_influence():
     assert whole.share.to_dict() == {"+": 0.3, "-": 0.7}
     assert whole.part.to_list() == [1, 1] and whole.cosine.iloc[0] == pytest.approx(3**-0.5)
     assert table[table.layer == 1].part.isna().all()
-
-
-def test_correlation_of_few_points_counts_their_orders():
-    """Of the 6 orders of three ranks, two go together as far as these do, one up and one down."""
-    x, y = pd.Series([1.0, 2.0, 4.0]), pd.Series([0.1, 0.2, 0.3])
-    r, r_p, rho, rho_p, points = correlation(x, y)
-    assert (r, r_p) == pytest.approx(tuple(stats.pearsonr(x, y)))
-    assert (rho, rho_p, points) == (pytest.approx(1), pytest.approx(2 / 6), 3)
-    with_ties = pd.Series([1.0, 1.0, 2.0, 3.0]), pd.Series([3.0, 1.0, 2.0, 5.0])
-    assert correlation(*with_ties)[3] == pytest.approx(_counted(*with_ties))
-    assert correlation(*with_ties)[2] == pytest.approx(stats.spearmanr(*with_ties).statistic)
-
-
-def _counted(x: pd.Series, y: pd.Series) -> float:
-    """The same by scipy, that tries all orders of one side."""
-    return stats.permutation_test(
-        (x,), lambda each: stats.spearmanr(each, y).statistic, permutation_type="pairings"
-    ).pvalue
-
-
-def test_correlation_of_many_points_is_that_of_scipy():
-    rng = np.random.default_rng(0)
-    x, y = (pd.Series(rng.normal(size=9)) for _ in range(2))
-    x[9], y[9] = np.nan, 1.0  # not a point
-    x[10], y[10] = 1.0, np.nan
-    expected = (*stats.pearsonr(x[:9], y[:9]), *stats.spearmanr(x[:9], y[:9]))
-    assert correlation(x, y) == pytest.approx((*expected, 9))
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "points"),
-    [
-        ([1.0, 2.0], [1.0, 2.0], 2),
-        ([1.0, 2.0, np.nan], [1.0, 2.0, 3.0], 2),
-        ([0.3, 0.3, 0.1 + 0.2], [1.0, 2.0, 3.0], 3),  # the noise of the last digit is no spread
-        ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0], 3),
-        ([], [], 0),
-    ],
-)
-def test_no_correlation_without_points_or_spread(x, y, points):
-    found = correlation(pd.Series(x, dtype=float), pd.Series(y, dtype=float))
-    assert np.isnan(found[:4]).all() and found[4] == points
 
 
 def test_similarity_correlation_is_corrected_for_the_layers():
