@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from xling.analysis.examples import Examples
+from xling.analysis.example_metadata import Examples
 
 BINS = 60
 """About so many, over all languages."""

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
 
+from xling.analysis.statistics import correlation
 from xling.attribution import Method, Traces, score_matrix
 from xling.sketch import Sketches
 
 SAMPLE = 20_000
 """Training examples that rank correlations are taken over, at most."""
+
 STRETCH = 4096
+"""Rows that are read at a time."""
 
 
 def with_noise(
@@ -21,8 +23,8 @@ def with_noise(
 
     Args:
         shares: the table, perhaps after re-ranking.
-        pair: the same table by the sketches and by their twins; without twins there is no noise to
-            tell and the column has no values.
+        pair: the same table by the sketches and by their twins; without twins the noise is not
+            known and the column has no values.
     """
     if pair is None:
         return shares.assign(noise=np.nan)
@@ -46,7 +48,7 @@ def agreement(
 
     Returns:
         spearman: mean over the test examples of the rank correlation of all scores.
-        positive_overlap, negative_overlap: mean part of the top-k sets that both name.
+        positive_overlap, negative_overlap: mean share of the top-k sets that both name.
     """
     chosen = np.sort(np.random.default_rng(0).permutation(len(train[0]))[:SAMPLE])
     scores = [
@@ -55,9 +57,9 @@ def agreement(
             [_some(one.twin, chosen) for one in train], [one.twin for one in test], weights, method
         ),
     ]
-    ranks = [spearmanr(a, b).statistic for a, b in zip(*scores, strict=True)]
+    rho = [correlation(a, b).rho for a, b in zip(*scores, strict=True)]
     return {
-        "spearman": float(np.mean(ranks)),
+        "spearman": float(np.mean(rho)),
         "positive_overlap": _overlap(traces.positive.index, twins.positive.index),
         "negative_overlap": _overlap(traces.negative.index, twins.negative.index),
     }

@@ -14,8 +14,8 @@ from xling.analysis.change import (
     specialization,
     specialization_correlation,
 )
-from xling.analysis.examples import examples
-from xling.analysis.masks import mask_overlap, mask_table, similarity, similarity_correlation
+from xling.analysis.example_metadata import examples
+from xling.analysis.overlap import mask_overlap, mask_table, similarity, similarity_correlation
 from xling.config import Config
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.identify import Subnetworks

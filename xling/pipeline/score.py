@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from xling.analysis.distribution import bin_edges
-from xling.analysis.examples import Examples
+from xling.analysis.example_metadata import Examples
 from xling.analysis.twins import agreement
 from xling.attribution import (
     ExactMethod,

@@ -14,7 +14,7 @@ from xling.analysis.distances import available as distances_available
 from xling.analysis.distances import distance_correlations, distances
 from xling.analysis.distribution import distribution
 from xling.analysis.epochs import epoch_tests
-from xling.analysis.examples import Examples, examples
+from xling.analysis.example_metadata import Examples, examples
 from xling.analysis.influential import influential, traced
 from xling.analysis.means import mean_influence
 from xling.analysis.permutation import with_significance

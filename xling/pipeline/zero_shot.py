@@ -6,7 +6,7 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from xling.analysis.examples import examples
+from xling.analysis.example_metadata import examples
 from xling.analysis.shares import shares
 from xling.analysis.zero_shot import Trained, zero_shot
 from xling.attribution import Traces
