@@ -22,6 +22,8 @@ from xling.cli.compose import conf_folder, register_resolvers
 from xling.config import Config, checked
 from xling.models.classifier import Classifier
 
+pytest_plugins = ["runs"]
+
 register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)  # two busy threads on two cores are slower than one

@@ -11,11 +11,10 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryFile
 from types import TracebackType
 from typing import IO, Self
 
@@ -119,8 +118,8 @@ class Server:
         }
         if differs:
             raise ValueError(f"{', '.join(sorted(differs))}: only a new process would notice")
-        out = tempfile.TemporaryFile()
-        errors = out if merged else tempfile.TemporaryFile()
+        out = TemporaryFile()  # noqa: SIM115
+        errors = out if merged else TemporaryFile()  # noqa: SIM115
         mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         message = json.dumps({"command": command, "cwd": str(cwd), "env": dict(env)}).encode()
         files = [theirs.fileno(), out.fileno(), errors.fileno()]
@@ -130,9 +129,7 @@ class Server:
 
 
 @contextmanager
-def server(
-    package: str, *libraries: str, environment: Mapping[str, str]
-) -> Iterator[Server]:
+def server(package: str, *libraries: str, environment: Mapping[str, str]) -> Iterator[Server]:
     """Start a server that has imported a whole package and some libraries; end it with the block.
 
     Args:

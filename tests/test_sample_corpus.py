@@ -14,9 +14,9 @@ from random import Random
 
 import pytest
 from transformers import AutoTokenizer
-from xling.data.sample.lexicon.metadata import ko as korean_facts
 
 from xling.data.sample import LANGUAGES, SIZES, TASKS, pawsx, rows, xnli
+from xling.data.sample.lexicon.facts import ko as korean_facts
 from xling.data.sample.marc import stars_of
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
