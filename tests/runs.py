@@ -75,6 +75,42 @@ def sparse(tmp_path_factory) -> Ended:
     return Ended(folder, command, done)
 
 
+class Variants(NamedTuple):
+    """What `sparse` has left, and its variants of subnetworks in one sweep beside it.
+
+    Attributes:
+        folder: where both commands were given; what is done there finds the models and masks.
+        sparse: the folder of the first run.
+        before, after: the files of stages around the sweep, with their times in ns.
+        done: the sweep's exit code and what it printed.
+    """
+
+    folder: Path
+    sparse: Path
+    before: dict[Path, int]
+    after: dict[Path, int]
+    done: CompletedProcess[str]
+
+
+@pytest.fixture(scope="session")
+def variants(sparse, tmp_path_factory) -> Variants:
+    """The sweep `subnetwork=full,identified,random`."""
+    folder = tmp_path_factory.mktemp("variants") / "copy"
+    shutil.copytree(sparse.folder, folder)
+    before = stages(folder)
+    command = ("--multirun", "subnetwork=full,identified,random")
+    done = run_xling(*TWO_LAYERS, *command, folder=folder)
+    assert done.returncode == 0, done.stderr
+    return Variants(folder, report_folder(folder, sparse.done), before, stages(folder), done)
+
+
+def stages(folder: Path) -> dict[Path, int]:
+    """Return the files of stages, relative to the folder of these, with their times in ns."""
+    root = folder / "multirun/xnli/stages"
+    found = (path for path in root.glob("[!.]*/**/*") if path.is_file())
+    return {path.relative_to(root): path.stat().st_mtime_ns for path in found}
+
+
 @pytest.fixture(scope="session")
 def tracked(tmp_path_factory) -> Ended:
     """A run with subnetworks and artifacts, tracked offline by W&B."""
@@ -101,9 +137,9 @@ def copied(tmp_path) -> Callable[[Ended], Path]:
     return copy
 
 
-def report_folder(ended: Ended) -> Path:
+def report_folder(folder: Path, done: CompletedProcess[str]) -> Path:
     """Return the folder that a run says it has written."""
-    return (ended.folder / ended.done.stdout.split("Report: ")[-1].strip()).parent
+    return (folder / done.stdout.split("Report: ")[-1].strip()).parent
 
 
 def only(folder: Path, pattern: str) -> Path:
@@ -125,3 +161,8 @@ def sweep_tables(folder: Path, name: str) -> dict[str, pd.DataFrame]:
     """Read the tables of the only sweep of a name."""
     tables = only(folder, f"multirun/sweeps/{name}-*/tables")
     return {file.stem: pd.read_parquet(file) for file in tables.glob("*.parquet")}
+
+
+def sweep_report(folder: Path, name: str) -> str:
+    """Read the page of the only sweep of a name."""
+    return (only(folder, f"multirun/sweeps/{name}-*") / "report.html").read_text("utf-8")
