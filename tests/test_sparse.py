@@ -14,12 +14,14 @@ from xling.errors import UserError
 from xling.sketch import Sketches
 from xling.subnetwork import gated, head_weights
 from xling.subnetwork.masks import stacked
+from xling.tasks import Classification
 from xling.training.batches import Collator, LanguageBatches
 from xling.training.fit import fine_tune
 from xling.training.predict import probabilities
 from xling.training.sketches import SketchDump
 from xling.training.sparse import SparseFineTuning
 
+KIND = Classification()
 MASKS = {
     "de": np.array([[1, 1, 0, 0], [1, 0, 0, 1]], bool),
     "en": np.array([[0, 1, 1, 0], [1, 0, 0, 1]], bool),
@@ -34,7 +36,7 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, dumps=False, mask
     collate, masks = Collator(tokenizer, LANGUAGES), masks or MASKS
     through = {name: stacked(dict.fromkeys(LANGUAGES, masks[name]), LANGUAGES) for name in masks}
     made = [
-        SketchDump(splits["train"], collate, settings.sketch, folder / name, "", gates)
+        SketchDump(splits["train"], collate, settings.sketch, folder / name, "", KIND, gates)
         for name, gates in through.items()
     ]
     made = made if dumps else []
@@ -105,24 +107,30 @@ def test_only_the_heads_of_the_language_are_on(tmp_path, make_model, tokenizer):
     model.load_state_dict(weights(tmp_path, 2))
     labels, languages = np.array(dev["label"]), np.array(dev["language"])
     collate = Collator(tokenizer, LANGUAGES)
-    found = probabilities(model, dev, collate, 7, stacked(MASKS, LANGUAGES)).argmax(1) == labels
+    found = (
+        probabilities(model, KIND, dev, collate, 7, stacked(MASKS, LANGUAGES)).argmax(1) == labels
+    )
     for language, value in history[1]["languages"].items():
         assert found[languages == language].mean() == pytest.approx(value)
     with gated(model, torch.from_numpy(MASKS["de"])):
-        own = probabilities(model, dev.select([0]), collate, 1)
-    assert np.allclose(own, probabilities(model, dev, collate, 7, stacked(MASKS, LANGUAGES))[0])
+        own = probabilities(model, KIND, dev.select([0]), collate, 1)
+    assert np.allclose(
+        own, probabilities(model, KIND, dev, collate, 7, stacked(MASKS, LANGUAGES))[0]
+    )
     made = [Sketches.read(tmp_path / name / "epoch-02").units(0, 60) for name in MASKS]
     assert not np.allclose(made[0], made[1])
     for index, name in enumerate(MASKS):
         again = SketchDump(
-            encoded(60), collate, config(*SETTINGS).sketch, tmp_path, "",
+            encoded(60), collate, config(*SETTINGS).sketch, tmp_path, "", KIND,
             torch.from_numpy(MASKS[name]).expand(3, 2, 4),
         ).sketches(model, 2, tmp_path / "again" / name, (0, 1))  # fmt: skip
         np.testing.assert_allclose(made[index], again.units(0, 60), rtol=2e-3, atol=1e-4)
 
 
 def test_a_batch_of_two_languages_is_an_error(make_model):
-    module = SparseFineTuning(make_model(), LANGUAGES, 1e-3, 0.0, 0, masks=MASKS, strict=False)
+    module = SparseFineTuning(
+        make_model(), KIND, LANGUAGES, 1e-3, 0.0, 0, masks=MASKS, strict=False
+    )
     module.trainer = type("T", (), {"global_rank": 0, "current_epoch": 0})()
     with pytest.raises(ValueError, match="unpack"):
         module.on_train_batch_start({"languages": torch.tensor([0, 1])}, 0)

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from xling.errors import UserError
 from xling.sketch import Sketches
+from xling.tasks import Classification
 from xling.training.batches import Collator, EpochBatches
 from xling.training.fit import fine_tune
 from xling.training.history import finished, kept_epoch, weights_file
@@ -27,6 +28,9 @@ SETTINGS = (
 )
 
 
+KIND = Classification()
+
+
 def silent(record: dict) -> None:
     """Say nothing of an epoch."""
 
@@ -35,7 +39,7 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = 
     settings = config(*SETTINGS, *overrides)
     splits = datasets.DatasetDict({"train": encoded(60), "dev": encoded(30, seed=1)})
     collate = Collator(tokenizer, LANGUAGES)
-    dump = SketchDump(splits["train"], collate, settings.sketch, folder / "sketches", "")
+    dump = SketchDump(splits["train"], collate, settings.sketch, folder / "sketches", "", KIND)
     model = make_model()
     log = log or silent
     return fine_tune(settings, model, splits, collate, folder, [dump] if sketches else [], log)
@@ -66,7 +70,7 @@ def test_sketches_are_those_of_the_written_weights(tmp_path, make_model, tokeniz
     for epoch in (1, 2):
         model.load_state_dict(weights(tmp_path, epoch))
         dump = SketchDump(
-            encoded(60), Collator(tokenizer, LANGUAGES), settings.sketch, tmp_path, ""
+            encoded(60), Collator(tokenizer, LANGUAGES), settings.sketch, tmp_path, "", KIND
         )
         again = dump.sketches(model, epoch, tmp_path / "again" / str(epoch), (0, 1))
         found = Sketches.read(tmp_path / "sketches" / f"epoch-0{epoch}")
@@ -250,7 +254,18 @@ def test_traced_examples_are_correct_ones_and_independent_of_the_other_languages
 def test_predictions_do_not_depend_on_the_batch(make_model, tokenizer):
     model, collate = make_model(), Collator(tokenizer, LANGUAGES)
     model.train()
-    one = probabilities(model, encoded(20), collate, batch_size=1)
-    many = probabilities(model, encoded(20), collate, batch_size=20)
+    one = probabilities(model, KIND, encoded(20), collate, batch_size=1)
+    many = probabilities(model, KIND, encoded(20), collate, batch_size=20)
     np.testing.assert_allclose(one, many, atol=1e-6)
     assert one.shape == (20, 2) and np.allclose(one.sum(1), 1)
+
+
+def test_a_fine_tuning_leaves_the_model_that_it_starts_from_as_it_was(
+    tmp_path, make_model, tokenizer
+):
+    model = make_model()
+    settings = config(*SETTINGS, "tuning.epochs=1")
+    splits = datasets.DatasetDict({"train": encoded(60), "dev": encoded(30, seed=1)})
+    fine_tune(settings, model, splits, Collator(tokenizer, LANGUAGES), tmp_path, [], silent)
+    assert same(model.state_dict(), make_model().state_dict()) and not model.training
+    assert not same(weights(tmp_path, 1), make_model().state_dict())

@@ -20,14 +20,12 @@ def task(composed: object) -> None:
         dry_run(config)
         return
 
-    from xling.pipeline.run import (
-        job,  # only now: it takes seconds to import, and mistakes show at once
-    )
+    from xling.pipeline.start import start
     from xling.sweep.records import noted
 
     overrides = HydraConfig.get().overrides.task
     with noted(config, overrides):
-        job(config, repeat(overrides))
+        start(config, repeat(overrides))
 
 
 def main() -> None:

@@ -41,10 +41,15 @@ def composer() -> Iterator[Any]:
     """Yield Hydra, ready to compose configurations of conf/."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
+    from hydra.initialize import get_gh_backup, restore_gh_from_backup
 
+    before = get_gh_backup()
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
-        yield GlobalHydra.instance().hydra
+    try:
+        with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+            yield GlobalHydra.instance().hydra
+    finally:
+        restore_gh_from_backup(before)
 
 
 def composed(overrides: Sequence[str] = ()) -> Any:

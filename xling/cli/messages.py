@@ -2,14 +2,16 @@
 
 import json
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from xling.cli.console import amount, duration, sample_lines
 from xling.config import Config
-from xling.sketch import Estimate
-from xling.subnetwork import Masks
+
+if TYPE_CHECKING:  # a run says its first line before anything heavy is imported
+    import pandas as pd
+
+    from xling.sketch import Estimate
+    from xling.subnetwork import Masks
 
 
 def opening(config: Config) -> str:
@@ -55,14 +57,14 @@ def epoch_line(record: dict[str, Any]) -> str:
     )
 
 
-def disabled_line(masks: Masks) -> str:
+def disabled_line(masks: "Masks") -> str:
     """Say how many heads the subnetworks leave out (Choenni et al. 2024, Tab. 1)."""
     heads = next(iter(masks.values())).size
     each = "  ".join(f"{language} {(~mask).sum()}" for language, mask in masks.items())
     return f"Disabled heads, of {heads}:  {each}"
 
 
-def plan_line(estimate: Estimate, passes: int = 1) -> str:
+def plan_line(estimate: "Estimate", passes: int = 1) -> str:
     """Say what the sketch pass of an epoch costs, and so many passes if there are more."""
     more = estimate.batch_bytes > 0
     memory = f"{amount(estimate.batch_bytes)} of memory" if more else "no more memory than so far"
@@ -79,7 +81,7 @@ def plan_line(estimate: Estimate, passes: int = 1) -> str:
     )
 
 
-def norm_line(coverage: pd.DataFrame) -> str:
+def norm_line(coverage: "pd.DataFrame") -> str:
     """Say how much of an epoch's gradients the sketches cover, and where it sits."""
     table = coverage[coverage["epoch"] == 1]
     whole = table[table["language"] == "all"]
@@ -99,6 +101,8 @@ def norm_line(coverage: pd.DataFrame) -> str:
 
 def closing(folder: Path) -> str:
     """Tabulate a finished run's headline figures and say where its report is."""
+    import pandas as pd
+
     results = json.loads((folder / "results.json").read_text("utf-8"))
     shares = pd.read_parquet(folder / "tables" / "shares.parquet")
     accuracy = pd.read_parquet(folder / "tables" / "accuracy.parquet")
@@ -134,6 +138,8 @@ def closing(folder: Path) -> str:
 
 def _own_changes(folder: Path) -> dict[str, str]:
     """Return what the subnetworks change of the own languages' shares; nothing without any."""
+    import pandas as pd
+
     file = folder / "tables" / "subnetwork_change.parquet"
     if not file.exists():
         return {}
@@ -157,7 +163,7 @@ def coverage_line(sketch: dict[str, Any]) -> str:
     )
 
 
-def twin_line(twin: dict[str, float], shares: pd.DataFrame) -> str:
+def twin_line(twin: dict[str, float], shares: "pd.DataFrame") -> str:
     """Say how far the sketches agree with their twins."""
     noise = shares[shares.epoch == 0]["noise"]
     return (

@@ -1,7 +1,7 @@
 """The configuration: its schema, its checks, and what of it names a run."""
 
 from xling.config.checks import checked
-from xling.config.identity import digest, identity, plain
+from xling.config.identity import changed, delta, digest, plain, result_settings, settings
 from xling.config.related import alone, nothing_left_out, whole_model
 from xling.config.schema import (
     FULL,
@@ -40,10 +40,13 @@ __all__ = [
     "Trainer",
     "Tuning",
     "alone",
+    "changed",
     "checked",
+    "delta",
     "digest",
-    "identity",
     "nothing_left_out",
     "plain",
+    "result_settings",
+    "settings",
     "whole_model",
 ]

@@ -1,6 +1,7 @@
 """The stage of fine-tuning, which runs share: checkpoints and the training examples' sketches."""
 
 import dataclasses
+import json
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from xling.cli.messages import epoch_line, passes_line, tuning_line
 from xling.config import Config
 from xling.models.classifier import Classifier
 from xling.pipeline.inputs import RunInputs, at_epoch, distinct, say_plan, train_dumps
-from xling.pipeline.paths import RunPaths
+from xling.pipeline.paths import RunPaths, require_same_settings, tuning_settings
 from xling.pipeline.provenance import machine, software
 from xling.pipeline.results import write_json
 from xling.stage import stage
@@ -64,6 +65,7 @@ class FineTuned:
         """Return the class probabilities of a split's examples at an epoch, (examples, classes)."""
         return probabilities(
             self.at(epoch),
+            self.inputs.kind,
             self.inputs.encoded[split],
             self.inputs.collate,
             2 * self.config.tuning.batch_size,
@@ -93,7 +95,8 @@ def tune(
     with stage(paths.tuning, config.force) as part:
         if part:
             say(tuning_line(config, len(inputs.encoded["train"]), len(dumps)))
-            made_by = {"settings": paths.tuned_by, "software": software(), "machine": machine()}
+            made_by = {"settings": tuning_settings(config)}
+            made_by |= {"software": software(), "machine": machine()}
             write_json(part / "made_by.json", made_by)
             with tracker.following(tracked if several else None, part):
                 fine_tune(
@@ -107,6 +110,8 @@ def tune(
                     masks,
                 )
         else:
+            made_by = json.loads((paths.tuning / "made_by.json").read_text("utf-8"))
+            require_same_settings(paths.tuning, made_by["settings"], tuning_settings(config))
             say(f"The model is fine-tuned already: {paths.tuning}")
         for record in read_history(part or paths.tuning):
             tracker.log_epoch(tracked, record)  # those that it did not see: of an earlier try

@@ -133,7 +133,7 @@ def importance(
     inputs: RunInputs, classifier: Classifier, normalize: bool, mask: np.ndarray
 ) -> np.ndarray:
     """Return the heads' importance on the training examples of a language, through a mask."""
-    examples = source(classifier, inputs.encoded["train"], inputs.collate)
+    examples = source(classifier, inputs.kind, inputs.encoded["train"], inputs.collate)
     return head_importance(
         classifier,
         examples.losses,
@@ -149,8 +149,10 @@ def accuracy(config: Config, inputs: RunInputs, classifier: Classifier, mask: np
     dev = inputs.encoded["dev"]
     gates = torch.from_numpy(mask).expand(len(inputs.collate.languages), *mask.shape)
     size = 2 * config.tuning.batch_size
-    found = probabilities(classifier, dev, inputs.collate, size, gates, "development set")
-    return float((found.argmax(1) == np.array(dev["label"])).mean())
+    found = probabilities(
+        classifier, inputs.kind, dev, inputs.collate, size, gates, "development set"
+    )
+    return float(inputs.kind.correct(found, np.array(dev["label"])).mean())
 
 
 def steps_table(language: str, steps: list[PruningStep], chosen: int) -> pd.DataFrame:

@@ -1,5 +1,6 @@
 """What the stages of a run work on: the examples, the model, and what sketches them."""
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -21,6 +22,7 @@ from xling.pipeline.paths import RunPaths, masked
 from xling.sketch import Estimate, Sketches
 from xling.subnetwork import Masks
 from xling.subnetwork.masks import stacked
+from xling.tasks import TaskKind, kind_of
 from xling.training.batches import Collator
 from xling.training.fit import device
 from xling.training.history import weights_file
@@ -29,18 +31,20 @@ from xling.training.sketches import SketchDump
 
 @dataclasses.dataclass(frozen=True)
 class RunInputs:
-    """What the stages work on: the corpus as text and as tokens, and the untrained model."""
+    """What the stages of a run work on.
+
+    Attributes:
+        corpus, encoded: the examples of each split, as text and as tokens.
+        collate: makes batches of the encoded examples.
+        kind: of the task.
+        classifier: at its start. No stage changes it: each takes a copy for its own weights.
+    """
 
     corpus: datasets.DatasetDict
     encoded: datasets.DatasetDict
     collate: Collator
+    kind: TaskKind
     classifier: Classifier
-
-
-def fresh(config: Config, inputs: RunInputs) -> RunInputs:
-    """Return the same with a model at its start: a fine-tuning leaves other weights in it."""
-    classifier, _ = load(config, lambda: tokenizer_texts(config, inputs.corpus))
-    return dataclasses.replace(inputs, classifier=classifier)
 
 
 def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
@@ -59,7 +63,8 @@ def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
                 f"{split}: {cut:,} of {len(rows):,} examples are longer than "
                 f"data.max_length={config.data.max_length} tokens and were cut"
             )
-    return RunInputs(corpus, encoded, Collator(tokenizer, config.languages), classifier)
+    collate = Collator(tokenizer, config.languages)
+    return RunInputs(corpus, encoded, collate, kind_of(config.task), classifier)
 
 
 def tokenizer_texts(config: Config, corpus: datasets.DatasetDict) -> Iterable[str]:
@@ -110,6 +115,7 @@ def train_dumps(
             config.sketch,
             tuning / name,
             label,
+            inputs.kind,
             gates,
             say_plan,
             None if gates is not None else say_norms,
@@ -138,8 +144,13 @@ def say_norms(sketches: Sketches) -> None:
 
 
 def at_epoch(config: Config, paths: RunPaths, inputs: RunInputs, epoch: int) -> Classifier:
-    """Return the model with the weights of an epoch."""
+    """Return a model of its own with the weights of an epoch."""
+    return with_weights(config, inputs, weights_file(paths.tuning, epoch))
+
+
+def with_weights(config: Config, inputs: RunInputs, weights: Path) -> Classifier:
+    """Return a model of its own with the weights of a file, on the configured device."""
     dtype = torch.float64 if config.trainer.precision == "64-true" else torch.float32
-    classifier = inputs.classifier.to(device(config.trainer), dtype)
-    load_model(classifier, str(weights_file(paths.tuning, epoch)))
+    classifier = copy.deepcopy(inputs.classifier).to(device(config.trainer), dtype)
+    load_model(classifier, str(weights))
     return classifier

@@ -10,18 +10,19 @@ from typing import Any
 
 import pandas as pd
 import torch
+import yaml
 
 from xling import report, tracker
 from xling.cli.console import plain_libraries, say
 from xling.cli.messages import closing, disabled_line, opening
-from xling.config import Config, nothing_left_out, whole_model
+from xling.config import Config, nothing_left_out, result_settings, settings, whole_model
 from xling.pipeline.artifacts import artifacts
 from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
 from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
-from xling.pipeline.inputs import RunInputs, distinct, fresh, prepare, train_dumps
+from xling.pipeline.inputs import RunInputs, distinct, prepare, train_dumps
 from xling.pipeline.leave_out import leave_out
 from xling.pipeline.modularity import change_through, mask_tables, subnetwork_results
-from xling.pipeline.paths import RunPaths, run_paths
+from xling.pipeline.paths import RunPaths, require_same_settings, run_paths
 from xling.pipeline.provenance import machine, software
 from xling.pipeline.results import profile, write_config, write_json
 from xling.pipeline.trace import analyse
@@ -70,6 +71,7 @@ def job(config: Config, command: str) -> None:
         whole = nothing_left_out(config)
         paths, base_paths = run_paths(config), run_paths(whole)
         if not made(base_paths.run, config.force):
+            say(opening(whole))
             run(whole, command)
         leave_out(config, paths, base_paths)
 
@@ -80,7 +82,6 @@ def run(config: Config, command: str) -> None:
     Args:
         command: what the user wrote, for the record.
     """
-    say(opening(config))
     paths = run_paths(config)
     origin = {"command": command, "fingerprints": paths.fingerprints, "software": software()}
     with stage(paths.run, config.force) as folder:
@@ -88,13 +89,14 @@ def run(config: Config, command: str) -> None:
             with tracker.tracking(config, paths.run.name, folder) as tracked:
                 complete(config, paths, folder, tracked, origin)
         else:
+            recorded = yaml.safe_load((paths.run / "config.yaml").read_text("utf-8"))
+            require_same_settings(paths.run, result_settings(recorded), settings(config))
             say("This run is finished already.")
     say(closing(paths.run))
 
 
 def heads_alone(config: Config) -> None:
     """Identify the subnetworks and stop there: the folder has masks/, tables/ and results."""
-    say(opening(config))
     paths = run_paths(config)
     with stage(paths.run, config.force) as folder:
         if folder:
@@ -166,8 +168,6 @@ def through_heads(run: RunContext) -> Outcome:
         other = whole_model(config)
         sparse = config.tuning.name == "sparse"
         whole = fine_tuned(other, run_paths(other), inputs, None if sparse else run.tracked)
-        if sparse:
-            inputs = fresh(config, inputs)
         model = fine_tuned(config, run.paths, inputs, run.tracked, found)
     with run.timed("tracing"):
         return change_through(model, whole, found, run.folder)

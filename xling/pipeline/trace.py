@@ -136,6 +136,7 @@ def test_dump(model: FineTuned, folder: Path, chosen: np.ndarray) -> SketchDump:
         model.config.sketch,
         folder,
         "test sketches",
+        model.inputs.kind,
         model.gates,
     )
 

@@ -16,6 +16,7 @@ from xling.cli.console import say
 from xling.cli.preflight import preflight
 from xling.config import Config, checked
 from xling.errors import UserError
+from xling.pipeline.start import start
 from xling.sweep import checks
 from xling.sweep.grids import Sweep
 from xling.sweep.plan import PlannedJob, steps_of, to_do
@@ -168,9 +169,7 @@ def work(composed: Any) -> None:
         say(f"\n── Job {job.number} of {len(others)} · {job.label}")
     try:
         with attended(job, shown):
-            from xling.pipeline.run import job as do
-
-            do(config, repeat(hydra.overrides.task))
+            start(config, repeat(hydra.overrides.task))
     except Exception:
         if shown:
             say(event(job, state_of(job), len(others)))

@@ -10,7 +10,6 @@ from pathlib import Path
 import datasets
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from xling.cli.console import tally
 from xling.config import Sketch
@@ -25,6 +24,7 @@ from xling.sketch import (
 )
 from xling.stage import part_of, stage
 from xling.subnetwork import gated_by_group
+from xling.tasks import TaskKind
 from xling.training.batches import Collator
 from xling.training.history import epoch_name
 
@@ -39,6 +39,7 @@ class SketchDump:
         settings: of the projection and the pass.
         folder: takes one folder per epoch.
         label: shown beside the progress bar.
+        kind: of the task.
         gates: (languages, layers, heads) switch off the heads that are not in the subnetwork of an
             example's language; None: all heads are on.
         plan: is told the cost of the passes after the first batch of the first.
@@ -50,6 +51,7 @@ class SketchDump:
     settings: Sketch
     folder: Path
     label: str
+    kind: TaskKind
     gates: Tensor | None = None
     plan: Callable[[Estimate], None] | None = None
     done: Callable[[Sketches], None] | None = None
@@ -128,7 +130,7 @@ class SketchDump:
                 epoch,
                 folder=folder,
                 skip=self.settings.skip,
-                groups=self.encoded["language"],
+                groups=self.encoded["language"][:],
                 batch_tokens=self.settings.batch_tokens,
                 precision=self.settings.store,
                 share=share,
@@ -138,23 +140,32 @@ class SketchDump:
 
     def source(self, model: Classifier) -> Source:
         """Return the examples as what a model's gradients can be made of."""
-        return source(model, self.encoded, self.collate, self.gates)
+        return source(model, self.kind, self.encoded, self.collate, self.gates)
 
 
 def source(
-    model: Classifier, encoded: datasets.Dataset, collate: Collator, gates: Tensor | None = None
+    model: Classifier,
+    kind: TaskKind,
+    encoded: datasets.Dataset,
+    collate: Collator,
+    gates: Tensor | None = None,
 ) -> Source:
-    """Return encoded examples as what a model's gradients can be made of; `gates` as above."""
+    """Return encoded examples as what a model's gradients can be made of.
+
+    Args:
+        kind: of the task, which says what an example's loss is.
+        gates: as in `SketchDump`.
+    """
     device = next(model.parameters()).device
 
     def losses(group: list[int]) -> Tensor:
-        batch = collate([encoded[index] for index in group])
+        batch = collate(encoded.__getitems__(group))
         inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
         with gated_by_group(model, gates, batch["languages"].to(device)):
             logits = model(**inputs)
-        return cross_entropy(logits, batch["labels"].to(device), reduction="none")
+        return kind.losses(logits, batch["labels"].to(device))
 
-    return Source(losses, encoded["id"], encoded["length"])
+    return Source(losses, encoded["id"][:], encoded["length"][:])  # lists: columns are slow
 
 
 def projection(settings: Sketch) -> Projection:

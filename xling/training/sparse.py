@@ -9,6 +9,7 @@ from torch import Tensor
 from xling.models.classifier import Classifier
 from xling.subnetwork import Masks, gated_by_group, head_weights
 from xling.subnetwork.masks import stacked
+from xling.tasks import TaskKind
 from xling.training.modules import FullFineTuning
 
 
@@ -29,6 +30,7 @@ class SparseFineTuning(FullFineTuning):
     def __init__(
         self,
         model: Classifier,
+        kind: TaskKind,
         languages: tuple[str, ...],
         learning_rate: float,
         weight_decay: float,
@@ -37,7 +39,7 @@ class SparseFineTuning(FullFineTuning):
         masks: Masks,
         strict: bool,
     ) -> None:
-        super().__init__(model, languages, learning_rate, weight_decay, seed)
+        super().__init__(model, kind, languages, learning_rate, weight_decay, seed)
         self.strict = strict
         self.masks = masks
         self.gates = stacked(masks, languages)
