@@ -22,7 +22,7 @@ from xling.cli.compose import conf_folder, register_resolvers
 from xling.config import Config, checked
 from xling.models.classifier import Classifier
 
-pytest_plugins = ["runs"]
+pytest_plugins = ["runs", "tracked_runs"]
 
 register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -6,17 +6,14 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 import pytest
 from conftest import SMALL, config, run_command, run_xling
 
 from xling.pipeline.paths import run_paths
-from xling.subnetwork.masks import write_mask
 
 ONE_EPOCH = (*SMALL, "languages=[de,en]", "tuning.epochs=1")
 TWO_LAYERS = (*SMALL, "model.tiny.layers=2", "task=xnli", "languages=[de,en,fr]")
-MASKS = {"de": [[1, 1, 0, 1]], "en": [[1, 0, 1, 1]], "fr": [[1, 1, 0, 1]]}
 
 
 class Ended(NamedTuple):
@@ -109,22 +106,6 @@ def stages(folder: Path) -> dict[Path, int]:
     root = folder / "multirun/xnli/stages"
     found = (path for path in root.glob("[!.]*/**/*") if path.is_file())
     return {path.relative_to(root): path.stat().st_mtime_ns for path in found}
-
-
-@pytest.fixture(scope="session")
-def tracked(tmp_path_factory) -> Ended:
-    """A run with subnetworks and artifacts, tracked offline by W&B."""
-    folder = tmp_path_factory.mktemp("tracked")
-    (folder / "masks").mkdir()
-    for language, rows in MASKS.items():
-        write_mask(folder / "masks" / f"{language}.json", np.array(rows, bool), {})
-    command = (
-        "tracker=wandb", "tracker.mode=offline", "tracker.tags=[a,xnli]", "tracker.artifacts=true",
-        "subnetwork=file", "subnetwork.path=masks", *SMALL,
-    )  # fmt: skip
-    done = run_xling(*command, folder=folder)
-    assert done.returncode == 0, done.stderr
-    return Ended(folder, command, done)
 
 
 @pytest.fixture
