@@ -129,7 +129,7 @@ def distinct(dumps: dict[str, SketchDump], epochs: int = 1) -> list[SketchDump]:
     passes = epochs * (1 + len(others)) if others else 1
     return [
         dataclasses.replace(first, plan=partial(say_plan, passes=passes)),
-        *(dataclasses.replace(each, plan=None) for each in others),
+        *(dataclasses.replace(dump, plan=None) for dump in others),
     ]
 
 

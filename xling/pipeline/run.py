@@ -16,7 +16,7 @@ from xling import report, tracker
 from xling.cli.console import plain_libraries, say
 from xling.cli.messages import closing, disabled_line, opening
 from xling.config import Config, nothing_left_out, result_settings, settings, whole_model
-from xling.pipeline.artifacts import artifacts
+from xling.pipeline.artifacts import run_artifacts
 from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
 from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
 from xling.pipeline.inputs import RunInputs, distinct, prepare, train_dumps
@@ -101,13 +101,13 @@ def heads_alone(config: Config) -> None:
     with stage(paths.run, config.force) as folder:
         if folder:
             write_config(config, folder)
-            found = subnetworks(config, prepare(config))
-            write_masks(folder / "masks", config, found.used)
-            write_tables(folder / "tables", mask_tables(found))
+            heads = subnetworks(config, prepare(config))
+            write_masks(folder / "masks", config, heads.used)
+            write_tables(folder / "tables", mask_tables(heads))
             about = {"task": config.task.name, "languages": config.languages}
             about |= {"profile": profile(config), "fingerprints": paths.fingerprints}
-            write_json(folder / "results.json", about | subnetwork_results(config, found.used))
-            say(disabled_line(found.used))
+            write_json(folder / "results.json", about | subnetwork_results(config, heads.used))
+            say(disabled_line(heads.used))
         else:
             say("These subnetworks are identified already.")
     say(f"Masks: {paths.run / 'masks'}")
@@ -138,7 +138,7 @@ def complete(
         report.figures(folder)
         tracker.log_results(tracked, results, tables, folder)
         if config.tracker.artifacts:
-            tracker.log_artifacts(tracked, artifacts(paths, folder))
+            tracker.log_artifacts(tracked, run_artifacts(paths, folder))
     write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
 
 
@@ -161,16 +161,16 @@ def through_heads(run: RunContext) -> Outcome:
     """Find the subnetworks, fine-tune, trace through them, and compare with the whole model."""
     config, inputs = run.config, run.inputs
     with run.timed("subnetworks"):
-        found = subnetworks(config, inputs)
-        write_masks(run.folder / "masks", config, found.used)
-        say(disabled_line(found.used))
+        heads = subnetworks(config, inputs)
+        write_masks(run.folder / "masks", config, heads.used)
+        say(disabled_line(heads.used))
     with run.timed("tuning"):
         other = whole_model(config)
         sparse = config.tuning.name == "sparse"
         whole = fine_tuned(other, run_paths(other), inputs, None if sparse else run.tracked)
-        model = fine_tuned(config, run.paths, inputs, run.tracked, found)
+        model = fine_tuned(config, run.paths, inputs, run.tracked, heads)
     with run.timed("tracing"):
-        return change_through(model, whole, found, run.folder)
+        return change_through(model, whole, heads, run.folder)
 
 
 def fine_tuned(
