@@ -28,13 +28,33 @@ register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)  # two busy threads on two cores are slower than one
 
-LONGEST = ("test_experiments", "test_run", "test_sweep", "test_trackers", "test_errors")
-"""Files of the longest tests, which begin first, so that no process is left with them alone."""
+TOGETHER = {"test_report": "test_report", "test_wandb": "test_trackers"}
+"""Groups of files that share what is made once, by how their names begin."""
+LONGEST = (
+    "test_slurm",
+    "test_ranks",
+    "test_report",
+    "test_experiments_subnetworks",
+    "test_run",
+    "test_sweep",
+    "test_experiments",
+    "test_trackers",
+)
+"""Groups that begin first, so that no process is left with them alone."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first; the order within a file stays."""
-    items.sort(key=lambda item: not item.path.stem.startswith(LONGEST))
+    """Group the tests by what they share, the longest first; the order within a file stays."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: [*LONGEST, group(item)].index(group(item)))
+
+
+def group(item: pytest.Item) -> str:
+    """Return the name of the group that one process runs."""
+    stem = item.path.stem
+    return next((name for start, name in TOGETHER.items() if stem.startswith(start)), stem)
 
 
 LANGUAGES = ("de", "en", "fr")
