@@ -80,6 +80,8 @@ def named_paths(
     tuned_by = {key: value for key, value in values.items() if key not in TRACED_BY}
     if config.tuning.name == "sparse":
         tuned_by["subnetwork"] = tuned_through(config)
+    elif set(fingerprints) == {"masks"}:
+        del tuned_by["fingerprints"]
     elif fingerprints:
         tuned_by["fingerprints"] = {k: v for k, v in fingerprints.items() if k != "masks"}
     name = "-".join([*switches(config), *traced_through(config), digest(values)])
