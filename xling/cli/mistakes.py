@@ -18,7 +18,6 @@ SWITCHES = {
     "combine": "sketch.combine",
     "twin": "sketch.twin",
     "k": "influence.top_k",
-    "seed": "sketch.seed",
     "precision": "sketch.store",
     "fraction": "subnetwork.fraction",
     "keep": "subnetwork.keep",
