@@ -5,6 +5,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from analysis_cases import some
 from scipy import stats
 
 from xling.analysis import distances as analysis_distances
@@ -19,15 +20,6 @@ from xling.analysis.scripts import own_scripts, script_table, scripts, wholly_ow
 from xling.analysis.shares import shares
 from xling.attribution import Ranking, Traces, histograms, mean_scores
 from xling.sketch import Sketches
-
-
-def some(count: int, languages: str, parallel: bool = False) -> Examples:
-    """Examples of languages in turn; every round of them is one content."""
-    names = tuple(languages.split())
-    code = np.arange(count) % len(names)
-    number = np.arange(count) // len(names)
-    ids = tuple(f"{names[c]}{n}" for c, n in zip(code, number, strict=True))
-    return Examples(ids, names, code, number % 2, number if parallel else None)
 
 
 def sketches(count: int, epoch: int, name: str) -> Sketches:
@@ -158,20 +150,6 @@ def test_influential_examples_wholly_in_the_own_script_are_counted():
         ("ko", "others"),
         ("de", "own"),
     }
-
-
-def test_script_intervals_are_of_the_seed_given():
-    train, test = some(40, "de en"), some(12, "de en")
-    rng = np.random.default_rng(0)
-    index = np.stack([rng.permutation(40)[:7] for _ in range(12)])
-    traces = Traces(*[Ranking(index, np.zeros((12, 7)))] * 2, np.zeros((12, 2)))
-    whole = rng.random(40) < 0.5
-    tables = [
-        script_table(traces, whole, {"de": {"Latn"}, "en": {"Latn"}}, train, test, seed)
-        for seed in (0, 0, 1)
-    ]
-    ends = [table[["low", "high"]].to_numpy().tolist() for table in tables]
-    assert ends[0] == ends[1] != ends[2]
 
 
 def test_the_papers_figures_are_those_that_were_printed():
