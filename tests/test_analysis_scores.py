@@ -178,7 +178,9 @@ def test_the_papers_figures_are_those_that_were_printed():
 
 def test_distances_are_cosines_of_the_features_that_are_known(monkeypatch, tmp_path):
     """Codes of two letters are translated; -1 is not known, and no features are no direction."""
-    (tmp_path / "letter_codes.json").write_text('{"de": "deu", "en": "eng"}', "utf-8")
+    folder = tmp_path / "lang2vec" / "data"
+    folder.mkdir(parents=True)
+    (folder / "letter_codes.json").write_text('{"de": "deu", "en": "eng"}', "utf-8")
     langs = np.array(["eng", "kor", "deu", "fra"])
     tables = {
         "feature_predictions": (
@@ -190,9 +192,10 @@ def test_distances_are_cosines_of_the_features_that_are_known(monkeypatch, tmp_p
     }
     for name, (features, rows) in tables.items():
         data = np.array(rows, float)[:, :, None]
-        np.savez(tmp_path / f"{name}.npz", langs=langs, feats=np.array(features), data=data)
-    package = types.SimpleNamespace(locate_file=lambda path: tmp_path)
-    monkeypatch.setattr(analysis_distances, "distribution", lambda name: package)
+        np.savez(folder / f"{name}.npz", langs=langs, feats=np.array(features), data=data)
+    packages = {"lang2vec": types.SimpleNamespace(locate_file=tmp_path.joinpath)}
+    monkeypatch.setattr(analysis_distances, "distribution", packages.__getitem__)
+    assert available()
     by_kind = distances(("de", "en", "kor", "fra", "xx"))
     half, nan = 1 - 1 / np.sqrt(2), np.nan
     expected = {
