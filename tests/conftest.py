@@ -22,7 +22,8 @@ from xling.cli.compose import conf_folder, register_resolvers
 from xling.config import Config, checked
 from xling.models.classifier import Classifier
 
-pytest_plugins = ["runs", "tracked_runs"]
+pytest_plugins = ["clusters", "corpus_files", "runs", "small_tunings", "tracked_runs"]
+"""Modules of fixtures, by what they make."""
 
 register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
