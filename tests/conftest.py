@@ -117,12 +117,13 @@ def surroundings(**more: str) -> dict[str, str]:
 
 
 _ending = ExitStack()
+_at_first = surroundings()
 
 
 @cache
 def commands() -> Server:
     """Start, once for all tests of this process, what the commands are forked from."""
-    return _ending.enter_context(server("xling", "hydra", "wandb", environment=surroundings()))
+    return _ending.enter_context(server("xling", "hydra", "wandb", environment=_at_first))
 
 
 def pytest_unconfigure() -> None:

@@ -14,7 +14,7 @@ from xling.tasks import Classification
 from xling.training.batches import Collator
 from xling.training.fit import fine_tune
 from xling.training.history import weights_file
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 from xling.training.sparse import SparseFineTuning
 
 SETTINGS = (
@@ -37,7 +37,8 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = 
     settings = config(*SETTINGS, *overrides)
     splits = datasets.DatasetDict({"train": encoded(60), "dev": encoded(30, seed=1)})
     collate = Collator(tokenizer, LANGUAGES)
-    dump = SketchDump(splits["train"], collate, settings.sketch, folder / "sketches", "", KIND)
+    method, where = method_of(settings), folder / "sketches"
+    dump = SketchDump(splits["train"], collate, method, settings.sketch, where, "", KIND)
     model = make_model()
     log = log or silent
     return fine_tune(settings, model, splits, collate, folder, [dump] if sketches else [], log)

@@ -18,7 +18,7 @@ from xling.training import fit
 from xling.training.batches import Collator, LanguageBatches
 from xling.training.fit import fine_tune
 from xling.training.predict import probabilities
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 from xling.training.sparse import SparseFineTuning
 
 MASKS = {
@@ -35,7 +35,16 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, dumps=False, mask
     collate, masks = Collator(tokenizer, LANGUAGES), masks or MASKS
     through = {name: stacked(dict.fromkeys(LANGUAGES, masks[name]), LANGUAGES) for name in masks}
     made = [
-        SketchDump(splits["train"], collate, settings.sketch, folder / name, "", KIND, gates)
+        SketchDump(
+            splits["train"],
+            collate,
+            method_of(settings),
+            settings.sketch,
+            folder / name,
+            "",
+            KIND,
+            gates,
+        )
         for name, gates in through.items()
     ]
     made = made if dumps else []
@@ -92,8 +101,9 @@ def test_only_the_heads_of_the_language_are_on(tmp_path, make_model, tokenizer):
     made = [Sketches.read(tmp_path / name / "epoch-02").units(0, 60) for name in MASKS]
     assert not np.allclose(made[0], made[1])
     for index, name in enumerate(MASKS):
+        settings = config(*SETTINGS)
         again = SketchDump(
-            encoded(60), collate, config(*SETTINGS).sketch, tmp_path, "", KIND,
+            encoded(60), collate, method_of(settings), settings.sketch, tmp_path, "", KIND,
             torch.from_numpy(MASKS[name]).expand(3, 2, 4),
         ).sketches(model, 2, tmp_path / "again" / name, (0, 1))  # fmt: skip
         np.testing.assert_allclose(made[index], again.units(0, 60), rtol=2e-3, atol=1e-4)

@@ -13,7 +13,6 @@ from encoders import build
 from forkserver import Forked
 from passes import LENGTHS, run
 
-from xling.errors import UserError
 from xling.sketch import Projection, Sketches, SketchMetadata, check_comparable, sketch_examples
 from xling.sketch.cost import fastest_budget
 
@@ -35,7 +34,7 @@ def test_a_killed_pass_goes_on_and_ends_with_the_same_bytes(tmp_path):
     run(tmp_path / "whole")
     with in_another_process("killed", tmp_path / "part") as process:
         assert process.wait() == -signal.SIGKILL
-    with pytest.raises(UserError, match="block 2 of 4 is missing"):
+    with pytest.raises(ValueError, match="block 2 of 4 is missing"):
         Sketches.read(tmp_path / "part")
     seen = []
     run(tmp_path / "part", after=seen.extend)
@@ -59,7 +58,7 @@ def test_a_damaged_block_is_refused_and_made_again(tmp_path):
     rows.flush()
     sketches = Sketches.read(tmp_path / "a")
     sketches.units(0, 3)  # another block
-    with pytest.raises(UserError, match=r"a: block 1 is damaged"):
+    with pytest.raises(ValueError, match=r"a: block 1 is damaged"):
         sketches.units(5, 8)
     seen = []
     run(tmp_path / "a", after=seen.extend)
@@ -69,17 +68,17 @@ def test_a_damaged_block_is_refused_and_made_again(tmp_path):
 
 def test_sketches_of_other_settings_or_weights_are_refused(tmp_path):
     one = run(tmp_path / "a")
-    with pytest.raises(UserError, match="made with other settings"):
+    with pytest.raises(ValueError, match="made with other settings"):
         run(tmp_path / "a", seed=1)
     model = build("xlmr", dtype=torch.float32)
     with torch.no_grad():
         model.head.hidden.bias[0] += 1e-3
     other = run(model=model)
-    with pytest.raises(UserError, match="weights"):
+    with pytest.raises(ValueError, match="weights"):
         check_comparable(one, other)
-    with pytest.raises(UserError, match="seed"):
+    with pytest.raises(ValueError, match="seed"):
         check_comparable(one, run(seed=1))
-    with pytest.raises(UserError, match="no sketches here"):
+    with pytest.raises(ValueError, match="no sketches here"):
         Sketches.read(tmp_path / "nowhere")
 
 
@@ -128,7 +127,7 @@ def test_a_batch_that_does_not_fit_is_halved(tmp_path):
     def none(group):
         raise torch.OutOfMemoryError
 
-    with pytest.raises(UserError, match="Example de8, of 20 tokens, does not fit into memory"):
+    with pytest.raises(ValueError, match="Example de8, of 20 tokens, does not fit into memory"):
         run(after=none, block_rows=11)
 
 
@@ -165,7 +164,7 @@ def test_examples_that_influence_each_other_are_found():
             return self.linear(x - x.mean(0))
 
     model, x = Centred(), torch.randn(6, 4)
-    with pytest.raises(UserError, match=r"example \d in a batch of 6 differs by"):
+    with pytest.raises(ValueError, match=r"example \d in a batch of 6 differs by"):
         sketch_examples(
             model,
             lambda group: model(x[group]).square().sum(1),

@@ -14,7 +14,7 @@ from xling.training.fit import fine_tune
 from xling.training.history import finished, kept_epoch
 from xling.training.modules import FullFineTuning
 from xling.training.predict import draw_traced, probabilities
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 
 
 def test_sketches_do_not_change_the_training_by_a_bit(tmp_path, make_model, tokenizer):
@@ -34,7 +34,13 @@ def test_sketches_are_those_of_the_written_weights(tmp_path, make_model, tokeniz
     for epoch in (1, 2):
         model.load_state_dict(weights(tmp_path, epoch))
         dump = SketchDump(
-            encoded(60), Collator(tokenizer, LANGUAGES), settings.sketch, tmp_path, "", KIND
+            encoded(60),
+            Collator(tokenizer, LANGUAGES),
+            method_of(settings),
+            settings.sketch,
+            tmp_path,
+            "",
+            KIND,
         )
         again = dump.sketches(model, epoch, tmp_path / "again" / str(epoch), (0, 1))
         found = Sketches.read(tmp_path / "sketches" / f"epoch-0{epoch}")
