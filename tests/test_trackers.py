@@ -23,7 +23,7 @@ import yaml
 from conftest import SMALL, config, run_xling
 
 from xling import tracker
-from xling.cli.mistakes import check
+from xling.cli.mistakes import refuse_mistyped
 from xling.config import Config
 from xling.errors import UserError
 from xling.pipeline.paths import masked
@@ -399,7 +399,7 @@ def test_every_run_of_the_sweep_file_composes():
     for point in points:
         args = {key: {"value": value} for key, value in point.items()}
         overrides = create_sweep_command_args({"args": args})["args_no_hyphens"]
-        check(["tracker=wandb", *overrides])
+        refuse_mistyped(["tracker=wandb", *overrides])
         found = config("tracker=wandb", *overrides)
         assert found.tuning.learning_rate == point["tuning.learning_rate"]
         assert list(found.exclude) == re.findall(r"\w+", point["exclude"])

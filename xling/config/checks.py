@@ -47,7 +47,7 @@ def _settled(subnetwork: Subnetwork) -> Subnetwork:
         "composed": ("languages", "compose"),
         "file": ("path",),
     }.get(subnetwork.name, ())
-    pruned = ("fraction", "keep", "normalize") if subnetwork.found else ()
+    pruned = ("fraction", "keep", "normalize") if subnetwork.is_pruned else ()
     kept = {key: getattr(subnetwork, key) for key in ("name", "apply", "only", *own, *pruned)}
     return dataclasses.replace(FULL, **kept)
 
@@ -128,7 +128,7 @@ def _check_subnetwork(config: Config) -> None:
         problem = "compare_full=true is for runs without a subnetwork: leave one of the two out."
     elif subnetwork.name != "full" and config.leave_out.example is not None:
         problem = "leave_out.example is for runs without a subnetwork: leave one of the two out."
-    elif subnetwork.only and not subnetwork.found:
+    elif subnetwork.only and not subnetwork.is_pruned:
         problem = "subnetwork.only=true: there is nothing to identify; write subnetwork=identified."
     if problem:
         raise UserError(problem)

@@ -126,8 +126,8 @@ class Subnetwork:
     __pydantic_config__: ClassVar = Strict
 
     @property
-    def found(self) -> bool:
-        """Whether the masks come from pruning: all but the whole model and the user's own files."""
+    def is_pruned(self) -> bool:
+        """Whether the masks come from pruning, not from the user's files or the whole model."""
         return self.name not in ("full", "file")
 
     @property

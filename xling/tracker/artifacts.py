@@ -3,7 +3,7 @@
 import dataclasses
 from pathlib import Path
 
-from xling.cli.console import amount
+from xling.cli.console import format_bytes
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Artifact:
 
 def sizes_line(found: list[Artifact]) -> str:
     """Say what is taken along and how large it is."""
-    return ", ".join(f"{each.kind} {amount(total_bytes(each.folders))}" for each in found)
+    return ", ".join(f"{each.kind} {format_bytes(total_bytes(each.folders))}" for each in found)
 
 
 def total_bytes(folders: list[Path]) -> int:
