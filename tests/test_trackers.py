@@ -31,7 +31,7 @@ from xling.pipeline.run import job
 from xling.subnetwork.masks import write_mask
 from xling.tracker.artifacts import total_bytes
 from xling.tracker.library import library
-from xling.tracker.reach import answers
+from xling.tracker.reach import server_answers
 
 ROOT = Path(__file__).parent.parent
 SWEEP = yaml.safe_load((ROOT / "docs" / "wandb_sweep.yaml").read_text("utf-8"))
@@ -195,10 +195,10 @@ def to_server(monkeypatch) -> Iterator[Callable[[str], None]]:
 
 
 def test_whether_a_server_answers():
-    assert not answers(f"http://127.0.0.1:{closed_port()}", {})
+    assert not server_answers(f"http://127.0.0.1:{closed_port()}", {})
     start = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert not answers(f"http://127.0.0.1:{silent.getsockname()[1]}", {}, seconds=1.0)
+        assert not server_answers(f"http://127.0.0.1:{silent.getsockname()[1]}", {}, seconds=1.0)
     assert 1 <= time.monotonic() - start < 3
 
 
@@ -262,8 +262,10 @@ def server() -> Iterator[str]:
 
 
 def test_a_key_that_is_not_accepted(server, to_server, tmp_path):
-    assert answers(server, {})
-    assert not answers(server, {"http": f"http://127.0.0.1:{closed_port()}"})  # the proxy is away
+    assert server_answers(server, {})
+    assert not server_answers(
+        server, {"http": f"http://127.0.0.1:{closed_port()}"}
+    )  # the proxy is away
     to_server(server)
     with pytest.raises(UserError, match=r"(?s)login --relogin.*tracker\.mode=offline"):
         with tracker.tracking(config("tracker=wandb", f"folder={tmp_path}"), "run", tmp_path):
@@ -474,9 +476,9 @@ def test_a_library_that_is_not_there():
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("tracker.artifacts=true", "tracker.artifacts=true is of W&B"),
-        ("tracker.mode=online", "tracker.mode=online is of W&B"),
-        ("tracker.entity=me", "tracker.entity=me is of W&B"),
+        ("tracker.artifacts=true", "tracker.artifacts=true is for W&B only"),
+        ("tracker.mode=online", "tracker.mode=online is for W&B only"),
+        ("tracker.entity=me", "tracker.entity=me is for W&B only"),
     ],
 )
 def test_what_only_weights_and_biases_has(override, problem):

@@ -144,7 +144,7 @@ def subnetwork_passes(config: Config) -> int:
     """Return how many times, at most, the training examples are sketched through masks."""
     if config.subnetwork.name == "full" or config.subnetwork.apply == "test":
         return 0
-    return 1 if config.subnetwork.in_tests_alone else len(config.traced_languages)
+    return 1 if config.subnetwork.tests_only else len(config.traced_languages)
 
 
 def sketch_dimensions(config: Config, speed: Speed) -> int:
