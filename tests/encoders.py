@@ -128,10 +128,10 @@ def explicit(name: str, gradient: Tensor, projection: Projection, epoch: int) ->
     if isinstance(map, Dense):
         return map.scale * map.matrix @ gradient.flatten()
     if isinstance(map, CountSketch):
-        places = torch.zeros(map.dealt.shape[2], dtype=gradient.dtype)
-        for which, sign in zip(map.dealt[0], map.signs[0], strict=True):
-            places += sign * gradient.flatten()[which]
-        return places
+        buckets = torch.zeros(map.members.shape[2], dtype=gradient.dtype)
+        for members, sign in zip(map.members[0], map.signs[0], strict=True):
+            buckets += sign * gradient.flatten()[members]
+        return buckets
     pairs = zip(map.left.split(projection.side), map.right.split(projection.side), strict=True)
     return torch.cat([(left @ gradient @ right.T).flatten() for left, right in pairs])
 

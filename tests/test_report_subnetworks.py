@@ -8,7 +8,8 @@ import pytest
 from test_report import LANGUAGES, Opened, chromium, make_run  # noqa: F401
 
 from xling import report
-from xling.analysis import masks as mask_tables
+from xling.analysis import overlap as mask_tables
+from xling.analysis.change import specialization_correlation
 from xling.errors import UserError
 from xling.report import head_charts, subnetwork_charts, subnetwork_rows, subnetwork_sweep, sweep
 from xling.report import subnetwork_sweep_charts as sweep_figures
@@ -140,10 +141,8 @@ def _specialization(rng, shares):
         ["language", "epoch", "own_share"], axis=1
     )
     table = table.assign(accuracy=1 - 0.4 * table["own_share"] + rng.normal(0, 0.01, len(table)))
-    found = mask_tables.correlation(table["own_share"], table["accuracy"])
-    columns = "model r r_p rho rho_p points"
-    row = pd.DataFrame([("subnetwork", *found)], columns=columns.split())
-    return {"specialization": table, "specialization_correlation": row}
+    correlation = specialization_correlation(table)
+    return {"specialization": table, "specialization_correlation": correlation}
 
 
 def _correct(rng, languages):

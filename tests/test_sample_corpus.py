@@ -1,10 +1,6 @@
 """The sample corpus: sizes, balance, parallel ids, clean text; and the tokenizer made from it."""
 
-import hashlib
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -13,6 +9,8 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import run_command
+from corpus_digest import digest
 from transformers import AutoTokenizer
 
 from xling.data.sample import LANGUAGES, SIZES, TASKS, pawsx, rows, xnli
@@ -213,22 +211,8 @@ def test_what_the_corpus_does_not_have_is_named_with_what_it_has(arguments, word
         rows(*arguments)
 
 
-def digest() -> str:
-    found = [rows(task, language, "dev") for task in TASKS for language in ("ko", "zh")]
-    made = train_tokenizer((text for part in found for row in part for text in row.values()), 1500)
-    return hashlib.sha256((str(found) + made.backend_tokenizer.to_str()).encode()).hexdigest()
-
-
 def test_another_process_makes_the_same_corpus_and_tokenizer():
-    program = "import test_sample_corpus; print(test_sample_corpus.digest())"
-    paths = [str(Path(__file__).parent), *sys.path]
-    other = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(paths)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    other = run_command(folder=Path(__file__).parent, module="corpus_digest", PYTHONHASHSEED="7")
     assert other.stdout.strip() == digest()
 
 

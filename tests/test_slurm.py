@@ -18,7 +18,11 @@ from xling.sweep.records import read_jobs, state_of
 
 pytest.importorskip("submitit", reason="no submitit here: pip install 'xling[slurm]'")
 reason = one_node_slurm.why_not()
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(reason), reason=str(reason))]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.cluster,
+    pytest.mark.skipif(bool(reason), reason=str(reason)),
+]
 
 SWITCHES = (*SMALL, "tuning.epochs=4", "data.train_per_language=100")
 

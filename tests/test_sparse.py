@@ -8,20 +8,19 @@ import numpy as np
 import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
-from test_tuning import SETTINGS, deterministic, same, silent, weights
+from small_tunings import KIND, SETTINGS, deterministic, same, silent, weights
 
 from xling.errors import UserError
 from xling.sketch import Sketches
 from xling.subnetwork import gated, head_weights
 from xling.subnetwork.masks import stacked
-from xling.tasks import Classification
+from xling.training import fit
 from xling.training.batches import Collator, LanguageBatches
 from xling.training.fit import fine_tune
 from xling.training.predict import probabilities
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 from xling.training.sparse import SparseFineTuning
 
-KIND = Classification()
 MASKS = {
     "de": np.array([[1, 1, 0, 0], [1, 0, 0, 1]], bool),
     "en": np.array([[0, 1, 1, 0], [1, 0, 0, 1]], bool),
@@ -36,7 +35,16 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, dumps=False, mask
     collate, masks = Collator(tokenizer, LANGUAGES), masks or MASKS
     through = {name: stacked(dict.fromkeys(LANGUAGES, masks[name]), LANGUAGES) for name in masks}
     made = [
-        SketchDump(splits["train"], collate, settings.sketch, folder / name, "", KIND, gates)
+        SketchDump(
+            splits["train"],
+            collate,
+            method_of(settings),
+            settings.sketch,
+            folder / name,
+            "",
+            KIND,
+            gates,
+        )
         for name, gates in through.items()
     ]
     made = made if dumps else []
@@ -120,8 +128,9 @@ def test_only_the_heads_of_the_language_are_on(tmp_path, make_model, tokenizer):
     made = [Sketches.read(tmp_path / name / "epoch-02").units(0, 60) for name in MASKS]
     assert not np.allclose(made[0], made[1])
     for index, name in enumerate(MASKS):
+        settings = config(*SETTINGS)
         again = SketchDump(
-            encoded(60), collate, config(*SETTINGS).sketch, tmp_path, "", KIND,
+            encoded(60), collate, method_of(settings), settings.sketch, tmp_path, "", KIND,
             torch.from_numpy(MASKS[name]).expand(3, 2, 4),
         ).sketches(model, 2, tmp_path / "again" / name, (0, 1))  # fmt: skip
         np.testing.assert_allclose(made[index], again.units(0, 60), rtol=2e-3, atol=1e-4)
@@ -156,7 +165,11 @@ def test_training_that_was_stopped_goes_on_to_the_same_weights(
     assert same(weights(tmp_path / "whole", 3), weights(tmp_path / "stopped", 3))
 
 
-def test_two_processes_train_as_one(tmp_path, make_model, tokenizer):
+def test_two_processes_train_as_one(tmp_path, make_model, tokenizer, monkeypatch):
+    """Forked, where a run spawns them: `test_tuning` has the imports of that."""
+    monkeypatch.setattr(
+        fit, "strategy", lambda trainer: "ddp_fork" if trainer.devices > 1 else "auto"
+    )
     options = ("tuning.epochs=1", "sketch.side=4")
     one = tune(tmp_path / "one", deterministic(make_model), tokenizer, *options, dumps=True)
     two = tune(tmp_path / "two", deterministic(make_model), tokenizer, *options,

@@ -18,8 +18,21 @@ SWITCHES = {
     "combine": "sketch.combine",
     "twin": "sketch.twin",
     "k": "influence.top_k",
+    "seed": "sketch.seed",
+    "precision": "sketch.store",
+    "fraction": "subnetwork.fraction",
+    "keep": "subnetwork.keep",
+    "how": "subnetwork.compose",
+    "attribution": "influence.method",
 }
 """Library argument → the switch that sets it."""
+
+REMEDIES = {
+    "losses": "A lower tuning.learning_rate or trainer.precision=32-true may help.",
+    "lengths": "Lower data.max_length.",
+    "folder": "Remove that folder and run the same command again.",
+}
+"""Library argument that no switch sets → what to do if it cannot be used."""
 
 
 def refuse_mistyped(arguments: list[str]) -> None:
@@ -40,6 +53,8 @@ def refuse_mistyped(arguments: list[str]) -> None:
                 f"To set one, write {key}={value}.{near_key(key)}"
             )
         name, _, value = argument.partition("=")
+        if name in ("influence.method", "influence.gradients"):
+            raise UserError(f"{argument}: choose a method by its file; write influence=NAME.")
         if value == "null" and (conf_folder() / name).is_dir():
             raise UserError(f"{argument}: to choose no file of {name}, omit this switch.")
         if name.startswith("-") and name not in flags:
@@ -61,7 +76,7 @@ def explain(error: BaseException, conf: Path) -> str | None:
         if isinstance(cause, UserError):
             return f"xling: {cause}"
         if isinstance(cause, ArgumentError):
-            return f"xling: {cause}{switch_for(cause)}"
+            return f"xling: {translate_argument_error(cause)}"
         if type(cause).__name__ == "MisconfigurationException":  # Lightning's: not imported here
             return f"xling: trainer.*: {str(cause).splitlines()[0]}"
         if full_disk(cause):
@@ -96,12 +111,14 @@ def explain(error: BaseException, conf: Path) -> str | None:
     return None
 
 
-def switch_for(error: ArgumentError) -> str:
-    """Name the switch that sets a library argument, if there is one."""
-    if not (switch := SWITCHES.get(error.argument)):
-        return ""
-    value = "" if error.instead is None else f": write {switch}={error.instead}"
-    return f" The switch is {switch}{value}."
+def translate_argument_error(error: ArgumentError) -> str:
+    """Return the library's message, with what to write on the command line if that is known."""
+    if switch := SWITCHES.get(error.argument):
+        value = f"{switch}={error.instead}"
+        value = f"'{value}'" if "[" in value else value  # the shell reads brackets as a pattern
+        advice = "" if error.instead is None else f": write {value}"
+        return f"{error} The switch is {switch}{advice}."
+    return f"{error} {REMEDIES.get(error.argument, '')}".rstrip()
 
 
 def explain_unreadable(override: str, reason: str) -> str:

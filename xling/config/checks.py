@@ -23,6 +23,7 @@ def checked(values: dict[str, Any]) -> Config:
     _check_languages(config)
     _check_subnetwork(config)
     _check_tracker(config.tracker)
+    _check_influence(config)
     if config.sketch.twin and config.sketch.method == "exact":
         raise UserError(
             "sketch.twin=true: exact gradients have no noise that a twin could measure. Omit it, "
@@ -132,6 +133,30 @@ def _check_subnetwork(config: Config) -> None:
         problem = "subnetwork.only=true: there is nothing to identify; write subnetwork=identified."
     if problem:
         raise UserError(problem)
+
+
+def _check_influence(config: Config) -> None:
+    """Refuse settings that need gradients if the method compares none.
+
+    The size of the sketches is not checked, as profiles set it.
+    """
+    if config.influence.gradients:
+        return
+    gradient_defaults = {
+        "influence": {"rerank": 0, "weights": "equal"},
+        "sketch": {"method": "kronecker", "combine": "sum", "seed": 0, "twin": False, "skip": ()},
+    }
+    for group, values in gradient_defaults.items():
+        for key, default in values.items():
+            value = getattr(getattr(config, group), key)
+            if value != default:
+                shown = f"[{','.join(value)}]" if key == "skip" else str(value)
+                shown = shown.lower() if key == "twin" else shown
+                raise UserError(
+                    f"{group}.{key}={shown} applies to gradients only, and "
+                    f"influence={config.influence.method} compares none: write influence=tracin, "
+                    "or omit it."
+                )
 
 
 def _check_tracker(tracker: Tracker) -> None:

@@ -161,8 +161,15 @@ class Sketch:
 
 @dataclasses.dataclass(frozen=True)
 class Influence:
-    """How many test examples are traced, and how many influential examples are kept for each."""
+    """The attribution method, the test examples to trace, and the number of examples to keep.
 
+
+    `gradients` says whether the method compares gradients; without them, `sketch`, `rerank` and
+    `weights=learning_rate` have no effect.
+    """
+
+    method: str
+    gradients: bool
     test_per_language: Positive
     test_languages: Languages | None
     top_k: Positive

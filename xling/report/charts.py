@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
+from xling.analysis.statistics import wilson_interval
 from xling.report.style import DASHES, HUES, INK, LINES, QUIET, SHAPES, SIGNS, styled
-from xling.report.wording import interval, wilson
+from xling.report.wording import interval
 
 
 def accuracy_by_epoch(
@@ -15,7 +16,7 @@ def accuracy_by_epoch(
     """Development accuracy of each language after each epoch."""
     table = accuracy.query("split == 'dev'")
     counts = zip(table["accuracy"], table["examples"], strict=True)
-    table = table.assign(interval=[interval(*wilson(*each)) for each in counts])
+    table = table.assign(interval=[interval(*wilson_interval(*each)) for each in counts])
     color, dash, shape = by_language(table, languages)
     base = alt.Chart(table).encode(
         x=epochs_axis(table),

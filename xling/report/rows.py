@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 from fontTools import unicodedata
 
-from xling.analysis.intervals import SIGNIFICANT
+from xling.analysis.statistics import SIGNIFICANT
 from xling.report.style import SIGNS
 from xling.report.tables import Run
 

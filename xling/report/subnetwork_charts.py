@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from xling.analysis.intervals import SIGNIFICANT
+from xling.analysis.statistics import SIGNIFICANT
 from xling.report.charts import by_language, dashed
 from xling.report.matrices import cell_width, matrix
 from xling.report.style import GREY, HEADS, HUES, QUIET, SIGNS, rgba, styled

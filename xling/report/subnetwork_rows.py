@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from xling.analysis.intervals import SIGNIFICANT
 from xling.analysis.reference import reference
+from xling.analysis.statistics import SIGNIFICANT
 from xling.report.papers import SETTING
 from xling.report.rows import Cells, records
 from xling.report.tables import Run

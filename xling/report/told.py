@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from xling.analysis.intervals import SIGNIFICANT
+from xling.analysis.statistics import SIGNIFICANT
 from xling.report.rows import script_name
 from xling.report.style import SIGNS
 from xling.report.wording import interval, listed, number, percent, percent_range

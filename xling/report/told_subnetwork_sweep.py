@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pandas as pd
 
-from xling.analysis.intervals import SIGNIFICANT
+from xling.analysis.statistics import SIGNIFICANT
 from xling.report.subnetwork_sweep import Swept
 from xling.report.told_subnetworks import own_changes
 from xling.report.wording import listed, number, percent, percent_range, points

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 
-from xling.analysis.intervals import SIGNIFICANT
+from xling.analysis.statistics import SIGNIFICANT
 from xling.report.style import SIGNS
 from xling.report.wording import (
     change_interval,

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
-from scipy.stats import binomtest
 
 THIN = "\u202f"  # narrow no-break space
 MINUS = "\u2212"
@@ -34,12 +33,6 @@ def points(change: float, digits: int = 1) -> str:
 def interval(low: float, high: float, digits: int = 1) -> str:
     """Write an interval of shares as `29.0–33.8%`."""
     return f"{100 * low:.{digits}f}–{100 * high:.{digits}f}%"
-
-
-def wilson(part: float, count: int) -> tuple[float, float]:
-    """Return the 95% interval (Wilson) of a part of so many examples."""
-    found = binomtest(round(part * count), int(count)).proportion_ci(method="wilson")
-    return found.low, found.high
 
 
 def change_interval(low: float, high: float) -> str:

@@ -32,6 +32,7 @@ class Speed:
     Attributes:
         seconds: duration of a training step per token; None if it was not measured.
         parameters, matrices: number of the model's parameters, and of the tensors that hold them.
+        width: dimension of the hidden states.
         per_language: split → examples per language.
         tokens: split → tokens per example.
     """
@@ -39,6 +40,7 @@ class Speed:
     seconds: float | None
     parameters: int
     matrices: int
+    width: int
     per_language: dict[str, float]
     tokens: dict[str, float]
 
@@ -79,6 +81,7 @@ def measure_speed(config: Config, probe: bool) -> Speed:
         step_seconds(config, inputs) if probe else None,
         sum(tensor.numel() for tensor in model.parameters()),
         len(list(model.parameters())),
+        model.encoder.config.hidden_size,
         {split: median(by_language.values()) for split, by_language in counts.items()},
         {split: sum(rows["length"]) / len(rows) for split, rows in inputs.encoded.items()},
     )
@@ -112,23 +115,26 @@ def stage_cost(stage: Stage, speed: Speed) -> Cost:
     step = speed.seconds or 0
     training = train * speed.tokens["train"] * step
     masked_passes = subnetwork_passes(config)
-    sketching = SKETCH * epochs * training
+    gradients = config.influence.gradients
+    pass_cost = SKETCH if gradients else FORWARD
+    sketching = pass_cost * epochs * training
     sketch_bytes = sketch_dimensions(config, speed) * STORED[config.sketch.store]
     sketches = sketch_bytes * train * epochs
     per_language = speed.per_language
     dev = per_language["dev"] * languages * speed.tokens["dev"] * step
     test = per_language["test"] * len(config.languages) * speed.tokens["test"] * step
     traced = config.influence.test_per_language * len(config.traced_languages)
-    tracing = FORWARD * test + SKETCH * traced * speed.tokens["test"] * step * epochs
+    tracing = FORWARD * test + pass_cost * traced * speed.tokens["test"] * step * epochs
     single_language = len(config.train_languages) == 1
     sparse = config.tuning.name == "sparse"
-    dumped = 0 if single_language else (masked_passes if sparse else 1)
+    dumped = 0 if single_language or not gradients else (masked_passes if sparse else 1)
     later = 0 if sparse else masked_passes  # of the whole model, through masks
     fit = epochs * (training + FORWARD * dev)
     weights = 4 * speed.parameters * epochs
     seconds, size = {
         "fine-tuning": (fit + dumped * sketching, weights + dumped * sketches),
         "sketches": (sketching, sketches),
+        "representations": (sketching, sketches),
         "subnetwork": (PRUNING_STEPS * (1 + FORWARD) * dev, 10_000),
         "masks": (0, 10_000),
         "retraining": (fit, 10_000),
@@ -148,8 +154,10 @@ def subnetwork_passes(config: Config) -> int:
 
 
 def sketch_dimensions(config: Config, speed: Speed) -> int:
-    """Return the largest possible number of values in a sketch."""
+    """Return the largest possible number of values that represent an example."""
     sketch = config.sketch
+    if not config.influence.gradients:
+        return speed.width
     if sketch.method == "exact":
         return speed.parameters
     size = sketch.stack * sketch.side**2 * (2 if sketch.twin else 1)

@@ -13,6 +13,7 @@ from xling.sweep.records import Job, State
 PLURALS = {
     "fine-tuning": "fine-tunings",
     "sketches": "sketches of training examples",
+    "representations": "representations of training examples",
     "subnetwork": "subnetworks",
     "masks": "sets of masks",
     "retraining": "retrainings",
@@ -88,7 +89,8 @@ def required_stages(config: Config) -> list[Stage]:
         tuned = run_paths(model)
         stages.append(Stage("fine-tuning", tuned.tuning, model))
         if model.subnetwork.name == "full":  # folders of masked sketches are named by their masks
-            stages.append(Stage("sketches", tuned.tuning / tuned.sketches, model))
+            kind = "sketches" if config.influence.gradients else "representations"
+            stages.append(Stage(kind, tuned.tuning / tuned.sketches, model))
     return [*stages, Stage("run", paths.run, config)]
 
 

@@ -15,8 +15,9 @@ from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
 
+from xling.cli.mistakes import translate_argument_error
 from xling.config import Config, nothing_left_out
-from xling.errors import UserError
+from xling.errors import ArgumentError, UserError
 from xling.pipeline.paths import run_paths
 from xling.stage import is_complete
 
@@ -187,6 +188,8 @@ def last_line(error: BaseException) -> str:
     """Return the last line of an error, or the first if the user can fix it."""
     if isinstance(error, UserError):
         return str(error).splitlines()[0]
+    if isinstance(error, ArgumentError):
+        return translate_argument_error(error).splitlines()[0]
     return traceback.format_exception_only(error)[-1].strip().splitlines()[-1]
 
 

@@ -90,7 +90,7 @@ class Fit:
     state: str | None
 
     def __call__(self, log: Log) -> None:
-        """Take this process's part, up to the last epoch."""
+        """Do this process's share, up to the last epoch."""
         tuning, threads = self.config.tuning, self.config.trainer.threads
         if threads:
             torch.set_num_threads(threads)

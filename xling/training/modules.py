@@ -88,8 +88,8 @@ class FullFineTuning(pl.LightningModule):
     def validation_step(self, batch: dict, index: int) -> None:
         """Count the correct predictions."""
         correct = self.kind.correct(self.logits(batch), batch["labels"])
-        each = torch.stack([correct.float(), torch.ones_like(correct, dtype=torch.float)], dim=1)
-        self._counts.index_add_(0, batch["languages"], each)
+        counts = torch.stack([correct.float(), torch.ones_like(correct, dtype=torch.float)], dim=1)
+        self._counts.index_add_(0, batch["languages"], counts)
 
     def on_validation_epoch_end(self) -> None:
         """Add the epoch to the history and log it."""

@@ -1,0 +1,63 @@
+"""Small fine-tunings for the tests of training."""
+
+from pathlib import Path
+
+import datasets
+import torch
+from conftest import LANGUAGES, config, encoded
+from safetensors.torch import load_file
+
+from xling.tasks import Classification
+from xling.training.batches import Collator
+from xling.training.fit import fine_tune
+from xling.training.history import weights_file
+from xling.training.sketches import SketchDump, method_of
+
+SETTINGS = (
+    "languages=[de,en,fr]",
+    "trainer.accelerator=cpu",
+    "tuning.batch_size=8",
+    "tuning.learning_rate=1e-3",
+    "sketch.side=4",
+)
+
+
+KIND = Classification()
+
+
+def silent(record: dict) -> None:
+    """Say nothing of an epoch."""
+
+
+def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = True, log=None):
+    settings = config(*SETTINGS, *overrides)
+    splits = datasets.DatasetDict({"train": encoded(60), "dev": encoded(30, seed=1)})
+    collate = Collator(tokenizer, LANGUAGES)
+    method, where = method_of(settings), folder / "sketches"
+    dump = SketchDump(splits["train"], collate, method, settings.sketch, where, "", KIND)
+    model = make_model()
+    log = log or silent
+    return fine_tune(settings, model, splits, collate, folder, [dump] if sketches else [], log)
+
+
+def weights(folder: Path, epoch: int) -> dict[str, torch.Tensor]:
+    return load_file(weights_file(folder, epoch))
+
+
+def same(left: dict, right: dict) -> bool:
+    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+
+
+def deterministic(make_model):
+    """Without dropout, whose draws differ between the processes."""
+
+    def make():
+        model = make_model()
+        for module in model.modules():
+            if isinstance(module, torch.nn.Dropout):
+                module.p = 0.0
+        for layer in model.encoder.encoder.layer:
+            layer.attention.self.dropout.p = 0.0
+        return model
+
+    return make
