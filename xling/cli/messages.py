@@ -44,12 +44,12 @@ def tuning_line(config: Config, examples: int, dumps: int) -> str:
 
 def passes_line(influence: Influence, missing: int, wanted: int, examples: int) -> str:
     """Say how many passes over the training examples remain."""
-    kept = f"; {wanted - missing} already complete" if missing < wanted else ""
+    complete = f"; {wanted - missing} already complete" if missing < wanted else ""
     passes = "1 pass" if missing == 1 else f"{missing} passes"
     work = "Sketching the training examples"
     if not influence.gradients:
         work = f"Representing the training examples ({influence.method})"
-    return f"{work}: {passes} over {examples:,} examples{kept}"
+    return f"{work}: {passes} over {examples:,} examples{complete}"
 
 
 def epoch_line(record: dict[str, Any]) -> str:

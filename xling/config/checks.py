@@ -49,8 +49,10 @@ def _settled(subnetwork: Subnetwork) -> Subnetwork:
         "file": ("path",),
     }.get(subnetwork.name, ())
     pruned = ("fraction", "keep", "normalize") if subnetwork.is_pruned else ()
-    kept = {key: getattr(subnetwork, key) for key in ("name", "apply", "only", *specific, *pruned)}
-    return dataclasses.replace(FULL, **kept)
+    relevant = {
+        key: getattr(subnetwork, key) for key in ("name", "apply", "only", *specific, *pruned)
+    }
+    return dataclasses.replace(FULL, **relevant)
 
 
 def _explain(problem: dict[str, Any]) -> str:

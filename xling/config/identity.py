@@ -51,10 +51,10 @@ def result_settings(values: dict[str, Any]) -> dict[str, Any]:
     Args:
         values: settings of all groups, as in config.yaml.
     """
-    kept = _without(json.loads(json.dumps(values)), "")
-    rates = (kept[group]["learning_rate"] for group in ("tuning", "model", "task"))
-    kept["tuning"]["learning_rate"] = next(filter(None, rates), None)
-    return kept
+    relevant = _without(json.loads(json.dumps(values)), "")
+    rates = (relevant[group]["learning_rate"] for group in ("tuning", "model", "task"))
+    relevant["tuning"]["learning_rate"] = next(filter(None, rates), None)
+    return relevant
 
 
 def delta(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

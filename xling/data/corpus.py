@@ -123,9 +123,9 @@ def draw_splits(config: Config, quotas: dict[str, list[Quota]], pools: Pools) ->
             where = f"source split '{source}' of {language}"
             ids = allot(order, sharing, extra, where, config.imbalance)
             ids[sharing[0].split] += ids.pop("extra")
-            for split, chosen in ids.items():
+            for split, row_ids in ids.items():
                 if language in _languages(config, split):
-                    drawn[split][language] = [pool[identity] for identity in chosen]
+                    drawn[split][language] = [pool[row_id] for row_id in row_ids]
     return drawn
 
 

@@ -188,14 +188,14 @@ def _offline(config: Config, name: str, revision: str | None, needed: list[tuple
     languages = sorted({language for language, _ in needed})
     patterns = "".join(f' --include "{language}/*"' for language in languages)
     size = config.data.train_per_language
-    same = f" data.train_per_language={size}" if size else ""
+    sample_size = f" data.train_per_language={size}" if size else ""
     reason = f"{' or '.join(OFFLINE)} is set" if _switched_off() else "the hub does not answer"
     return (
         f"Data set {name} is not on this machine and {reason}.\n"
         "Fetch it on a machine with a network, and run again:\n"
         f"  hf download {name} --repo-type dataset{pinned}{patterns}\n"
         "Or fetch it with --local-dir DIR, copy the folder here and write:\n"
-        f"  data=files data.path=DIR{same} data.on_bad_row={config.data.on_bad_row}"
+        f"  data=files data.path=DIR{sample_size} data.on_bad_row={config.data.on_bad_row}"
         f"{_or_sample(config)}"
     )
 

@@ -20,8 +20,8 @@ def main() -> None:
                 jobs = read_jobs(sweep)
                 states = [state_of(job) for job in jobs]
                 print(f"\n{sweep}", *state_lines(jobs, states), sep="\n")
-                if left := time_left(states):
-                    print(left)
+                if estimate := time_left(states):
+                    print(estimate)
     except UserError as error:
         sys.exit(f"xling: {error}")
 

@@ -91,18 +91,18 @@ def step_seconds(config: Config, inputs: RunInputs) -> float:
     """Time a training step on a few examples; return seconds per token."""
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    train, place = inputs.encoded["train"], device(config.trainer)
+    train, target = inputs.encoded["train"], device(config.trainer)
     count = max(1, min(config.tuning.batch_size, PROBE_TOKENS // max(train["length"])))
     rows = train.select(range(0, len(train), max(1, len(train) // count))[:count])
     batch = inputs.collate([*rows])
-    tensors = {key: value.to(place) for key, value in batch["inputs"].items()}
-    model = copy.deepcopy(inputs.classifier).to(place).train()
+    tensors = {key: value.to(target) for key, value in batch["inputs"].items()}
+    model = copy.deepcopy(inputs.classifier).to(target).train()
     times = []
     for _ in range(3):  # the first is slow, as it allocates memory
         start = time.perf_counter()
-        inputs.kind.losses(model(**tensors), batch["labels"].to(place)).mean().backward()
-        if place.type == "cuda":
-            torch.cuda.synchronize(place)
+        inputs.kind.losses(model(**tensors), batch["labels"].to(target)).mean().backward()
+        if target.type == "cuda":
+            torch.cuda.synchronize(target)
         times.append(time.perf_counter() - start)
     return min(times) / sum(rows["length"])
 

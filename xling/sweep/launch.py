@@ -121,8 +121,8 @@ def planned_jobs(sweep: Sweep) -> list[PlannedJob]:
         except UserError as error:
             raise UserError(f"{error}\nThe error is in the sweep's job {label}.") from None
         if config.force:  # one time for all jobs: none rebuilds what another has just rebuilt
-            kept = [override for override in overrides if not override.startswith("force=")]
-            overrides = [*kept, f"force={config.force}"]
+            unforced = [override for override in overrides if not override.startswith("force=")]
+            overrides = [*unforced, f"force={config.force}"]
         job = job_of(config, len(jobs) + 1, label)
         jobs.setdefault(job.run, (job, config, overrides, state_of(job)))
     return plan_jobs([*jobs.values()])
@@ -168,24 +168,24 @@ def run_job(composed: Any) -> None:
     register_resolvers()  # the launcher may have started another process
     config = checked(resolved(composed))
     hydra = HydraConfig.get()
-    others = {job.run: job for job in read_jobs(Path(config.folder) / "sweeps" / config.sweep)}
-    job = others.get(job_of(config).run)
+    jobs_by_run = {job.run: job for job in read_jobs(Path(config.folder) / "sweeps" / config.sweep)}
+    job = jobs_by_run.get(job_of(config).run)
     if job is None:
         raise UserError(
             f"{job_of(config).run} was not planned: the data, the model or conf/ has changed since "
             "the sweep started. Run its command again."
         )
-    if config.fail_fast and any(state_of(other).word == "failed" for other in others.values()):
+    if config.fail_fast and any(state_of(other).word == "failed" for other in jobs_by_run.values()):
         return
     to_terminal = hydra.launcher._target_ == BASIC
     if to_terminal:
-        say(f"\n── Job {job.number} of {len(others)} · {job.label}")
+        say(f"\n── Job {job.number} of {len(jobs_by_run)} · {job.label}")
     try:
         with recording_job(job, to_terminal):
             start(config, repeat_command(hydra.overrides.task))
     except Exception:
         if to_terminal:
-            say(event_line(job, state_of(job), len(others)))
+            say(event_line(job, state_of(job), len(jobs_by_run)))
 
 
 def instantiate_launcher(settings: Any, hydra: Any) -> Any:

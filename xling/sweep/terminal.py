@@ -103,13 +103,13 @@ def time_left(states: Sequence[State]) -> str | None:
     Assumes that as many jobs run at a time as are running now. Returns None if no job has finished
     yet, or if none remains.
     """
-    took = [s.ended - s.began for s in states if s.word == "finished" and s.ended and s.began]
+    durations = [s.ended - s.began for s in states if s.word == "finished" and s.ended and s.began]
     running = [time.time() - state.began for state in states if state.word == "running"]
     waiting = sum(state.word != "finished" for state in states) - len(running)
-    if not took or not (running or waiting):
+    if not durations or not (running or waiting):
         return None
-    typical = mean(took)
+    typical = mean(durations)
     if not running:
         return f"Nothing is running; the rest takes about {format_duration(typical * waiting)}."
-    rest = typical * waiting + sum(max(0.0, typical - elapsed) for elapsed in running)
-    return f"About {format_duration(rest / len(running))} left, {len(running)} at a time."
+    remaining = typical * waiting + sum(max(0.0, typical - elapsed) for elapsed in running)
+    return f"About {format_duration(remaining / len(running))} left, {len(running)} at a time."
