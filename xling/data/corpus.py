@@ -14,7 +14,7 @@ from xling.data.rows import (
     bad_row_lines,
     check_equal_counts,
     empty_classes,
-    sort_rows,
+    separate_rows,
 )
 from xling.data.sampling import SPLITS, Quota, allot, extra_size, permutation, quotas_by_source
 from xling.data.sources import Key, file_digests, require, tables_of
@@ -158,7 +158,7 @@ def _read_split(
         }
         check_equal_counts(counts, source)
     for language, shards in tables.items():
-        rows[language], refused = sort_rows(shards, config.task)
+        rows[language], refused = separate_rows(shards, config.task)
         bad += refused
     if config.task.parallel:
         rows, refused = align(rows, config.task.classes)

@@ -1,4 +1,4 @@
-"""Sort a file's rows into those a task can use and those it cannot, with reasons."""
+"""Separate a file's rows into those a task can use and those it cannot, with reasons."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -49,8 +49,8 @@ def label_index(task: Task) -> dict[str, int]:
     return dict(pairs)
 
 
-def sort_rows(tables: Sequence[Table], task: Task) -> tuple[list[Row], list[BadRow]]:
-    """Sort the rows of one language and split into usable ones (with ignored labels) and bad ones.
+def separate_rows(tables: Sequence[Table], task: Task) -> tuple[list[Row], list[BadRow]]:
+    """Separate the rows of one language and split into usable, including ignored, and bad ones.
 
     Without an id column, rows are numbered from 0 across all tables, including bad rows.
 
