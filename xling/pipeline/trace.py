@@ -145,7 +145,7 @@ def dev_history(model: FineTuned) -> list[dict[str, Any]]:
     subnetwork, which need not be the one that is used now.
     """
     sparse = model.config.tuning.name == "sparse"
-    if model.masks is None or (sparse and not model.config.subnetwork.in_tests_alone):
+    if model.masks is None or (sparse and not model.config.subnetwork.tests_only):
         return model.history
     dev = model.inputs.corpus["dev"]
     languages, labels = np.array(dev["language"]), np.array(dev["label"])
