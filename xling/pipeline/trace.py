@@ -48,9 +48,8 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
     if also is not None:
         eligible, who = correct & also, "The whole model and the subnetworks both classify"
     chosen = choose(config, test["language"], eligible, who)
-    say(
-        f"Kept epoch {kept} of {len(model.history)}; tracing {len(chosen)} test {model.inputs.kind.unit}s"
-    )
+    unit = model.inputs.kind.unit
+    say(f"Kept epoch {kept} of {len(model.history)}; tracing {len(chosen)} test {unit}s")
     train, tested = (
         examples(split, config.languages) for split in (corpus["train"], test.select(chosen))
     )
