@@ -201,7 +201,7 @@ def _offline(config: Config, name: str, revision: str | None, needed: list[tuple
 
 
 def _or_sample(config: Config) -> str:
-    from xling.data.sample import TASKS
+    from xling.data.sample import TASKS  # its lexicon is read only where needed
 
     if config.task.name not in TASKS:
         return ""

@@ -74,7 +74,7 @@ def _files(config: Config, folder: Path, needed: list[Key]) -> dict[Key, list[st
 
 
 def _sample(config: Config, language: str, split: str) -> Table:
-    from xling.data.sample import rows
+    from xling.data.sample import rows  # its lexicon is read only where needed
 
     _check_sample(config, language)
     if split not in SPLITS:
@@ -85,7 +85,7 @@ def _sample(config: Config, language: str, split: str) -> Table:
 
 
 def _check_sample(config: Config, language: str) -> None:
-    from xling.data.sample import LANGUAGES, TASKS
+    from xling.data.sample import LANGUAGES, TASKS  # its lexicon is read only where needed
 
     task = config.task.name
     if task not in TASKS:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from xling.cli.console import format_bytes, format_duration, say
 from xling.config import Config
+from xling.data import load_corpus
 from xling.sweep.plan import PlannedJob
 
 SCRIPTS = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "hi": "Hindi",
@@ -20,7 +21,7 @@ def cost_lines(jobs: Sequence[PlannedJob], runs_here: bool) -> Iterator[str]:
     Args:
         runs_here: whether the jobs will run on this machine, where a training step is timed.
     """
-    from xling.sweep.estimate import estimate_total
+    from xling.sweep.estimate import estimate_total  # imports torch: after the plan is printed
 
     cost = estimate_total([stage for job in jobs for stage in job.new], runs_here)
     free = shutil.disk_usage(nearest_existing(Path(jobs[0].config.folder))).free
@@ -43,8 +44,6 @@ def check_data(configs: Sequence[Config]) -> None:
     Raises:
         UserError: data that cannot be used.
     """
-    from xling.data import load_corpus
-
     unseeded = [dataclasses.replace(config, seed=0) for config in configs]
     distinct = {
         repr((c.task, c.data, c.languages, c.exclude, c.imbalance, c.imbalance_language)): c

@@ -83,7 +83,7 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
         for line in unfinished_lines(jobs, states, command):
             say(line)
     if any(state.word == "finished" for state in states):
-        from xling.report.sweep import write_sweep
+        from xling.report.sweep import write_sweep  # heavy: only at the end of a sweep
 
         with FileLock(sweep.folder / ".report.lock"):
             report = write_sweep(sweep.folder)
