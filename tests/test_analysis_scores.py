@@ -59,6 +59,13 @@ def test_bins_hold_all_scores_and_meet_at_zero(least, most):
     assert len(edges) < 400 and np.allclose(np.diff(edges), edges[1] - edges[0])
 
 
+@pytest.mark.parametrize(("least", "most"), [(0.99998, 1.0), (-5.0, -4.99999), (2.0, 2.0), (0, 0)])
+def test_bins_of_scores_far_from_zero_are_few(least, most):
+    edges = bin_edges(least, most)
+    assert edges[0] <= least + 1e-12 and edges[-1] >= most - 1e-12
+    assert 2 <= len(edges) < 130 and (np.diff(edges) > 0).all()
+
+
 def test_scores_are_compared_between_epochs_by_language():
     test = some(12, "de en")
     left, right = ([sketches(n, e, "x") for e in (1, 2)] for n in (50, 12))

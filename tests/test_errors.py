@@ -1,4 +1,4 @@
-"""Every mistake gets a few lines that say what to write instead, by the real command."""
+"""Every mistake gets a few lines that say what to write instead."""
 
 import os
 import subprocess
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SMALL, config, run_xling
+from conftest import SMALL, config, run_command, run_xling
 
 from xling.__main__ import main
 from xling.cli.mistakes import check, explain
@@ -157,13 +157,22 @@ def test_mistakes_get_a_short_answer(mistake, tmp_path):
     assert not [run for run in tmp_path.glob("multirun/*/tiny-*") if not run.name.endswith(".part")]
 
 
+@pytest.mark.command
+def test_the_true_command_ends_with_a_line_and_an_exit_code(tmp_path):
+    done = run_command("exclude=kr", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("xling: exclude=kr: ") and "Traceback" not in done.stderr
+
+
+@pytest.mark.command
 def test_the_traceback_comes_when_asked_for(tmp_path):
-    done = run_xling("exclude=kr", folder=tmp_path, HYDRA_FULL_ERROR="1")
+    done = run_command("exclude=kr", folder=tmp_path, HYDRA_FULL_ERROR="1")
     assert done.returncode != 0 and "Traceback" in done.stderr
 
 
+@pytest.mark.command
 def test_help_is_quick_and_names_the_groups(tmp_path):
-    done = run_xling("--help", folder=tmp_path)
+    done = run_command("--help", folder=tmp_path)
     assert done.returncode == 0
     for part in ("task: marc, pawsx, sib200, xnli", "imbalance=25,50,75,100", "top_k: 100"):
         assert part in done.stdout
@@ -174,6 +183,7 @@ def test_help_is_quick_and_names_the_groups(tmp_path):
     assert "IMPORTED []" in done.stdout, done.stderr
 
 
+@pytest.mark.command
 def test_a_reader_that_stops_reading_is_no_error(tmp_path):
     command = f"{sys.executable} -m xling --help | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path)

@@ -165,6 +165,8 @@ def test_stages_are_shared_by_the_runs_that_may_share_them():
     for name in ("identified", "random"):
         assert of(f"subnetwork={name}").tuning == plain.tuning
         assert of(f"subnetwork={name}").run != plain.run
+    own = named_paths(config("subnetwork=file", "subnetwork.path=mine"), {"masks": "1"})
+    assert own.tuning == plain.tuning and own.run != plain.run
     sparse = of("tuning=sparse", "subnetwork=identified")
     assert sparse.tuning != plain.tuning
     # Other languages' and composed subnetworks are used in tests alone.

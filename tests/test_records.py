@@ -24,11 +24,6 @@ from xling.sweep.records import (
 from xling.sweep.terminal import event, table, time_left
 
 
-@pytest.fixture
-def job(tmp_path) -> Job:
-    return Job(tmp_path / "m/sweeps/s", 2, "seed=1", "xnli/tiny-1", base=None, masks=False)
-
-
 def finish(job: Job) -> None:
     with stage(job.folder):
         pass

@@ -1,56 +1,20 @@
 """Fine-tuning: repeatable, resumable, undisturbed by the sketches, the same on two processes."""
 
-from pathlib import Path
-
 import datasets
 import numpy as np
 import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
-from safetensors.torch import load_file
+from small_tunings import KIND, SETTINGS, deterministic, same, silent, tune, weights
 
 from xling.errors import UserError
 from xling.sketch import Sketches
-from xling.tasks import Classification
 from xling.training.batches import Collator, EpochBatches
 from xling.training.fit import fine_tune
-from xling.training.history import finished, kept_epoch, weights_file
+from xling.training.history import finished, kept_epoch
 from xling.training.modules import FullFineTuning
 from xling.training.predict import draw_traced, probabilities
-from xling.training.sketches import SketchDump
-
-SETTINGS = (
-    "languages=[de,en,fr]",
-    "trainer.accelerator=cpu",
-    "tuning.batch_size=8",
-    "tuning.learning_rate=1e-3",
-    "sketch.side=4",
-)
-
-
-KIND = Classification()
-
-
-def silent(record: dict) -> None:
-    """Say nothing of an epoch."""
-
-
-def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = True, log=None):
-    settings = config(*SETTINGS, *overrides)
-    splits = datasets.DatasetDict({"train": encoded(60), "dev": encoded(30, seed=1)})
-    collate = Collator(tokenizer, LANGUAGES)
-    dump = SketchDump(splits["train"], collate, settings.sketch, folder / "sketches", "", KIND)
-    model = make_model()
-    log = log or silent
-    return fine_tune(settings, model, splits, collate, folder, [dump] if sketches else [], log)
-
-
-def weights(folder: Path, epoch: int) -> dict[str, torch.Tensor]:
-    return load_file(weights_file(folder, epoch))
-
-
-def same(left: dict, right: dict) -> bool:
-    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+from xling.training.sketches import SketchDump, method_of
 
 
 def test_sketches_do_not_change_the_training_by_a_bit(tmp_path, make_model, tokenizer):
@@ -70,7 +34,13 @@ def test_sketches_are_those_of_the_written_weights(tmp_path, make_model, tokeniz
     for epoch in (1, 2):
         model.load_state_dict(weights(tmp_path, epoch))
         dump = SketchDump(
-            encoded(60), Collator(tokenizer, LANGUAGES), settings.sketch, tmp_path, "", KIND
+            encoded(60),
+            Collator(tokenizer, LANGUAGES),
+            method_of(settings),
+            settings.sketch,
+            tmp_path,
+            "",
+            KIND,
         )
         again = dump.sketches(model, epoch, tmp_path / "again" / str(epoch), (0, 1))
         found = Sketches.read(tmp_path / "sketches" / f"epoch-0{epoch}")
@@ -203,21 +173,6 @@ def test_two_processes_train_as_one(tmp_path, make_model, tokenizer):
     rows = [each.units(0, 60) for each in made]
     assert np.abs(rows[0] - rows[1]).max() < 0.05 * np.abs(rows[0]).max()
     assert made[0].ids == made[1].ids
-
-
-def deterministic(make_model):
-    """Without dropout, whose draws differ between the processes."""
-
-    def make():
-        model = make_model()
-        for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
-        for layer in model.encoder.encoder.layer:
-            layer.attention.self.dropout.p = 0.0
-        return model
-
-    return make
 
 
 def test_batches_hold_every_example_once_whatever_the_number_of_processes():

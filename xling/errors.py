@@ -21,7 +21,13 @@ class ArgumentError(ValueError):
         self.argument, self.instead = argument, instead
 
 
+def closest(word: object, choices: Iterable[object]) -> str | None:
+    """Return the choice closest to `word`; None if none is close."""
+    matches = get_close_matches(str(word), [str(choice) for choice in choices], n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
 def nearest(word: object, choices: Iterable[object]) -> str:
     """Return `" Did you mean 'x'?"` for the choice closest to `word`, or `""` if none is close."""
-    match = get_close_matches(str(word), [str(choice) for choice in choices], n=1, cutoff=0.6)
-    return f" Did you mean '{match[0]}'?" if match else ""
+    match = closest(word, choices)
+    return f" Did you mean '{match}'?" if match else ""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from xling.cli.console import amount, duration, sample_lines
-from xling.config import Config
+from xling.config import Config, Influence
 
 if TYPE_CHECKING:  # a run says its first line before anything heavy is imported
     import pandas as pd
@@ -41,11 +41,14 @@ def tuning_line(config: Config, examples: int, dumps: int) -> str:
     return line
 
 
-def passes_line(missing: int, wanted: int, examples: int) -> str:
-    """Say what sketch passes over the training examples are still to be made."""
+def passes_line(influence: Influence, missing: int, wanted: int, examples: int) -> str:
+    """Say what passes over the training examples are still to be made."""
     kept = f"; {wanted - missing} are there already" if missing < wanted else ""
     passes = "1 pass" if missing == 1 else f"{missing} passes"
-    return f"Sketching the training examples: {passes} over {examples:,} examples{kept}"
+    work = "Sketching the training examples"
+    if not influence.gradients:
+        work = f"Representing the training examples ({influence.method})"
+    return f"{work}: {passes} over {examples:,} examples{kept}"
 
 
 def epoch_line(record: dict[str, Any]) -> str:
@@ -129,7 +132,9 @@ def closing(folder: Path) -> str:
             trained = language in results["train_examples"]
             line += "not traced" if trained else "not trained on"
         lines.append(line)
-    lines += ["", coverage_line(results["sketch"])]
+    lines.append("")
+    if results.get("sketch"):
+        lines.append(coverage_line(results["sketch"]))
     if results.get("twin"):
         lines.append(twin_line(results["twin"], shares))
     lines.append(f"Report: {folder / 'report.html'}")

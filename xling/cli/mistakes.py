@@ -18,8 +18,20 @@ SWITCHES = {
     "combine": "sketch.combine",
     "twin": "sketch.twin",
     "k": "influence.top_k",
+    "precision": "sketch.store",
+    "fraction": "subnetwork.fraction",
+    "keep": "subnetwork.keep",
+    "how": "subnetwork.compose",
+    "attribution": "influence.method",
 }
 """Arguments of the library, and the switches that set them."""
+
+REMEDIES = {
+    "losses": "A lower tuning.learning_rate or trainer.precision=32-true may help.",
+    "lengths": "Lower data.max_length.",
+    "folder": "Remove that folder and run the same command again.",
+}
+"""Arguments of the library that no switch sets, and what to do where one cannot be used."""
 
 
 def check(arguments: list[str]) -> None:
@@ -40,6 +52,8 @@ def check(arguments: list[str]) -> None:
                 f"Write {key}={value} for one that does.{near_key(key)}"
             )
         name, _, value = argument.partition("=")
+        if name in ("influence.method", "influence.gradients"):
+            raise UserError(f"{argument}: a method is chosen as a whole; write influence=NAME.")
         if value == "null" and (conf_folder() / name).is_dir():
             raise UserError(f"{argument}: to choose none of the files of {name}, leave it out.")
         if name.startswith("-") and name not in flags:
@@ -61,7 +75,7 @@ def explain(error: BaseException, conf: Path) -> str | None:
         if isinstance(each, UserError):
             return f"xling: {each}"
         if isinstance(each, ArgumentError):
-            return f"xling: {each}{switch_for(each)}"
+            return f"xling: {translated(each)}"
         if type(each).__name__ == "MisconfigurationException":  # Lightning's: not imported here
             return f"xling: trainer.*: {str(each).splitlines()[0]}"
         if full_disk(each):
@@ -95,12 +109,15 @@ def explain(error: BaseException, conf: Path) -> str | None:
     return None
 
 
-def switch_for(error: ArgumentError) -> str:
-    """Say by which switch an argument of the library is set, if there is one."""
-    if not (switch := SWITCHES.get(error.argument)):
-        return ""
-    value = "" if error.instead is None else f": write {switch}={error.instead}"
-    return f" The switch is {switch}{value}."
+def translated(error: ArgumentError) -> str:
+    """Return the library's words, and what to write on the command line if that is known."""
+    if switch := SWITCHES.get(error.argument):
+        value = f"{switch}={error.instead}"
+        value = f"'{value}'" if "[" in value else value  # to the shell, brackets are a pattern
+        return (
+            f"{error} The switch is {switch}{'' if error.instead is None else f': write {value}'}."
+        )
+    return f"{error} {REMEDIES.get(error.argument, '')}".rstrip()
 
 
 def unread(override: str, why: str) -> str:

@@ -23,6 +23,7 @@ def checked(values: dict[str, Any]) -> Config:
     _check_languages(config)
     _check_subnetwork(config)
     _check_tracker(config.tracker)
+    _check_influence(config)
     if config.sketch.twin and config.sketch.method == "exact":
         raise UserError(
             "sketch.twin=true: exact gradients have no noise that a twin could tell. Leave it out, "
@@ -132,6 +133,30 @@ def _check_subnetwork(config: Config) -> None:
         problem = "subnetwork.only=true: there is nothing to identify; write subnetwork=identified."
     if problem:
         raise UserError(problem)
+
+
+def _check_influence(config: Config) -> None:
+    """Refuse what only gradients have where the method compares none.
+
+    The size of the sketches is passed over, as profiles set it.
+    """
+    if config.influence.gradients:
+        return
+    of_gradients = {
+        "influence": {"rerank": 0, "weights": "equal"},
+        "sketch": {"method": "kronecker", "combine": "sum", "seed": 0, "twin": False, "skip": ()},
+    }
+    for group, values in of_gradients.items():
+        for key, value in values.items():
+            given = getattr(getattr(config, group), key)
+            if given != value:
+                shown = f"[{','.join(given)}]" if key == "skip" else str(given)
+                shown = shown.lower() if key == "twin" else shown
+                raise UserError(
+                    f"{group}.{key}={shown} has a meaning for gradients only, and "
+                    f"influence={config.influence.method} compares none: write influence=tracin, "
+                    "or leave it out."
+                )
 
 
 def _check_tracker(tracker: Tracker) -> None:

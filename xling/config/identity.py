@@ -22,6 +22,7 @@ IDENTITY_EXCLUDED = frozenset(
         "fail_fast",
         "experiment",
         "sketch.batch_tokens",
+        "influence.gradients",  # follows from the method
         "influence.memory_gb",
         "subnetwork.path",  # the digest of its masks stands for it
         "trainer.accelerator",

@@ -161,8 +161,14 @@ class Sketch:
 
 @dataclasses.dataclass(frozen=True)
 class Influence:
-    """How many test examples are traced and how large the sets of influential examples are."""
+    """The attribution method, which test examples are traced, how large the sets of examples are.
 
+    `gradients` says whether the method compares gradients, so that `sketch` and `rerank` and the
+    learning rates as `weights` have a meaning.
+    """
+
+    method: str
+    gradients: bool
     test_per_language: Positive
     test_languages: Languages | None
     top_k: Positive

@@ -119,16 +119,17 @@ def tune(
 
 
 def sketch_train(model: FineTuned) -> None:
-    """Make the training examples' sketches that the fine-tuning did not dump.
+    """Make the training examples' representations that the fine-tuning did not dump.
 
-    Those of another design, or through other subnetworks; at the epochs up to the kept one.
+    Sketches of another design or through other subnetworks, or what needs no gradients; at the
+    epochs up to the kept one.
     """
     dumps = distinct(model.train_dumps())
     missing = [(dump, epoch) for dump in dumps for epoch in dump.missing(model.kept)]
     if not missing:
         return
     wanted, examples = len(dumps) * model.kept, len(model.inputs.encoded["train"])
-    say(passes_line(len(missing), wanted, examples))
+    say(passes_line(model.config.influence, len(missing), wanted, examples))
     plan: Any = partial(say_plan, passes=len(missing))
     for dump, epoch in missing:
         dataclasses.replace(dump, plan=plan)(model.at(epoch), epoch)

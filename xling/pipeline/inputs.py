@@ -26,7 +26,7 @@ from xling.tasks import TaskKind, kind_of
 from xling.training.batches import Collator
 from xling.training.fit import device
 from xling.training.history import weights_file
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +102,7 @@ def train_dumps(
     by_name: dict[str, SketchDump] = {}
     names = {}
     for language in config.traced_languages:
-        name, gates, label = sketches, None, "training sketches"
+        name, gates, label = sketches, None, f"training {rows_name(config)}"
         if masks and config.subnetwork.apply == "both":
             mask = masks[language]
             name = masked(sketches, mask.astype(int).tolist())
@@ -112,15 +112,21 @@ def train_dumps(
         by_name[name] = by_name.get(name) or SketchDump(
             inputs.encoded["train"],
             inputs.collate,
+            method_of(config),
             config.sketch,
             tuning / name,
             label,
             inputs.kind,
             gates,
             say_plan,
-            None if gates is not None else say_norms,
+            say_norms if gates is None and config.influence.gradients else None,
         )
     return {language: by_name[name] for language, name in names.items()}
+
+
+def rows_name(config: Config) -> str:
+    """Say what the examples are represented by, in a word."""
+    return "sketches" if config.influence.gradients else "representations"
 
 
 def distinct(dumps: dict[str, SketchDump], epochs: int = 1) -> list[SketchDump]:

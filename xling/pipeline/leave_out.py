@@ -17,7 +17,7 @@ from xling.pipeline.inputs import RunInputs, prepare, with_weights
 from xling.pipeline.paths import RunPaths
 from xling.pipeline.results import write_json
 from xling.pipeline.score import summed
-from xling.pipeline.trace import sketched
+from xling.pipeline.trace import represented
 from xling.stage import stage
 from xling.training.fit import fine_tune
 from xling.training.history import kept_epoch, read_history, weights_file
@@ -134,8 +134,8 @@ def influential(
             f"leave_out.k={out.k}: there are {len(inputs.corpus['train'])} training examples."
         )
     place = {identity: number for number, identity in enumerate(inputs.corpus["test"]["id"])}
-    chosen = np.array([place[each] for each in traced["test_id"]])
+    chosen = np.array([place[test_id] for test_id in traced["test_id"]])
     model = FineTuned(config, paths, inputs, read_history(paths.tuning))
-    (part,) = sketched(model, paths.run, chosen)
-    traces = summed(model, part, out.k)
+    (traced_set,) = represented(model, paths.run, chosen)
+    traces = summed(model, traced_set, out.k)
     return (traces.positive if out.sign == "+" else traces.negative).index[row]

@@ -30,8 +30,8 @@ class RunPaths:
     Attributes:
         run: the report, the tables and all that is this run's own.
         tuning: the fine-tuned checkpoints, shared by the runs that differ only in what is traced.
-        sketches: the training examples' sketches of one design, in a folder of the tuning stage;
-            those through a mask have its digest behind.
+        sketches: the training examples' sketches of one design, or what else represents them, in a
+            folder of the tuning stage; those through a mask have its digest behind.
         tuned_by: what names the tuning stage: the settings it depends on that are no defaults.
         fingerprints: digests of the local files that the names depend on.
     """
@@ -80,6 +80,8 @@ def named_paths(
     tuned_by = {key: value for key, value in values.items() if key not in TRACED_BY}
     if config.tuning.name == "sparse":
         tuned_by["subnetwork"] = tuned_through(config)
+    elif set(fingerprints) == {"masks"}:
+        del tuned_by["fingerprints"]
     elif fingerprints:
         tuned_by["fingerprints"] = {k: v for k, v in fingerprints.items() if k != "masks"}
     name = "-".join([*switches(config), *traced_through(config), digest(values)])
@@ -87,10 +89,14 @@ def named_paths(
     design = f"{config.sketch.method}-{config.sketch.combine}-{config.sketch.stack}x{side}x{side}"
     if config.sketch.method == "exact":
         design = "exact"
+    sketches = f"sketches-{design}-{digest(values.get('sketch', {}))}"
+    if not config.influence.gradients:
+        stored = {key: getattr(config.sketch, key) for key in ("precision", "store")}
+        sketches = f"{config.influence.method}-{digest(stored)}"
     return RunPaths(
         run=root / name,
         tuning=root / "stages" / "-".join(["tuning", *switches(config), digest(tuned_by)]),
-        sketches=f"sketches-{design}-{digest(values.get('sketch', {}))}",
+        sketches=sketches,
         tuned_by=tuned_by,
         fingerprints=fingerprints,
     )
@@ -172,6 +178,7 @@ def traced_through(config: Config) -> list[str]:
         "composed": [f"{subnetwork.compose}_{'+'.join(subnetwork.languages)}"],
         "file": ["own_masks"],
     }[subnetwork.name]
+    parts = [*([config.influence.method] if config.influence.method != "tracin" else []), *parts]
     parts += ["test_only"] if subnetwork.apply == "test" else []
     parts += ["masks_only"] if subnetwork.only else []
     chosen = config.influence.test_languages

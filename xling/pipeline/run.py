@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 import yaml
 
@@ -24,15 +23,12 @@ from xling.pipeline.leave_out import leave_out
 from xling.pipeline.modularity import change_through, mask_tables, subnetwork_results
 from xling.pipeline.paths import RunPaths, require_same_settings, run_paths
 from xling.pipeline.provenance import machine, software
-from xling.pipeline.results import profile, write_config, write_json
+from xling.pipeline.results import RunResult, profile, write_config, write_json
 from xling.pipeline.trace import analyse
 from xling.pipeline.zero_shot import compare
 from xling.report.export import write_tables
 from xling.stage import made, stage
 from xling.training.history import read_history
-
-Outcome = tuple[dict[str, Any], dict[str, pd.DataFrame]]
-"""The headline figures and the tables."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,34 +126,35 @@ def complete(
     with timed(seconds, "corpus"):
         inputs = prepare(config)
     going = RunContext(config, paths, inputs, folder, tracked, partial(timed, seconds))
-    results, tables = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
-    write_json(folder / "results.json", results | origin)
-    write_tables(folder / "tables", tables)
+    result = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
+    write_json(folder / "results.json", result.results | origin)
+    write_tables(folder / "tables", result.tables)
     with timed(seconds, "report"):
         report.write(folder)
         report.figures(folder)
-        tracker.log_results(tracked, results, tables, folder)
+        tracker.log_results(tracked, result.results, result.tables, folder)
         if config.tracker.artifacts:
             tracker.log_artifacts(tracked, run_artifacts(paths, folder))
     write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
 
 
-def with_all_heads(run: RunContext) -> Outcome:
+def with_all_heads(run: RunContext) -> RunResult:
     """Fine-tune, trace, and compare if asked to."""
     with run.timed("tuning"):
         model = fine_tuned(run.config, run.paths, run.inputs, run.tracked)
     with run.timed("tracing"):
         traced = analyse(model, run.folder)
     if not run.config.compare_full:
-        return traced.results, traced.tables
+        return traced
     with run.timed("comparison"):
         full = dataclasses.replace(run.config, exclude=(), compare_full=False)
         say(f"Comparing with the model that is trained on {' '.join(full.languages)}")
         other = fine_tuned(full, run_paths(full), prepare(full), None)
-        return traced.results, traced.tables | compare(model, other, run.folder)
+        tables = traced.tables | compare(model, other, run.folder)
+        return dataclasses.replace(traced, tables=tables)
 
 
-def through_heads(run: RunContext) -> Outcome:
+def through_heads(run: RunContext) -> RunResult:
     """Find the subnetworks, fine-tune, trace through them, and compare with the whole model."""
     config, inputs = run.config, run.inputs
     with run.timed("subnetworks"):
@@ -186,7 +183,7 @@ def fine_tuned(
         train_dumps(config, paths.tuning, paths.sketches, inputs, used), config.tuning.epochs
     )
     if through is None or config.tuning.name == "sparse":  # else it is the whole model's
-        tune(config, paths, inputs, tracked, dumps, trained)
+        tune(config, paths, inputs, tracked, dumps if config.influence.gradients else [], trained)
     model = FineTuned(config, paths, inputs, read_history(paths.tuning), used)
     sketch_train(model)
     return model

@@ -146,7 +146,7 @@ def _quantile_bars(found: pd.DataFrame, test_language: str, order: list[str]) ->
         for sign, end in (("-", "min"), ("+", "max")):  # cut at zero, a colour on each side
             layers.append(
                 base.transform_calculate(a=f"{end}(0, datum.{low})", b=f"{end}(0, datum.{high})")
-                .mark_bar(size=size, opacity=opacity, color=f"rgb({HUES[sign]})")
+                .mark_bar(size=size, opacity=opacity, color=f"rgb({HUES[sign]})", clip=True)
                 .encode(x=alt.X("a:Q", scale=domain, axis=ticks, title="influence"), x2="b:Q")
             )
     median = base.mark_tick(color=INK, thickness=2, size=12).encode(x=alt.X("median:Q", axis=ticks))
@@ -156,7 +156,7 @@ def _quantile_bars(found: pd.DataFrame, test_language: str, order: list[str]) ->
 def _zero() -> alt.Chart:
     return (
         alt.Chart(pd.DataFrame({"zero": [0]}))
-        .mark_rule(color=QUIET, strokeDash=[4, 4])
+        .mark_rule(color=QUIET, strokeDash=[4, 4], clip=True)  # 0 may lie far outside
         .encode(x="zero:Q")
     )
 

@@ -194,6 +194,7 @@ SCHEMAS = {
             "square_norm_share": "part of the squared gradient norm, 0 to 1",
             "covered": "whether the sketches cover it",
         },
+        required=False,
     ),
     "traced": Schema(
         "The test examples whose influential training examples were looked for.",

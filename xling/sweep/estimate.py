@@ -32,12 +32,14 @@ class Speed:
     Attributes:
         seconds: of a training step, per token; None if it was not measured.
         parameters, matrices: of the model: numbers, and tensors that hold them.
+        width: of its hidden states.
         per_language, tokens: of each split, examples per language and tokens per example.
     """
 
     seconds: float | None
     parameters: int
     matrices: int
+    width: int
     per_language: dict[str, float]
     tokens: dict[str, float]
 
@@ -77,6 +79,7 @@ def measured(config: Config, probe: bool) -> Speed:
         step_seconds(config, inputs) if probe else None,
         sum(each.numel() for each in model.parameters()),
         len(list(model.parameters())),
+        model.encoder.config.hidden_size,
         {split: median(each.values()) for split, each in counts.items()},
         {split: sum(rows["length"]) / len(rows) for split, rows in inputs.encoded.items()},
     )
@@ -110,23 +113,26 @@ def cost(stage: Stage, speed: Speed) -> Cost:
     step = speed.seconds or 0
     training = train * speed.tokens["train"] * step
     through = subnetwork_passes(config)
-    sketching = SKETCH * epochs * training
+    gradients = config.influence.gradients
+    one_pass = SKETCH if gradients else FORWARD
+    sketching = one_pass * epochs * training
     numbers = dimensions(config, speed) * STORED[config.sketch.store]
     sketches = numbers * train * epochs
     of = speed.per_language
     dev = of["dev"] * languages * speed.tokens["dev"] * step
     test = of["test"] * len(config.languages) * speed.tokens["test"] * step
     traced = config.influence.test_per_language * len(config.traced_languages)
-    tracing = FORWARD * test + SKETCH * traced * speed.tokens["test"] * step * epochs
+    tracing = FORWARD * test + one_pass * traced * speed.tokens["test"] * step * epochs
     only_language = len(config.train_languages) == 1
     sparse = config.tuning.name == "sparse"
-    dumped = 0 if only_language else (through if sparse else 1)
+    dumped = 0 if only_language or not gradients else (through if sparse else 1)
     later = through if through and not sparse else 0  # the whole model's, through masks
     fit = epochs * (training + FORWARD * dev)
     weights = 4 * speed.parameters * epochs
     seconds, size = {
         "fine-tuning": (fit + dumped * sketching, weights + dumped * sketches),
         "sketches": (sketching, sketches),
+        "representations": (sketching, sketches),
         "subnetwork": (PRUNING_STEPS * (1 + FORWARD) * dev, 10_000),
         "masks": (0, 10_000),
         "retraining": (fit, 10_000),
@@ -146,8 +152,10 @@ def subnetwork_passes(config: Config) -> int:
 
 
 def dimensions(config: Config, speed: Speed) -> int:
-    """Return the numbers of a sketch, at most."""
+    """Return the numbers of a sketch or of what else represents an example, at most."""
     sketch = config.sketch
+    if not config.influence.gradients:
+        return speed.width
     if sketch.method == "exact":
         return speed.parameters
     size = sketch.stack * sketch.side**2 * (2 if sketch.twin else 1)

@@ -13,6 +13,7 @@ from xling.sweep.records import Job, State
 PLURALS = {
     "fine-tuning": "fine-tunings",
     "sketches": "sketches of training examples",
+    "representations": "representations of training examples",
     "subnetwork": "subnetworks",
     "masks": "sets of masks",
     "retraining": "retrainings",
@@ -86,7 +87,8 @@ def needed(config: Config) -> list[Stage]:
         tuned = run_paths(each)
         stages.append(Stage("fine-tuning", tuned.tuning, each))
         if each.subnetwork.name == "full":  # through masks, their folders have the masks' names
-            stages.append(Stage("sketches", tuned.tuning / tuned.sketches, each))
+            kind = "sketches" if config.influence.gradients else "representations"
+            stages.append(Stage(kind, tuned.tuning / tuned.sketches, each))
     return [*stages, Stage("run", paths.run, config)]
 
 

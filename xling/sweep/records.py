@@ -15,8 +15,9 @@ from typing import Any, TextIO
 
 from filelock import FileLock, Timeout
 
+from xling.cli.mistakes import translated
 from xling.config import Config, nothing_left_out
-from xling.errors import UserError
+from xling.errors import ArgumentError, UserError
 from xling.pipeline.paths import run_paths
 from xling.stage import made
 
@@ -185,6 +186,8 @@ def last_line(error: BaseException) -> str:
     """Return an error's last line; of one that the user can fix, its first."""
     if isinstance(error, UserError):
         return str(error).splitlines()[0]
+    if isinstance(error, ArgumentError):
+        return translated(error).splitlines()[0]
     return traceback.format_exception_only(error)[-1].strip().splitlines()[-1]
 
 

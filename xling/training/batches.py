@@ -125,8 +125,9 @@ class Collator:
         inputs = [
             {key: example[key] for key in MODEL_INPUTS if key in example} for example in examples
         ]
+        padded = self.tokenizer.pad(inputs, return_tensors="np")  # "pt" copies number by number
         return {
-            "inputs": dict(self.tokenizer.pad(inputs, return_tensors="pt")),
+            "inputs": {key: torch.from_numpy(values) for key, values in padded.items()},
             "labels": torch.tensor([example["label"] for example in examples]),
             "languages": torch.tensor(
                 [self.languages[example["language"]] for example in examples]

@@ -1,4 +1,4 @@
-"""Sketches of encoded examples with a classifier: the library's pass on this program's data."""
+"""Representations of encoded examples by a classifier: the library's pass on a run's data."""
 
 import dataclasses
 import shutil
@@ -11,8 +11,9 @@ import datasets
 import torch
 from torch import Tensor
 
+from xling.attribution import Method, named
 from xling.cli.console import tally
-from xling.config import Sketch
+from xling.config import Config, Sketch
 from xling.models.classifier import Classifier
 from xling.sketch import (
     Estimate,
@@ -20,7 +21,6 @@ from xling.sketch import (
     Projection,
     Sketches,
     Source,
-    sketch_examples,
 )
 from xling.stage import part_of, stage
 from xling.subnetwork import gated_by_group
@@ -31,12 +31,13 @@ from xling.training.history import epoch_name
 
 @dataclasses.dataclass(frozen=True)
 class SketchDump:
-    """Sketches a set of encoded examples with the model of an epoch, and writes them.
+    """Represents a set of encoded examples by the model of an epoch, and writes the rows.
 
     Attributes:
         encoded: the examples.
         collate: makes batches of them.
-        settings: of the projection and the pass.
+        method: says how; gradients are sketched.
+        settings: of the pass, and how the rows are kept.
         folder: takes one folder per epoch.
         label: shown beside the progress bar.
         kind: of the task.
@@ -48,6 +49,7 @@ class SketchDump:
 
     encoded: datasets.Dataset
     collate: Collator
+    method: Method
     settings: Sketch
     folder: Path
     label: str
@@ -121,15 +123,11 @@ class SketchDump:
         half = self.settings.precision == "bf16"
         device = next(model.parameters()).device.type
         with torch.autocast(device, torch.bfloat16, enabled=half):
-            return sketch_examples(
+            return self.method.represent(
                 model,
-                examples.losses,
-                examples.ids,
-                examples.lengths,
-                projection(self.settings),
+                examples,
                 epoch,
                 folder=folder,
-                skip=self.settings.skip,
                 groups=self.encoded["language"][:],
                 batch_tokens=self.settings.batch_tokens,
                 precision=self.settings.store,
@@ -166,6 +164,16 @@ def source(
         return kind.losses(logits, batch["labels"].to(device))
 
     return Source(losses, encoded["id"][:], encoded["length"][:])  # lists: columns are slow
+
+
+def method_of(config: Config) -> Method:
+    """Return the attribution method that the configuration asks for."""
+    return named(
+        config.influence.method,
+        projection=projection(config.sketch),
+        similarity=config.influence.similarity,
+        skip=config.sketch.skip,
+    )
 
 
 def projection(settings: Sketch) -> Projection:
