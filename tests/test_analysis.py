@@ -198,6 +198,7 @@ def test_coverage_sums_squared_norms_by_kind_of_parameter():
 
     table = coverage([sketched(names), sketched(names)])
     assert set(table.epoch) == {0, 1, 2} and set(table.language) == {"de", "en", "all"}
+    assert table.index.is_unique and table.epoch.is_monotonic_increasing
     table = whole(table)
     assert cell(table, "square_norm_share", group="head") == 0.4
     assert not cell(table, "covered", group="head")
