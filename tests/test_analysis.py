@@ -77,6 +77,19 @@ def test_shares_are_the_mean_composition_of_the_top_k_sets():
     assert np.allclose(table.lift, 3 * table.share)
 
 
+def test_own_language_shares_are_of_the_most_positive_by_the_summed_influence():
+    rows = [
+        (0, "+", "de", "de", 0.5),
+        (0, "-", "de", "de", 0.4),
+        (0, "+", "de", "en", 0.3),
+        (1, "+", "de", "de", 0.2),
+        (0, "+", "en", "en", 0.1),
+        (0, "+", "ko", "en", 0.6),
+    ]
+    columns = "epoch sign test_language train_language share".split()
+    assert own_language_share(pd.DataFrame(rows, columns=columns)) == {"de": 0.5, "en": 0.1}
+
+
 def test_shares_within_a_label_are_pooled_over_its_members():
     """de8 (label 0): de1, en1, fr1 have its label; de9 (label 1): de2 and fr3, but not de1."""
     table = shares([traces()], TRAIN, TEST)
@@ -185,6 +198,7 @@ def test_coverage_sums_squared_norms_by_kind_of_parameter():
 
     table = coverage([sketched(names), sketched(names)])
     assert set(table.epoch) == {0, 1, 2} and set(table.language) == {"de", "en", "all"}
+    assert table.index.is_unique and table.epoch.is_monotonic_increasing
     table = whole(table)
     assert cell(table, "square_norm_share", group="head") == 0.4
     assert not cell(table, "covered", group="head")

@@ -103,7 +103,7 @@ def test_similarity_correlation_is_corrected_for_the_layers():
     }
     rows = [
         (sign, layer, cosine, 1 - cosine, part)
-        for sign in "+-"
+        for sign in "-+"
         for layer, column in cosines.items()
         for cosine, part in zip(column, share, strict=True)
     ]
@@ -111,6 +111,7 @@ def test_similarity_correlation_is_corrected_for_the_layers():
     correlations = similarity_correlation(table)
     assert list(correlations.columns) == "sign measure layer r r_p rho rho_p p_holm pairs".split()
     assert len(correlations) == 2 * 2 * 5
+    assert list(dict.fromkeys(correlations.sign)) == ["-", "+"]  # as in the table
     negative = correlations[correlations.sign == "-"]
     cosine = negative[negative.measure == "cosine"].set_index("layer")
     assert cosine.r[0] == pytest.approx(stats.pearsonr(cosines[0], share).statistic)

@@ -44,6 +44,9 @@ def test_distribution_counts_every_pair_once():
             # A score at the very edge of a bin may fall to either side of it.
             assert np.abs(counts[a, b] - np.histogram(block, edges)[0]).max() <= 1
     table = distribution(counts, edges, train, test)
+    assert list(table.columns) == "test_language train_language low high pairs".split()
+    assert (table.high - table.low).to_numpy() == pytest.approx(edges[1] - edges[0])
+    assert table.pairs.gt(0).all() and set(table.train_language) == {"de", "en", "fr"}
     assert table.pairs.sum() == scores.size and set(table.test_language) == {"de", "ko"}
     negative = table[table.high <= 1e-12].pairs.sum()
     assert abs(negative - (scores < 0).sum()) <= 2

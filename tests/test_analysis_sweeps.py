@@ -132,7 +132,7 @@ def test_confidence_changes_of_one_test_example_are_no_evidence():
             {**common, "k": 100, "control": 0, "after": 0.8, "test_id": "de1"},
         ]
     )
-    assert table.k.to_list() == [50, 100, 50]
+    assert table.k.to_list() == [50, 100, 50] and table.index.to_list() == [0, 1, 2]
     assert table.left_out.to_list() == ["influential", "influential", "random"]
     assert table.change.to_list() == pytest.approx([0.4, 0.3, 0.1])
     # Either sign was as likely; k = 100 has no control, and no test example in common with 50.

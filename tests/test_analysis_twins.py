@@ -7,7 +7,7 @@ from scipy import stats
 
 from xling.analysis import twins
 from xling.analysis.twins import agreement, with_noise
-from xling.attribution import trace
+from xling.attribution import TracIn, trace
 from xling.sketch import Sketches, SketchMetadata
 
 
@@ -58,7 +58,7 @@ def test_agreement_is_the_same_whatever_is_read_at_a_time(monkeypatch):
     expected = np.mean([stats.spearmanr(a, b).statistic for a, b in zip(*scores, strict=True)])
     for stretch in (4096, 7):
         monkeypatch.setattr(twins, "STRETCH", stretch)
-        summary = agreement(train, test, traces, twin, weights)
+        summary = agreement(train, test, traces, twin, weights, TracIn())
         assert summary["spearman"] == pytest.approx(expected, abs=1e-6)
     overlap = [
         len(set(a) & set(b)) / 5
@@ -66,4 +66,4 @@ def test_agreement_is_the_same_whatever_is_read_at_a_time(monkeypatch):
     ]
     assert summary["positive_overlap"] == pytest.approx(np.mean(overlap))
     with pytest.raises(ValueError):
-        agreement(train, test, traces, twin, [1.0])
+        agreement(train, test, traces, twin, [1.0], TracIn())

@@ -57,9 +57,10 @@ def shares(
                 low, high = bootstrap_interval(by_example[mine], seed=seed)
                 matching = np.bincount(members[mine][same[mine]], minlength=count)
                 same_label = matching / matching.sum() if matching.any() else np.full(count, np.nan)
-                columns = (train.languages, share, low, high, base, share / base, same_label)
+                numbers = (share, low, high, base, share / base, same_label)
                 rows += [
-                    (epoch, sign, language, *row, len(mine)) for row in zip(*columns, strict=True)
+                    (epoch, sign, language, name, *row, len(mine))
+                    for name, *row in zip(train.languages, *numbers, strict=True)
                 ]
     columns = "epoch sign test_language train_language share low high base_rate lift same_label"
     return pd.DataFrame(rows, columns=[*columns.split(), "test_examples"])

@@ -217,9 +217,11 @@ def correlation(left: np.ndarray, right: np.ndarray) -> Correlation:
 
 def _share_of_orders(x: np.ndarray, y: np.ndarray) -> float:
     """Return the share of all orders in which ranks go together at least as far, up or down."""
-    x, y = x - x.mean(), y - y.mean()
-    products = np.array(list(permutations(x))) @ y
-    return float((np.abs(products) >= abs(x @ y) - ROUNDING).mean())
+    centered = (
+        y - y.mean()
+    )  # so that the products are covariances, and 0 where nothing goes together
+    products = np.array(list(permutations(x))) @ centered
+    return float((np.abs(products) >= abs(x @ centered) - ROUNDING).mean())
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

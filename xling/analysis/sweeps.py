@@ -107,7 +107,8 @@ def confidence_changes(jobs: Sequence[dict[str, Any]], seed: int = 0) -> pd.Data
         values = changes.to_numpy(float)
         low, high = bootstrap_interval(values, seed=seed)
         control = settings.get((sign, "random", k)) if left_out == "influential" else None
-        later = [n for s, o, n in settings if (s, o) == (sign, left_out) and n > k]
+        sizes = [size for *kind, size in settings if kind == [sign, left_out]]
+        later = [size for size in sizes if size > k]
         following = settings[sign, left_out, min(later)] if later else None
         rows.append(
             (
