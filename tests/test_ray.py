@@ -12,7 +12,7 @@ pytest.importorskip(
 pytestmark = pytest.mark.slow
 
 
-def test_a_sweep_on_two_workers(ray_address, tmp_path):
+def test_a_sweep_on_two_workers_of_ray_makes_each_stage_once(ray_address, tmp_path):
     done = run_xling(
         "--multirun",
         "hydra/launcher=ray",

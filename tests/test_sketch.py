@@ -139,7 +139,7 @@ def test_idle_positions_are_not_computed_and_no_other_is_missed():
     against_autograd(model, ids, labels)
 
 
-def test_gates_of_heads():
+def test_gradients_of_gates_are_those_of_autograd():
     """The gradient of a gate on each head's output, for every example, beside its sketch."""
     model = build("bert").eval()
     inputs, labels = batch([9, 4, 17, 2])
