@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, config, run_xling
+from conftest import SMALL, config, run_command, run_xling
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -110,7 +110,7 @@ def composed_jobs(*overrides: str) -> int:
 
 @pytest.mark.slow
 def test_jobs_side_by_side_share_their_stages(tmp_path):
-    done = run_xling(
+    done = run_command(
         "--multirun",
         "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2",
