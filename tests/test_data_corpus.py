@@ -128,7 +128,7 @@ def test_a_label_map_that_misses_a_label_is_refused(corpus_folder: Path) -> None
     write(corpus_folder, "en", "train", found)
     for choice in ("stop", "drop"):  # no row of a class is left: dropping would hide the mistake
         message = refusal(corpus_folder, f"data.on_bad_row={choice}")
-        assert "'entail': 500 rows, the first train.de.tsv:3." in message
+        assert "'entail': 500 rows, the first at train.de.tsv:3." in message
         assert "Did you mean 'entailment'?" in message
         assert "task.labels" in message
         assert "task.ignore_labels" in message
@@ -139,7 +139,7 @@ def test_a_label_map_that_misses_a_label_is_refused(corpus_folder: Path) -> None
 
 
 def test_a_label_that_stands_twice_in_the_map_is_refused(corpus_folder: Path) -> None:
-    assert "'neutral' stands 2 times" in refusal(corpus_folder, "task.ignore_labels=[neutral]")
+    assert "'neutral' occurs 2 times" in refusal(corpus_folder, "task.ignore_labels=[neutral]")
 
 
 def test_ignored_labels_are_counted_and_left_out(corpus_folder: Path) -> None:

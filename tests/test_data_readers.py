@@ -93,7 +93,7 @@ def test_csv_quotes_hold_commas_and_line_ends(tmp_path: Path, xnli_task: Task) -
 
 def test_a_quote_left_open_in_csv_is_refused(tmp_path: Path, xnli_task: Task) -> None:
     content = 'premise,hypothesis,label\na,b,neutral\nc,"d,neutral\n'
-    with pytest.raises(UserError, match=r"a\.csv:3: the quotes of this row do not match"):
+    with pytest.raises(UserError, match=r"a\.csv:3: the quotes in this row are not balanced"):
         read(write(tmp_path / "a.csv", content), xnli_task)
 
 

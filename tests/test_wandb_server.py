@@ -15,19 +15,19 @@ from runs import only
 from tracked_runs import EPOCHS, closed_port, epochs_of, inspected, needs_wandb_command, sync_lines
 
 from xling import tracker
-from xling.cli.mistakes import check
+from xling.cli.mistakes import refuse_mistyped
 from xling.errors import UserError
-from xling.tracker.reach import answers
+from xling.tracker.reach import server_answers
 
 ROOT = Path(__file__).parent.parent
 SWEEP = yaml.safe_load((ROOT / "docs" / "wandb_sweep.yaml").read_text("utf-8"))
 
 
 def test_a_server_that_is_silent_or_away_does_not_answer():
-    assert not answers(f"http://127.0.0.1:{closed_port()}", {})
+    assert not server_answers(f"http://127.0.0.1:{closed_port()}", {})
     start = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert not answers(f"http://127.0.0.1:{silent.getsockname()[1]}", {}, seconds=1.0)
+        assert not server_answers(f"http://127.0.0.1:{silent.getsockname()[1]}", {}, seconds=1.0)
     assert 1 <= time.monotonic() - start < 3
 
 
@@ -62,10 +62,9 @@ def test_a_server_out_of_reach_is_told_soon_and_the_run_is_tracked_offline(
 
 
 def test_a_key_that_is_not_accepted_is_told(refusing_server, to_server, tmp_path):
-    assert answers(refusing_server, {})
-    assert not answers(
-        refusing_server, {"http": f"http://127.0.0.1:{closed_port()}"}
-    )  # the proxy is away
+    assert server_answers(refusing_server, {})
+    no_proxy = {"http": f"http://127.0.0.1:{closed_port()}"}
+    assert not server_answers(refusing_server, no_proxy)
     to_server(refusing_server)
     with pytest.raises(UserError, match=r"(?s)login --relogin.*tracker\.mode=offline"):
         with tracker.tracking(config("tracker=wandb", f"folder={tmp_path}"), "run", tmp_path):
@@ -118,7 +117,7 @@ def test_every_run_of_the_sweep_file_composes():
     for point in points:
         args = {key: {"value": value} for key, value in point.items()}
         overrides = create_sweep_command_args({"args": args})["args_no_hyphens"]
-        check(["tracker=wandb", *overrides])
+        refuse_mistyped(["tracker=wandb", *overrides])
         found = config("tracker=wandb", *overrides)
         assert found.tuning.learning_rate == point["tuning.learning_rate"]
         assert list(found.exclude) == re.findall(r"\w+", point["exclude"])
