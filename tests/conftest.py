@@ -22,7 +22,8 @@ from xling.cli.compose import conf_folder, register_resolvers
 from xling.config import Config, checked
 from xling.models.classifier import Classifier
 
-pytest_plugins = ["runs", "tracked_runs"]
+pytest_plugins = ["clusters", "corpus_files", "runs", "small_tunings", "tracked_runs"]
+"""Modules of fixtures, by what they make."""
 
 register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -116,12 +117,13 @@ def surroundings(**more: str) -> dict[str, str]:
 
 
 _ending = ExitStack()
+_at_first = surroundings()
 
 
 @cache
 def commands() -> Server:
     """Start, once for all tests of this process, what the commands are forked from."""
-    return _ending.enter_context(server("xling", "hydra", "wandb", environment=surroundings()))
+    return _ending.enter_context(server("xling", "hydra", "wandb", environment=_at_first))
 
 
 def pytest_unconfigure() -> None:

@@ -36,7 +36,9 @@ class Forked:
     def __init__(self, args: list[str], minder: socket.socket, out: IO[bytes], errors: IO[bytes]):
         self.args, self.returncode = args, None
         self._minder, self._out, self._errors = minder, out, errors
-        self.pid = int(minder.recv(99))
+        if not (pid := minder.recv(99)):
+            raise ChildProcessError("the server of forks has ended; it has said why")
+        self.pid = int(pid)
 
     def poll(self) -> int | None:
         """Return the exit code if the command has ended."""
@@ -166,9 +168,10 @@ def _serve(control: socket.socket) -> tuple[str, ...]:
             control.close()
             minder = socket.socket(fileno=files[0])
             if (pid := os.fork()) == 0:
+                os.setsid()
+                minder.send(str(os.getpid()).encode())
                 minder.close()
                 return _become(json.loads(message), *files[1:])
-            minder.send(str(pid).encode())
             _, status = os.waitpid(pid, 0)
             minder.send(str(status).encode())
             os._exit(0)
@@ -186,8 +189,7 @@ def _reaped(options: int) -> bool:
 
 
 def _become(request: dict, out: int, errors: int) -> tuple[str, ...]:
-    """Give this fork what a new process has: a session, a folder, an environment, streams."""
-    os.setsid()
+    """Give this fork what a new process has: a folder, an environment, streams."""
     os.dup2(out, 1)
     os.dup2(errors, 2)
     for file in (out, errors):

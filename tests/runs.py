@@ -11,6 +11,7 @@ import pytest
 from conftest import SMALL, config, run_command, run_xling
 
 from xling.pipeline.paths import run_paths
+from xling.sweep.records import Job
 
 ONE_EPOCH = (*SMALL, "languages=[de,en]", "tuning.epochs=1")
 TWO_LAYERS = (*SMALL, "model.tiny.layers=2", "task=xnli", "languages=[de,en,fr]")
@@ -106,6 +107,12 @@ def stages(folder: Path) -> dict[Path, int]:
     root = folder / "multirun/xnli/stages"
     found = (path for path in root.glob("[!.]*/**/*") if path.is_file())
     return {path.relative_to(root): path.stat().st_mtime_ns for path in found}
+
+
+@pytest.fixture
+def job(tmp_path) -> Job:
+    """A job of a sweep, not begun."""
+    return Job(tmp_path / "m/sweeps/s", 2, "seed=1", "xnli/tiny-1", base=None, masks=False)
 
 
 @pytest.fixture

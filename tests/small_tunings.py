@@ -3,15 +3,19 @@
 from pathlib import Path
 
 import datasets
+import numpy as np
+import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
 from safetensors.torch import load_file
 
+from xling.subnetwork import head_weights
 from xling.tasks import Classification
 from xling.training.batches import Collator
 from xling.training.fit import fine_tune
 from xling.training.history import weights_file
 from xling.training.sketches import SketchDump, method_of
+from xling.training.sparse import SparseFineTuning
 
 SETTINGS = (
     "languages=[de,en,fr]",
@@ -61,3 +65,32 @@ def deterministic(make_model):
         return model
 
     return make
+
+
+@pytest.fixture
+def watched_steps(monkeypatch):
+    """Note, around each optimiser step, the language and which weights of heads moved."""
+    seen = []
+    original = SparseFineTuning.optimizer_step
+
+    def watched(self, epoch, index, optimizer, closure):
+        before = [each.parameter.detach().clone() for each in head_weights(self.model)]
+        original(self, epoch, index, optimizer, closure)
+        language = self.languages[self._language]
+        for each, old in zip(head_weights(self.model), before, strict=True):
+            off = each.off(self.masks[language])
+            moved = (each.parameter.detach() != old).movedim(each.dimension, 0)
+            on = np.setdiff1d(np.arange(len(moved)), off.numpy())
+            gradient = each.parameter.grad.movedim(each.dimension, 0)
+            seen.append((language, index, moved[off].any().item(), moved[on].any().item(),
+                         gradient[off].abs().sum().item()))  # fmt: skip
+
+    start = SparseFineTuning.on_train_batch_start
+
+    def started(self, batch, index):
+        start(self, batch, index)
+        self._language = int(batch["languages"][0])
+
+    monkeypatch.setattr(SparseFineTuning, "optimizer_step", watched)
+    monkeypatch.setattr(SparseFineTuning, "on_train_batch_start", started)
+    return seen

@@ -93,6 +93,14 @@ def test_the_share_of_the_own_label_stands_beside_its_base_rate():
     assert cell(table, "base_rate", sign="+", test_language="de") == 0.5
 
 
+def test_a_label_that_no_training_example_has_has_a_base_rate_of_zero():
+    test = dataclasses.replace(TEST, label=np.array([2, 2, 0, 3]))
+    table = labels(traces(), TRAIN, test)
+    assert cell(table, "base_rate", sign="+", test_language="de") == 0
+    assert cell(table, "base_rate", sign="+", test_language="en") == 0.5 / 2
+    assert cell(table, "same_label", sign="+", test_language="de") == 0
+
+
 def test_mean_influence_is_averaged_over_a_languages_test_examples():
     table = mean_influence([traces()], TRAIN, TEST)
     assert cell(table, "mean", test_language="de", train_language="fr") == (2 + 5) / 2

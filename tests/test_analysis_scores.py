@@ -5,6 +5,7 @@ from itertools import permutations
 
 import numpy as np
 import pytest
+from analysis_cases import some
 from scipy import stats
 
 from xling.analysis import distances as analysis_distances
@@ -19,15 +20,6 @@ from xling.analysis.scripts import own_scripts, script_table, scripts, wholly_ow
 from xling.analysis.shares import shares
 from xling.attribution import Ranking, Traces, histograms, mean_scores
 from xling.sketch import Sketches
-
-
-def some(count: int, languages: str, parallel: bool = False) -> Examples:
-    """Examples of languages in turn; every round of them is one content."""
-    names = tuple(languages.split())
-    code = np.arange(count) % len(names)
-    number = np.arange(count) // len(names)
-    ids = tuple(f"{names[c]}{n}" for c, n in zip(code, number, strict=True))
-    return Examples(ids, names, code, number % 2, number if parallel else None)
 
 
 def sketches(count: int, epoch: int, name: str) -> Sketches:
@@ -167,20 +159,6 @@ def test_influential_examples_wholly_in_the_own_script_are_counted():
     }
 
 
-def test_script_intervals_are_of_the_seed_given():
-    train, test = some(40, "de en"), some(12, "de en")
-    rng = np.random.default_rng(0)
-    index = np.stack([rng.permutation(40)[:7] for _ in range(12)])
-    traces = Traces(*[Ranking(index, np.zeros((12, 7)))] * 2, np.zeros((12, 2)))
-    whole = rng.random(40) < 0.5
-    tables = [
-        script_table(traces, whole, {"de": {"Latn"}, "en": {"Latn"}}, train, test, seed)
-        for seed in (0, 0, 1)
-    ]
-    ends = [table[["low", "high"]].to_numpy().tolist() for table in tables]
-    assert ends[0] == ends[1] != ends[2]
-
-
 def test_the_papers_figures_are_those_that_were_printed():
     """Against the printed tables, cell by cell where a slip would hide."""
     table = reference()
@@ -207,7 +185,9 @@ def test_the_papers_figures_are_those_that_were_printed():
 
 def test_distances_are_cosines_of_the_features_that_are_known(monkeypatch, tmp_path):
     """Codes of two letters are translated; -1 is not known, and no features are no direction."""
-    (tmp_path / "letter_codes.json").write_text('{"de": "deu", "en": "eng"}', "utf-8")
+    folder = tmp_path / "lang2vec" / "data"
+    folder.mkdir(parents=True)
+    (folder / "letter_codes.json").write_text('{"de": "deu", "en": "eng"}', "utf-8")
     langs = np.array(["eng", "kor", "deu", "fra"])
     tables = {
         "feature_predictions": (
@@ -219,9 +199,10 @@ def test_distances_are_cosines_of_the_features_that_are_known(monkeypatch, tmp_p
     }
     for name, (features, rows) in tables.items():
         data = np.array(rows, float)[:, :, None]
-        np.savez(tmp_path / f"{name}.npz", langs=langs, feats=np.array(features), data=data)
-    package = types.SimpleNamespace(locate_file=lambda path: tmp_path)
-    monkeypatch.setattr(analysis_distances, "distribution", lambda name: package)
+        np.savez(folder / f"{name}.npz", langs=langs, feats=np.array(features), data=data)
+    packages = {"lang2vec": types.SimpleNamespace(locate_file=tmp_path.joinpath)}
+    monkeypatch.setattr(analysis_distances, "distribution", packages.__getitem__)
+    assert available()
     by_kind = distances(("de", "en", "kor", "fra", "xx"))
     half, nan = 1 - 1 / np.sqrt(2), np.nan
     expected = {

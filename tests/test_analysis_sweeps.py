@@ -71,13 +71,14 @@ def test_imbalance_starts_every_curve_at_the_balanced_run():
     shares = {"a": own(0.3), "b": own(0.6), "c": own(0.7), "d": own(0.99)}
     table = imbalance_curves(runs, shares)
     points = [tuple(row) for row in table[["language", "imbalance", "share"]].to_numpy()]
+    assert table.index.to_list() == [0, 1, 2, 3]
     assert points == [("de", 0, 0.3), ("de", 50, 0.6), ("en", 0, 0.9), ("en", 25, 0.9)]
     assert imbalance_curves({"a": runs["a"]}, shares).empty
 
 
 def test_overview_shows_the_switches_that_differ():
     table = overview({"x": run(50, "de"), "a": run(0, None)})
-    assert table.run.tolist() == ["a", "x"]
+    assert table.run.tolist() == ["a", "x"] and table.index.to_list() == [0, 1]
     assert "task" not in table and table.imbalance.tolist() == [0, 50]
     assert table.test_accuracy.tolist() == pytest.approx([0.6, 0.6])
     assert table.dev_accuracy.tolist() == [0.5, 0.5] and table.own_share.tolist() == pytest.approx(

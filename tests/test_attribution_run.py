@@ -83,7 +83,7 @@ def test_a_run_by_embeddings_scores_cosines_of_hidden_states(tmp_path, monkeypat
     ],
 )
 def test_what_only_gradients_have_is_refused_where_there_are_none(override, shown):
-    with pytest.raises(UserError, match=f"{shown} has a meaning for gradients only"):
+    with pytest.raises(UserError, match=f"{shown} applies to gradients only"):
         config("influence=embedding", override)
     config("influence=tracin", override)
 

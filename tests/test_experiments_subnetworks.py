@@ -11,7 +11,7 @@ from conftest import run_xling
 from runs import TWO_LAYERS, report_folder, sweep_report, sweep_tables
 
 from xling.subnetwork import read_mask
-from xling.sweep.grids import expanded, planned
+from xling.sweep.grids import expand_grid, requested_sweep
 
 SHAPE = (2, 4)
 
@@ -178,20 +178,22 @@ def test_subnetworks_alone(variants):
     ],
 )
 def test_the_papers_grids(name, jobs):
-    found = planned([f"experiment={name}", "task=pawsx", "profile=paper", "data=files"]).jobs
-    wanted = [job for grid in jobs for job in expanded(sorted(grid))]
+    found = requested_sweep(
+        [f"experiment={name}", "task=pawsx", "profile=paper", "data=files"]
+    ).jobs
+    wanted = [job for grid in jobs for job in expand_grid(sorted(grid))]
     stands_for = [[job.items() <= each.items() for job in wanted] for each in found]
     assert all(map(any, stands_for)) and all(map(any, zip(*stands_for, strict=True)))
 
 
 def test_grids_for_other_languages():
     asked = ["profile=paper", "data=files", "task=xnli", "languages=[en,fr,ru]"]
-    jobs = planned(["experiment=modularity", *asked]).jobs
+    jobs = requested_sweep(["experiment=modularity", *asked]).jobs
     random = [job for job in jobs if job["subnetwork"] == "random"]
     assert {job["influence.test_languages"] for job in random} == {"[en]"}  # there is no German
     others = [job["subnetwork.language"] for job in jobs if job["subnetwork"] == "suboptimal"]
     assert others == ["fr", "ru"]
-    composed = planned(["experiment=composition", *asked]).jobs[0]
+    composed = requested_sweep(["experiment=composition", *asked]).jobs[0]
     assert composed["subnetwork.languages"] == "[en,fr]"
 
 

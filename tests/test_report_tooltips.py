@@ -5,6 +5,7 @@ import pytest
 from test_report_subnetworks import make_subnetwork_run
 
 from xling import report
+from xling.analysis.statistics import wilson_interval
 from xling.report import papers, specs, sweep_charts, wording
 
 LANGUAGES = ("de", "en", "ko")
@@ -69,7 +70,7 @@ def test_intervals_of_accuracies_are_wilsons(run):
     table = run.tables["accuracy"]
     spec = report.charts.accuracy_by_epoch(table, LANGUAGES).to_dict()
     (rows,) = spec["datasets"].values()
-    assert wording.wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert wilson_interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     first = rows[0]
-    low, high = wording.wilson(first["accuracy"], first["examples"])
+    low, high = wilson_interval(first["accuracy"], first["examples"])
     assert first["interval"] == wording.interval(low, high) and low < first["accuracy"] < high

@@ -110,11 +110,11 @@ WRONG = {
     "one string of patterns": (lambda: sketch(skip="bias"), "skip='bias' is a single string"),
     "a pattern that matches nothing": (
         lambda: sketch(skip=("wieght",)),
-        "skip: 'wieght' matches no parameter of the model. Did you mean 'weight'?",
+        "The pattern 'wieght' in skip matches no parameter of the model. Did you mean 'weight'?",
     ),
     "patterns that match everything": (
         lambda: sketch(skip=("w*", "bias")),
-        "skip: w*, bias leaves no parameter of the model to sketch",
+        "With skip=['w*', 'bias'], no parameter of the model is left to sketch.",
     ),
     "a projection that is a word": (
         lambda: sketch(projection="dense"),

@@ -12,7 +12,7 @@ from small_tunings import KIND, SETTINGS, deterministic, same, silent, weights
 
 from xling.errors import UserError
 from xling.sketch import Sketches
-from xling.subnetwork import gated, head_weights
+from xling.subnetwork import gated
 from xling.subnetwork.masks import stacked
 from xling.training import fit
 from xling.training.batches import Collator, LanguageBatches
@@ -51,40 +51,13 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, dumps=False, mask
     return fine_tune(settings, make_model(), splits, collate, folder, made, silent, masks)
 
 
-@pytest.fixture
-def steps(monkeypatch):
-    """Note, around each optimiser step, the language and which weights of heads moved."""
-    seen = []
-    original = SparseFineTuning.optimizer_step
-
-    def watched(self, epoch, index, optimizer, closure):
-        before = [each.parameter.detach().clone() for each in head_weights(self.model)]
-        original(self, epoch, index, optimizer, closure)
-        language = self.languages[self._language]
-        for each, old in zip(head_weights(self.model), before, strict=True):
-            off = each.off(self.masks[language])
-            moved = (each.parameter.detach() != old).movedim(each.dimension, 0)
-            on = np.setdiff1d(np.arange(len(moved)), off.numpy())
-            gradient = each.parameter.grad.movedim(each.dimension, 0)
-            seen.append((language, index, moved[off].any().item(), moved[on].any().item(),
-                         gradient[off].abs().sum().item()))  # fmt: skip
-
-    start = SparseFineTuning.on_train_batch_start
-
-    def started(self, batch, index):
-        start(self, batch, index)
-        self._language = int(batch["languages"][0])
-
-    monkeypatch.setattr(SparseFineTuning, "optimizer_step", watched)
-    monkeypatch.setattr(SparseFineTuning, "on_train_batch_start", started)
-    return seen
-
-
-def test_masked_gradients_alone_do_not_keep_weights_still(tmp_path, make_model, tokenizer, steps):
+def test_masked_gradients_alone_do_not_keep_weights_still(
+    tmp_path, make_model, tokenizer, watched_steps
+):
     """The papers' reading: no gradient, but momentum and weight decay move the weights."""
     tune(tmp_path, make_model, tokenizer, "tuning.epochs=1")
-    assert steps and all(gradient == 0 for *_, gradient in steps)
-    assert any(off for _, _, off, _, _ in steps)
+    assert watched_steps and all(gradient == 0 for *_, gradient in watched_steps)
+    assert any(off for _, _, off, _, _ in watched_steps)
 
 
 def test_weight_decay_alone_moves_a_weight_without_a_gradient(tmp_path, make_model, tokenizer):
@@ -100,12 +73,12 @@ def test_weight_decay_alone_moves_a_weight_without_a_gradient(tmp_path, make_mod
 
 
 def test_a_strict_step_changes_no_bit_of_what_the_mask_leaves_out(
-    tmp_path, make_model, tokenizer, steps
+    tmp_path, make_model, tokenizer, watched_steps
 ):
     tune(tmp_path, make_model, tokenizer, "tuning.epochs=2", "tuning.strict=true")
-    assert {language for language, *_ in steps} == set(LANGUAGES)
-    assert not any(off for _, _, off, _, _ in steps)
-    assert sum(on for _, _, _, on, _ in steps) > 0.9 * len(steps)
+    assert {language for language, *_ in watched_steps} == set(LANGUAGES)
+    assert not any(off for _, _, off, _, _ in watched_steps)
+    assert sum(on for _, _, _, on, _ in watched_steps) > 0.9 * len(watched_steps)
 
 
 def test_only_the_heads_of_the_language_are_on(tmp_path, make_model, tokenizer):

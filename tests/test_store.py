@@ -30,7 +30,7 @@ def in_another_process(*arguments: object) -> Forked:
     return start_xling(*map(str, arguments), folder=Path(__file__).parent, module="passes")
 
 
-def test_a_killed_pass_goes_on_and_ends_with_the_same_bytes(tmp_path):
+def test_a_killed_pass_resumes_and_ends_with_the_same_bytes(tmp_path):
     run(tmp_path / "whole")
     with in_another_process("killed", tmp_path / "part") as process:
         assert process.wait() == -signal.SIGKILL
@@ -119,9 +119,9 @@ def test_a_batch_that_does_not_fit_is_halved(tmp_path):
             raise torch.OutOfMemoryError
         sizes.append(len(group))
 
-    found = run(tmp_path / "a", after=little_memory, batch_tokens=60, block_rows=11)
+    halved = run(tmp_path / "a", after=little_memory, batch_tokens=60, block_rows=11)
     expected = run(batch_tokens=60, block_rows=11)
-    np.testing.assert_allclose(found.units(0, 11), expected.units(0, 11), atol=1e-3)
+    np.testing.assert_allclose(halved.units(0, 11), expected.units(0, 11), atol=1e-3)
     assert max(sizes) > 1
 
     def none(group):
@@ -143,10 +143,10 @@ def test_the_fastest_budget_is_found():
     assert fastest_budget(little_memory) == 4096
 
 
-def test_the_cost_is_told_before_the_pass():
-    told = []
-    run(announce=told.append)
-    (estimate,) = told
+def test_the_cost_is_announced_after_the_first_batch():
+    estimates = []
+    run(announce=estimates.append)
+    (estimate,) = estimates
     assert (estimate.examples, estimate.tokens) == (len(LENGTHS), sum(LENGTHS))
     assert estimate.dimensions == 64 and estimate.disk_bytes == len(LENGTHS) * (64 * 2 + 8)
     assert estimate.batch_tokens == 24 and estimate.seconds > 0

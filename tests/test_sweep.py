@@ -130,7 +130,7 @@ def test_a_sweep_that_was_killed_goes_on(tmp_path):
     assert "1 stopped" in run_xling(folder=tmp_path, module="xling.status").stdout
     before = written(tmp_path)
     done = run_xling(*command, folder=tmp_path)
-    assert done.returncode == 0 and "goes on" in done.stdout, done.stdout
+    assert done.returncode == 0 and "resumes" in done.stdout, done.stdout
     kept = {path: at for path, at in before.items() if first.relative_to(tmp_path) in path.parents}
     assert kept
     assert kept.items() <= written(tmp_path).items()
@@ -154,7 +154,7 @@ def test_a_killed_worker_costs_the_other_jobs_nothing(tmp_path):
         (state, *_) = tmp_path.glob("multirun/sweeps/s/jobs/*.state")
         os.kill(json.loads(state.read_text("utf-8"))["process"], signal.SIGKILL)
         said = sweep.communicate()[0]
-    assert sweep.returncode == 0 and "A worker was ended from outside" in said, said
+    assert sweep.returncode == 0 and "A worker was killed" in said, said
     assert words(tmp_path, "s") == ["finished"] * 3
     assert "[1/3] seed=0: has begun" in said and "[3/3] seed=2: finished after" in said
 

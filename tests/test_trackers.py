@@ -103,9 +103,9 @@ def test_a_library_that_is_not_there():
 @pytest.mark.parametrize(
     ("override", "problem"),
     [
-        ("tracker.artifacts=true", "tracker.artifacts=true is of W&B"),
-        ("tracker.mode=online", "tracker.mode=online is of W&B"),
-        ("tracker.entity=me", "tracker.entity=me is of W&B"),
+        ("tracker.artifacts=true", "tracker.artifacts=true is for W&B only"),
+        ("tracker.mode=online", "tracker.mode=online is for W&B only"),
+        ("tracker.entity=me", "tracker.entity=me is for W&B only"),
     ],
 )
 def test_what_only_weights_and_biases_has(override, problem):

@@ -15,19 +15,19 @@ from runs import only
 from tracked_runs import EPOCHS, closed_port, epochs_of, inspected, needs_wandb_command, sync_lines
 
 from xling import tracker
-from xling.cli.mistakes import check
+from xling.cli.mistakes import refuse_mistyped
 from xling.errors import UserError
-from xling.tracker.reach import answers
+from xling.tracker.reach import server_answers
 
 ROOT = Path(__file__).parent.parent
 SWEEP = yaml.safe_load((ROOT / "docs" / "wandb_sweep.yaml").read_text("utf-8"))
 
 
 def test_whether_a_server_answers():
-    assert not answers(f"http://127.0.0.1:{closed_port()}", {})
+    assert not server_answers(f"http://127.0.0.1:{closed_port()}", {})
     start = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        assert not answers(f"http://127.0.0.1:{silent.getsockname()[1]}", {}, seconds=1.0)
+        assert not server_answers(f"http://127.0.0.1:{silent.getsockname()[1]}", {}, seconds=1.0)
     assert 1 <= time.monotonic() - start < 3
 
 
@@ -60,8 +60,8 @@ def test_a_server_out_of_reach(to_server, tmp_path, monkeypatch, capsys):
 
 
 def test_a_key_that_is_not_accepted(refusing_server, to_server, tmp_path):
-    assert answers(refusing_server, {})
-    assert not answers(
+    assert server_answers(refusing_server, {})
+    assert not server_answers(
         refusing_server, {"http": f"http://127.0.0.1:{closed_port()}"}
     )  # the proxy is away
     to_server(refusing_server)
@@ -116,7 +116,7 @@ def test_every_run_of_the_sweep_file_composes():
     for point in points:
         args = {key: {"value": value} for key, value in point.items()}
         overrides = create_sweep_command_args({"args": args})["args_no_hyphens"]
-        check(["tracker=wandb", *overrides])
+        refuse_mistyped(["tracker=wandb", *overrides])
         found = config("tracker=wandb", *overrides)
         assert found.tuning.learning_rate == point["tuning.learning_rate"]
         assert list(found.exclude) == re.findall(r"\w+", point["exclude"])

@@ -1,4 +1,4 @@
-"""Errors that a user can fix: printed as a few plain lines, without a traceback."""
+"""Errors that a user can fix, printed as a few plain lines without a traceback."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,11 +9,11 @@ class UserError(Exception):
 
 
 class ArgumentError(ValueError):
-    """An argument of the library that cannot be used; the message is in the library's own words.
+    """A library argument that cannot be used; the message is in the library's own words.
 
     Attributes:
-        argument: its name, which the command line translates into a switch.
-        instead: a value that would do, if one is known.
+        argument: name of the argument, which the command line translates into a switch.
+        instead: a value that would work, if one is known.
     """
 
     def __init__(self, argument: str, message: str, instead: object = None) -> None:

@@ -1,8 +1,8 @@
 """What names a run: the settings in which it differs from its profile, and their digest.
 
-A new switch with a default renames nothing that is finished, as a setting that has its default is
-not part of a name. Finished folders keep their settings in full, and are refused once a default has
-changed since (`changed`).
+A setting at its default is not part of a name, so a new switch with a default renames no finished
+folder. Finished folders record all their settings, and are refused if a default has changed since
+then (`changed`).
 """
 
 import dataclasses
@@ -24,7 +24,7 @@ IDENTITY_EXCLUDED = frozenset(
         "sketch.batch_tokens",
         "influence.gradients",  # follows from the method
         "influence.memory_gb",
-        "subnetwork.path",  # the digest of its masks stands for it
+        "subnetwork.path",  # replaced by the digest of its masks
         "trainer.accelerator",
         "trainer.devices",
         "trainer.num_nodes",
@@ -32,10 +32,10 @@ IDENTITY_EXCLUDED = frozenset(
         "trainer.threads",
     }
 )
-"""Settings that cannot change a result: where it is made, written and tracked."""
+"""Settings that cannot change a result: where it is computed, written and tracked."""
 
 WHOLE = frozenset({"task.labels", "data.splits"})
-"""Settings that map names of the user's own: they differ as a whole, and their order counts."""
+"""Settings that map the user's own names: compared as a whole, including their order."""
 
 
 def settings(config: Config) -> dict[str, Any]:
@@ -44,39 +44,39 @@ def settings(config: Config) -> dict[str, Any]:
 
 
 def result_settings(values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out of a configuration's values what cannot change a result.
+    """Drop the settings that cannot change a result from a configuration's values.
 
-    The learning rate is the one in force, wherever it was set.
+    The learning rate is the effective one, wherever it was set.
 
     Args:
-        values: of all groups, as in config.yaml.
+        values: settings of all groups, as in config.yaml.
     """
-    kept = _without(json.loads(json.dumps(values)), "")
-    rates = (kept[group]["learning_rate"] for group in ("tuning", "model", "task"))
-    kept["tuning"]["learning_rate"] = next(filter(None, rates), None)
-    return kept
+    relevant = _without(json.loads(json.dumps(values)), "")
+    rates = (relevant[group]["learning_rate"] for group in ("tuning", "model", "task"))
+    relevant["tuning"]["learning_rate"] = next(filter(None, rates), None)
+    return relevant
 
 
 def delta(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings that differ from the defaults, nested like both."""
+    """Return the settings that differ from the defaults, with the nesting of both."""
     differing: dict[str, Any] = {}
     for key, (value, default) in _pairs(values, defaults, "").items():
         if value != default:
             *groups, name = key.split(".")
             group = differing
-            for each in groups:
-                group = group.setdefault(each, {})
+            for group_name in groups:
+                group = group.setdefault(group_name, {})
             group[name] = value
     return differing
 
 
 def changed(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Say which settings of a finished folder are others now, as `tuning.epochs=4, now 5`.
+    """List a finished folder's settings that have changed, as in `tuning.epochs=4, now 5`.
 
-    Settings that only one of the two knows are of an older or a newer version, and do not count.
+    Settings that only one of the two has come from an older or a newer version and are ignored.
 
     Args:
-        recorded, now: as of `result_settings`.
+        recorded, now: settings as `result_settings` returns them.
     """
     return [
         f"{key}={_shown(old)}, now {_shown(new)}"
@@ -86,7 +86,7 @@ def changed(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def plain(config: Config) -> dict[str, Any]:
-    """Return the configuration as nested plain values, but for where it runs and is tracked."""
+    """Return the configuration as nested plain values, without where it runs and is tracked."""
     values = dataclasses.asdict(config)
     return {key: value for key, value in values.items() if key not in IDENTITY_EXCLUDED}
 
@@ -111,7 +111,7 @@ def _without(values: dict[str, Any], prefix: str) -> dict[str, Any]:
 def _pairs(
     values: dict[str, Any], others: dict[str, Any], prefix: str, only_common: bool = False
 ) -> dict[str, tuple[Any, Any]]:
-    """Return dotted key → both values; groups that only one side has are compared as a whole."""
+    """Map dotted keys to both values; groups that only one side has are compared as a whole."""
     pairs: dict[str, tuple[Any, Any]] = {}
     for key, value in values.items():
         if key not in others:

@@ -73,6 +73,11 @@ class FineTuned:
             f"{split} predictions",
         )
 
+    def correct(self, split: str, predicted: np.ndarray) -> np.ndarray:
+        """Tell which predictions of a split's examples are right, (examples,)."""
+        labels = np.array(self.inputs.corpus[split]["label"])
+        return self.inputs.kind.correct(predicted, labels)
+
 
 def tune(
     config: Config,

@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from xling.cli.console import say, track
-from xling.config import Config, Subnetwork, alone
+from xling.config import Config, Subnetwork, single_language
 from xling.models.classifier import Classifier
 from xling.pipeline.fine_tune import tune
 from xling.pipeline.inputs import RunInputs, at_epoch, prepare
@@ -91,7 +91,7 @@ def identify(
     Args:
         size: layers and heads of the model.
     """
-    own = alone(config, language)
+    own = single_language(config, language)
     paths = run_paths(own)
     folder, settings = pruning(config.subnetwork, own, paths)
     with stage(folder, config.force) as part:

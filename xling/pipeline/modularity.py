@@ -4,7 +4,6 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xling.analysis.change import (
@@ -37,7 +36,7 @@ def change_through(
     """
     config, corpus = model.config, model.inputs.corpus
     test = corpus["test"]
-    right = predict(whole).argmax(1) == np.array(test["label"])
+    right = whole.correct("test", predict(whole))
     traced = analyse(model, folder, right)
     by_whole = traces_of(whole, traced.chosen, folder / "whole")
     train, tested = (

@@ -5,7 +5,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from xling.cli.compose import composed, conf_folder, resolved
+from xling.cli.compose import compose_config, conf_folder, resolved
 from xling.config import (
     Config,
     Model,
@@ -61,7 +61,7 @@ def model_fingerprint(model: Model) -> dict[str, str]:
 def default_settings(profile: str) -> dict[str, Any]:
     """Return the settings of a profile that nobody overrides; of a user's own, those of conf/."""
     known = (conf_folder() / "profile" / f"{profile}.yaml").is_file()
-    return settings(checked(resolved(composed([f"profile={profile}"] if known else []))))
+    return settings(checked(resolved(compose_config([f"profile={profile}"] if known else []))))
 
 
 def named_paths(

@@ -27,7 +27,7 @@ from xling.pipeline.results import RunResult, profile, write_config, write_json
 from xling.pipeline.trace import analyse
 from xling.pipeline.zero_shot import compare
 from xling.report.export import write_tables
-from xling.stage import made, stage
+from xling.stage import is_complete, stage
 from xling.training.history import read_history
 
 
@@ -66,7 +66,7 @@ def job(config: Config, command: str) -> None:
     else:
         whole = nothing_left_out(config)
         paths, base_paths = run_paths(config), run_paths(whole)
-        if not made(base_paths.run, config.force):
+        if not is_complete(base_paths.run, config.force):
             say(opening(whole))
             run(whole, command)
         leave_out(config, paths, base_paths)

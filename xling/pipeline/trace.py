@@ -43,12 +43,13 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
     config, kept = model.config, model.kept
     corpus, test = model.inputs.corpus, model.inputs.corpus["test"]
     predicted = predict(model)
-    correct = model.inputs.kind.correct(predicted, np.array(test["label"]))
+    correct = model.correct("test", predicted)
     eligible, who = correct, "The model classifies"
     if also is not None:
         eligible, who = correct & also, "The whole model and the subnetworks both classify"
     chosen = choose(config, test["language"], eligible, who)
-    say(f"Kept epoch {kept} of {len(model.history)}; tracing {len(chosen)} test examples")
+    unit = model.inputs.kind.unit
+    say(f"Kept epoch {kept} of {len(model.history)}; tracing {len(chosen)} test {unit}s")
     train, tested = (
         examples(split, config.languages) for split in (corpus["train"], test.select(chosen))
     )
@@ -145,13 +146,13 @@ def dev_history(model: FineTuned) -> list[dict[str, Any]]:
     subnetwork, which need not be the one that is used now.
     """
     sparse = model.config.tuning.name == "sparse"
-    if model.masks is None or (sparse and not model.config.subnetwork.in_tests_alone):
+    if model.masks is None or (sparse and not model.config.subnetwork.tests_only):
         return model.history
     dev = model.inputs.corpus["dev"]
-    languages, labels = np.array(dev["language"]), np.array(dev["label"])
+    languages = np.array(dev["language"])
     records = []
     for record in model.history[: model.kept]:
-        correct = model.probabilities("dev", record["epoch"]).argmax(1) == labels
+        correct = model.correct("dev", model.probabilities("dev", record["epoch"]))
         by_language = {
             name: float(correct[languages == name].mean()) for name in dict.fromkeys(languages)
         }

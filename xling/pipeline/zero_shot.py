@@ -34,7 +34,7 @@ def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.D
     languages = np.array(test["language"])
     unseen = np.isin(languages, config.exclude)
     correct = {
-        name: predict(model).argmax(1) == np.array(test["label"])
+        name: model.correct("test", predict(model))
         for name, model in (("without", without), ("full", full))
     }
     rows = np.flatnonzero(unseen)

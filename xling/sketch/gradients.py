@@ -57,12 +57,13 @@ def plan(model: nn.Module, skip: tuple[str, ...] = ()) -> Plan:
         if not any(fnmatch(name, pattern) for name in sizes):
             raise ArgumentError(
                 "skip",
-                f"skip: {pattern!r} matches no parameter of the model.{nearest(pattern, sizes)}",
+                f"The pattern {pattern!r} in skip matches no parameter of the model."
+                f"{nearest(pattern, sizes)}",
             )
     skipped = tuple(name for name in sizes if any(fnmatch(name, p) for p in patterns))
     if len(skipped) == len(sizes):
         raise ArgumentError(
-            "skip", f"skip: {', '.join(patterns)} leaves no parameter of the model to sketch."
+            "skip", f"With skip={list(patterns)}, no parameter of the model is left to sketch."
         )
     return Plan(sizes, skipped)
 

@@ -22,7 +22,7 @@ from xling.sketch import (
     Sketches,
     Source,
 )
-from xling.stage import part_of, stage
+from xling.stage import partial_folder, stage
 from xling.subnetwork import gated_by_group
 from xling.tasks import TaskKind
 from xling.training.batches import Collator
@@ -73,7 +73,7 @@ class SketchDump:
             barrier: waits for the others.
         """
         place = self.folder / epoch_name(epoch)
-        with stage(place) if rank == 0 else nullcontext(part_of(place)) as part:
+        with stage(place) if rank == 0 else nullcontext(partial_folder(place)) as part:
             barrier()
             if part:
                 self.sketches(model, epoch, part, (rank, world))
@@ -93,7 +93,7 @@ class SketchDump:
                 a stopped pass left: so that goes too.
         """
         place = self.folder / epoch_name(epoch)
-        for folder in (place, part_of(place)) if several else (place,):
+        for folder in (place, partial_folder(place)) if several else (place,):
             shutil.rmtree(folder, ignore_errors=True)
 
     def missing(self, epochs: int) -> list[int]:
