@@ -14,7 +14,7 @@ from xling.analysis.means import mean_influence
 from xling.analysis.shares import labels, own_language_share, shares
 from xling.analysis.translations import reinforcing
 from xling.attribution import Ranking, Traces
-from xling.report.tables import overall
+from xling.report.sections.coverage import overall
 from xling.sketch import Sketches, SketchMetadata
 
 # Training examples 0-5: de 1, de 2, en 1, en 2, fr 1, fr 3 (language, parallel id).

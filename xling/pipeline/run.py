@@ -132,8 +132,7 @@ def complete(
     write_json(folder / "results.json", results | origin)
     write_tables(folder / "tables", tables)
     with timed(seconds, "report"):
-        report.write(folder)
-        report.figures(folder)
+        report.write_report(folder)
         tracker.log_results(tracked, results, tables, folder)
         if config.tracker.artifacts:
             tracker.log_artifacts(tracked, artifacts(paths, folder))

@@ -27,6 +27,7 @@ from xling.sweep.records import (
     job_of,
     read_jobs,
     state_of,
+    sweep_jobs,
     write_job,
 )
 from xling.sweep.terminal import does, event, outcome, plan_lines, results_lines
@@ -73,10 +74,10 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
         for line in outcome(jobs, states, shlex.join(["python", "-m", "xling", *arguments])):
             say(line)
     if any(state.word == "finished" for state in states):
-        from xling.report.sweep import write_sweep
+        from xling.report.sweep_page import write_sweep
 
         with FileLock(sweep.folder / ".report.lock"):
-            report = write_sweep(sweep.folder)
+            report = write_sweep(sweep.folder, sweep_jobs(sweep.folder))
         for line in results_lines(sweep.folder):
             say(line)
         say(f"\nReport of the sweep: {report}")
