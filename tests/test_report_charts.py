@@ -47,15 +47,15 @@ def test_mean_influence_of_one_sign_uses_one_hue(means, expected):
     np.testing.assert_allclose(scale["scale"]["domain"], expected)
 
 
-def test_heatmaps_tell_lift_and_q_where_there_are_any(run_folder):
+def test_heatmaps_show_lift_and_q_where_there_are_any(run_folder):
     shares = report.load(run_folder).tables["shares"]
     summed = share_heatmap(shares, "+").to_dict()
-    fields = {each["field"] for each in summed["layer"][0]["encoding"]["tooltip"]}
+    fields = {entry["field"] for entry in summed["layer"][0]["encoding"]["tooltip"]}
     assert {"share", "interval", "base_rate", "lift", "q"} <= fields
     cells = pd.DataFrame(next(iter(summed["datasets"].values())))
     assert set(cells["q"]) == {"<0.001", "0.210"}
     single = share_heatmap(shares, "+", epoch=1).to_dict()
-    fields = {each["field"] for each in single["layer"][0]["encoding"]["tooltip"]}
+    fields = {entry["field"] for entry in single["layer"][0]["encoding"]["tooltip"]}
     assert "lift" in fields and "q" not in fields
 
 
@@ -98,11 +98,11 @@ def test_many_languages_are_drawn_by_their_quantiles():
     panels = influence_distributions(table, languages)
     assert len(panels) == 15
     spec = panels["l03"].to_dict()
-    found = pd.DataFrame(next(d for d in spec["datasets"].values() if "median" in d[0]))
-    found = found.set_index("train_language")
-    assert len(found) == 15
-    np.testing.assert_allclose(found.loc["l03", "median"], 0.7, atol=0.05)
-    np.testing.assert_allclose(found.loc["l04", ["lower", "upper"]], [0.03, 0.57], atol=0.05)
+    quartiles = pd.DataFrame(next(d for d in spec["datasets"].values() if "median" in d[0]))
+    quartiles = quartiles.set_index("train_language")
+    assert len(quartiles) == 15
+    np.testing.assert_allclose(quartiles.loc["l03", "median"], 0.7, atol=0.05)
+    np.testing.assert_allclose(quartiles.loc["l04", ["lower", "upper"]], [0.03, 0.57], atol=0.05)
 
 
 def test_quantiles_lie_within_the_bins():

@@ -64,13 +64,13 @@ def test_members_show_id_score_label_and_translation(opened, run_folder):
     row = influential.query("test_id == 'de0' and sign == '-' and rank == 3").iloc[0]
     member = page.page.locator("#browser details[open] .set.negative .member").nth(2)
     assert row["translation"]
-    told = [member.locator(each).inner_text() for each in (".id", "b", ".score", ".translation")]
+    shown = [member.locator(part).inner_text() for part in (".id", "b", ".score", ".translation")]
     score = words.number(row["score"], 3)
-    assert told == [row["train_id"], row["label"], score, "translation"]
+    assert shown == [row["train_id"], row["label"], score, "translation"]
     assert page.page.locator("#browser summary .id").first.inner_text() == "de0"
 
 
-def test_browser_works_by_keyboard(opened, run_folder):
+def test_examples_open_by_keyboard(opened, run_folder):
     page = opened(run_folder / "report.html")
     second = page.page.locator("#browser details").nth(1)
     assert not second.locator(".sets").is_visible()

@@ -31,7 +31,7 @@ def test_texts_are_printed_as_they_are(text, expected):
     assert escaped(text) == expected
 
 
-def test_cells_of_every_kind():
+def test_cells_are_rounded_and_escaped_by_their_kind():
     table = pd.DataFrame(
         {
             "sign": ["+", "-"],

@@ -69,7 +69,7 @@ def test_page_fits_its_width_in_light_and_dark(opened, tmp_path):
         assert (ink < paper) == (scheme == "light")
 
 
-def test_languages_left_out_of_training_and_other_scripts(opened, tmp_path):
+def test_held_out_languages_are_named_and_texts_keep_their_direction(opened, tmp_path):
     folder = make_run(tmp_path / "run", ("ar", "de", "ko"), exclude=("ko",), profile="paper")
     page = opened(report.write_page(folder))
     text = page.page.locator("main").inner_text()
@@ -79,7 +79,7 @@ def test_languages_left_out_of_training_and_other_scripts(opened, tmp_path):
     assert page.page.locator("#browser .text[lang=ar][dir=auto]").count() > 0
 
 
-def test_report_without_parallel_data_and_with_one_epoch(opened, tmp_path):
+def test_a_run_of_one_epoch_without_parallel_data_has_fewer_sections(opened, tmp_path):
     folder = make_run(tmp_path / "run", ("de", "en"), epochs=1, parallel=False)
     page = opened(report.write_page(folder))
     assert page.complaints == []
@@ -113,7 +113,7 @@ def test_the_paper_stands_beside_runs_of_its_tasks_alone(opened, tmp_path):
     assert "Tab. 3a" not in page.content()
 
 
-def test_tables_beside_the_shares(opened, run_folder):
+def test_numbers_on_the_page_are_those_of_the_tables(opened, run_folder):
     page = opened(run_folder / "report.html").page
     tables = report.load(run_folder).tables
     page.evaluate(UNFOLD)
@@ -135,7 +135,7 @@ def test_tables_beside_the_shares(opened, run_folder):
     assert "Of the ko training examples" in page.locator("#scripts-sentence").inner_text()
 
 
-def test_scripts_that_are_all_whole_are_told_and_optional_tables_left_out(opened, tmp_path):
+def test_whole_scripts_need_no_table_and_optional_sections_are_left_out(opened, tmp_path):
     folder = make_run(tmp_path / "run", whole=1.0, distances=False, epochs=1)
     page = opened(report.write_page(folder)).page
     assert "All training examples are written wholly" in page.locator("#scripts").inner_text()

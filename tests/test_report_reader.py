@@ -140,12 +140,12 @@ MARKS = """[...document.querySelectorAll(
 def test_marks_stand_out_from_the_page(look, file, scheme):
     page = look(file, scheme)
     behind = rgb(background(page))
-    found = set(page.evaluate(MARKS)) - {background(page)}  # the rims around diamonds
-    assert len(found) >= 4
-    assert {each for each in found if contrast(rgb(each), behind) < 3} == set()
+    colours = set(page.evaluate(MARKS)) - {background(page)}  # the rims around diamonds
+    assert len(colours) >= 4
+    assert {colour for colour in colours if contrast(rgb(colour), behind) < 3} == set()
 
 
-def test_arrow_keys_tell_what_the_mouse_is_told(show, run_page):
+def test_arrow_keys_show_what_the_mouse_shows(show, run_page):
     page = show(run_page)
     row = report.load(run_page.parent).tables["shares"].iloc[1]
     figure = page.locator("#shares figure").first
@@ -155,9 +155,9 @@ def test_arrow_keys_tell_what_the_mouse_is_told(show, run_page):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
     tip.wait_for()
-    told = tip.inner_text()
-    assert words.percent(row["share"]) in told
-    assert words.interval(row["low"], row["high"]) in told
+    shown = tip.inner_text()
+    assert words.percent(row["share"]) in shown
+    assert words.interval(row["low"], row["high"]) in shown
     assert figure.locator(".reached").count() == 1
     page.keyboard.press("Tab")
     assert tip.count() == figure.locator(".reached").count() == 0
@@ -183,7 +183,7 @@ def test_both_pages_lead_to_all_their_sections(look, file):
     sections = page.evaluate("[...document.querySelectorAll('main > section[id]')].map(e => e.id)")
     links = page.evaluate("[...document.querySelectorAll('main > nav a')].map(e => e.hash)")
     assert len(sections) > 5
-    assert set(links) == {f"#{each}" for each in sections if each != "cite"}
+    assert set(links) == {f"#{name}" for name in sections if name != "cite"}
 
 
 def test_texts_run_in_their_own_direction(show, run_page):
@@ -197,7 +197,7 @@ def test_texts_run_in_their_own_direction(show, run_page):
         }))"""
     )
     assert directions["ar"] == ["rtl", True]
-    assert all(directions[each] == ["ltr", False] for each in ("ko", "zh"))
+    assert all(directions[code] == ["ltr", False] for code in ("ko", "zh"))
     search = page.locator(".dt-search input")
     search.fill("تعمل")
     assert search.evaluate("input => getComputedStyle(input).direction") == "rtl"

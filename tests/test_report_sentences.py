@@ -44,7 +44,7 @@ def test_finding_is_computed_from_the_table():
     assert finding(table(rows[1:2]), 100, MOST).startswith("No test language has")
 
 
-def test_numbers_in_words():
+def test_numbers_are_written_for_readers():
     assert words.percent(0.3141) == "31.4%"
     assert (words.percent(0.0004), words.percent(0.0)) == ("<0.1%", "0.0%")
     assert words.percent_range([0.201, 0.199]) == "20%"
@@ -77,7 +77,7 @@ def test_sentences_beside_the_shares_are_computed(run_folder):
     assert "go most with geography: closer languages" in distances.sentence(tables["distances"])
 
 
-def test_distribution_is_told_within_and_between_languages():
+def test_positive_pairs_are_counted_within_and_between_languages():
     bins = [("de", -1, 0, 1), ("de", 0, 1, 3), ("en", -1, 0, 2), ("en", 0, 1, 2)]
     table = pd.DataFrame(bins, columns=["train_language", "low", "high", "pairs"])
     table = table.assign(test_language="de")

@@ -1,6 +1,7 @@
 """How large the pages become, and what they leave out for it."""
 
 import json
+from contextlib import nullcontext
 
 import pandas as pd
 from report_subnetworks import finished, make_subnetwork_run
@@ -39,7 +40,7 @@ def test_the_page_of_a_hundred_runs_is_below_5_mb_and_says_what_it_leaves_out(
         named = {"subnetwork": kind, "variant": f"masks {i}", "seed": i}
         (run / "results.json").write_text(json.dumps(results | named), "utf-8")
     jobs = [finished(number, run) for number, run in enumerate(runs, 1)]
-    monkeypatch.setattr(sweep_page, "start", lambda figures, folder, pool: [])
+    monkeypatch.setattr(sweep_page, "saved", lambda figures, folder: nullcontext())
     (tmp_path / "sweeps/s").mkdir(parents=True)
     written = sweep_page.write_sweep(tmp_path / "sweeps/s", jobs)
     assert written.stat().st_size < 5_000_000

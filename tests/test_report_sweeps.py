@@ -15,7 +15,7 @@ from xling.report.sweep_results import SweepResults, jobs_table, run_titles
 from xling.report.words import percent
 
 
-def test_a_sweep_that_identified_masks_alone(opened, tmp_path):
+def test_a_sweep_that_identified_masks_alone_shows_the_heads_of_each_task(opened, tmp_path):
     written = write_sweep(*make_sweep(tmp_path, masks=("marc", "xnli")))
     tables = {file.stem: pd.read_parquet(file) for file in written.parent.glob("tables/*.parquet")}
     assert set(tables) == {"disabled_heads", "head_use"}
@@ -35,7 +35,7 @@ def test_a_sweep_that_identified_masks_alone(opened, tmp_path):
     ]  # fmt: skip
 
 
-def test_a_sweep_of_runs_with_subnetworks(sweep_folder):
+def test_a_sweep_compares_its_runs_with_subnetworks(sweep_folder):
     page = (sweep_folder / "report.html").read_text("utf-8")
     tables = {file.stem: pd.read_parquet(file) for file in sweep_folder.glob("tables/*.parquet")}
     names = "runs sweep_change random_masks random_accuracy sft_accuracy own_share_epochs composed"

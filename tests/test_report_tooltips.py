@@ -1,4 +1,4 @@
-"""What the marks of the figures tell: numbers and, where there are any, intervals."""
+"""What the marks of the figures show: numbers and, where there are any, intervals."""
 
 from pathlib import Path
 
@@ -31,7 +31,7 @@ def tooltips(spec):
     return own + [titles for part in parts for titles in tooltips(spec.get(part, []))]
 
 
-def test_marks_tell_their_numbers_and_intervals(run):
+def test_marks_show_their_numbers_and_intervals(run):
     figures = {figure.name: figure for figure in report.figures(run)}
     without = {"distribution", "head_use", "masks", "mask_overlap", "mask_overlap_shared"}
     without |= {"mask_overlap_cosine", "mean_influence_in_paper", "pruning", "specialization"}
@@ -45,7 +45,7 @@ def test_marks_tell_their_numbers_and_intervals(run):
     assert without <= set(figures)
 
 
-def test_marks_of_sweeps_tell_their_numbers_and_intervals():
+def test_marks_of_sweeps_show_their_numbers_and_intervals():
     ends = {"low": 0.1, "high": 0.3, "base_rate": 0.25}
     tables = {
         "imbalance": pd.DataFrame(

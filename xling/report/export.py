@@ -1,7 +1,8 @@
 """Figures as SVG, PNG and PDF files, and tables as Parquet, CSV and LaTeX."""
 
-from collections.abc import Iterable, Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,24 +15,23 @@ from xling.report.order import SCHEMAS
 from xling.report.section import Figure, Schema
 
 SCALE = 2  # PNG pixels per unit of the chart
-WORKERS = 1
 
 
-def save(figures: Iterable[Figure], target: Path) -> list[Path]:
-    """Write figures into a folder, each as SVG, PNG and PDF, on white."""
-    with ThreadPoolExecutor(WORKERS) as pool:
-        return written(start(figures, target, pool))
+@contextmanager
+def saved(figures: Iterable[Figure], target: Path) -> Iterator[list[Path]]:
+    """Write figures into a folder, each as SVG, PNG and PDF, on white, while a block goes on.
 
+    Drawing does not hold up Python. One thread draws: Vega numbers parts in the order of drawing.
 
-def start(figures: Iterable[Figure], target: Path, pool: Executor) -> list[Future[list[Path]]]:
-    """Begin to write figures in a pool's threads; the drawing does not hold up Python."""
+    Yields:
+        A list, which has the files once the block has ended.
+    """
     target.mkdir(exist_ok=True)
-    return [pool.submit(_save, figure.spec, target / figure.file) for figure in figures]
-
-
-def written(files: Iterable[Future[list[Path]]]) -> list[Path]:
-    """Wait for the files of figures that are being written; return them."""
-    return [file for future in files for file in future.result()]
+    files: list[Path] = []
+    with ThreadPoolExecutor(1) as pool:
+        saving = [pool.submit(_save, figure.spec, target / figure.file) for figure in figures]
+        yield files
+        files += [file for figure in saving for file in figure.result()]
 
 
 def _save(spec: dict[str, Any], stem: Path) -> list[Path]:

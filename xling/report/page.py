@@ -2,12 +2,11 @@
 
 import dataclasses
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from markupsafe import Markup
 
-from xling.report.export import WORKERS, start, written
+from xling.report.export import saved
 from xling.report.order import RUN_SECTIONS, SCHEMAS
 from xling.report.section import Figure, FilledSection, all_figures, filled
 from xling.report.sections import traced_examples
@@ -42,9 +41,9 @@ def write_report(folder: Path) -> list[Path]:
     """
     run = load(folder)
     sections = filled(RUN_SECTIONS, run)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        files = start(all_figures(sections), run.folder / "figures", pool)
-        return [_write(run, sections), *written(files)]
+    with saved(all_figures(sections), run.folder / "figures") as files:
+        page_file = _write(run, sections)
+    return [page_file, *files]
 
 
 def write_page(folder: Path) -> Path:

@@ -1,12 +1,11 @@
 """The report of a sweep: one page of all its runs, its tables, and its figures as files."""
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from xling.report.export import WORKERS, start, write_tables, written
+from xling.report.export import saved, write_tables
 from xling.report.order import SWEEP_QUESTIONS, SWEEP_SCHEMAS, SWEEP_SECTIONS
-from xling.report.section import Figure, FilledSection, all_figures, filled
+from xling.report.section import FilledSection, all_figures, filled
 from xling.report.sweep_results import SweepJob, SweepResults, gather
 from xling.report.templating import templates, vega
 
@@ -28,17 +27,10 @@ def write_sweep(folder: Path, jobs: Sequence[SweepJob]) -> Path:
             stale.unlink()
     write_tables(folder / "tables", sweep.tables, SWEEP_SCHEMAS, source="sweep")
     sections = filled(SWEEP_SECTIONS, sweep)
-    with ThreadPoolExecutor(WORKERS) as pool:
-        files = start(all_figures(sections), folder / "figures", pool)
-        part = folder / "report.html.part"
+    part = folder / "report.html.part"
+    with saved(all_figures(sections), folder / "figures"):
         part.write_text(page(sweep, sections), "utf-8")
-        written(files)
     return part.rename(folder / "report.html")
-
-
-def sweep_figures(sweep: SweepResults) -> list[Figure]:
-    """Return every figure of a sweep: those of its page, and those that are files alone."""
-    return [*all_figures(filled(SWEEP_SECTIONS, sweep))]
 
 
 def page(sweep: SweepResults, sections: Sequence[FilledSection]) -> str:

@@ -32,10 +32,10 @@ def content(run: Run) -> dict[str, Any] | None:
 
 def label_rows(labels: pd.DataFrame, languages: list[str]) -> list[dict[str, Any]]:
     """Return a row per test language, with the base rate and the numbers of each sign."""
-    found = {(row["test_language"], row["sign"]): row for row in records(labels)}
+    numbers = {(row["test_language"], row["sign"]): row for row in records(labels)}
     rows = []
     for language in languages:
-        both = {name: found.get((language, sign)) for sign, name in SIGNS.items()}
+        both = {name: numbers.get((language, sign)) for sign, name in SIGNS.items()}
         if known := [row for row in both.values() if row]:
             rows.append({"language": language, "base_rate": known[0]["base_rate"], **both})
     return rows

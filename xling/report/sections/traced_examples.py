@@ -76,7 +76,7 @@ class TracedExample:
 
 @dataclasses.dataclass(frozen=True)
 class ShownExamples:
-    """What the page shows, and of how many; `shown` is the number of test examples per language."""
+    """The test examples that the page shows, of how many, and the languages that these have."""
 
     examples: list[TracedExample]
     traced: int
