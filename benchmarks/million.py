@@ -2,7 +2,7 @@
 
     python -m benchmarks.million FOLDER --json FILE
 
-FOLDER takes about two gigabytes of generated sketches, which stay there for the next time.
+FOLDER takes about two gigabytes of generated sketches, which are kept for the next time.
 """
 
 import argparse
@@ -20,15 +20,15 @@ from xling.sketch import Sketches, SketchMetadata
 
 
 def generated(folder: Path, examples: int, dimensions: int, seed: int) -> Sketches:
-    """Make sketches of random numbers, as far as they are not there."""
+    """Make sketches of random numbers, unless an earlier call made them."""
     ids = [f"{seed}-{index:07d}" for index in range(examples)]
     metadata = SketchMetadata(ids, {}, dimensions, {}, [], "float16", block_rows=8192)
     if not (folder / "finished").exists():
-        made = Sketches.empty(metadata, folder)
-        for block in made.missing():
+        sketches = Sketches.empty(metadata, folder)
+        for block in sketches.missing():
             span = metadata.span(block)
             rng = np.random.default_rng([seed, block])
-            made.write(
+            sketches.write(
                 block, rng.standard_normal((span.stop - span.start, dimensions), "f4"), {}, {}
             )
         (folder / "finished").touch()
@@ -36,14 +36,14 @@ def generated(folder: Path, examples: int, dimensions: int, seed: int) -> Sketch
 
 
 class PeakMemory(threading.Thread):
-    """Watches what this process holds, alone and with the mapped pages of the files it reads."""
+    """Samples this process's peak memory, without and with the mapped pages of files it reads."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.own = self.mapped = 0
 
     def run(self) -> None:
-        """Look ten times a second."""
+        """Sample ten times a second."""
         while True:
             status = Path("/proc/self/status").read_text()
             own, files = (
@@ -73,7 +73,7 @@ def main() -> None:
     clock, cpu = time.perf_counter(), time.process_time()
     trace([train], [test], np.arange(arguments.train) % 5, 100, memory_gb=arguments.memory_gb)
     clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
-    found = {
+    results = {
         "machine": machine(),
         "train": arguments.train,
         "test": arguments.test,
@@ -90,10 +90,10 @@ def main() -> None:
         * arguments.dimensions
         / cpu,
     }
-    for name, value in found.items():
+    for name, value in results.items():
         print(f"{name:<28} {value:,.2f}" if isinstance(value, float) else f"{name:<28} {value}")
     if arguments.json:
-        arguments.json.write_text(json.dumps(found, indent=1) + "\n", "utf-8")
+        arguments.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

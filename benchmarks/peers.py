@@ -2,10 +2,11 @@
 
     PYTHON_WITH_PEERS -m benchmarks.peers
 
-Peers pin versions of their own and so live in an environment of their own, with torch, transformers
-and `pip install bergson captum`. Run by `benchmarks.sketch --peers PYTHON`; prints JSON.
+Peers pin their own versions and therefore need an environment of their own, with torch,
+transformers and `pip install bergson captum`. Run by `benchmarks.sketch --peers PYTHON`; prints
+JSON.
 
-bergson sketches the encoder's linear layers (side 16, each kept apart); captum's
+bergson sketches the encoder's linear layers (side 16, kept apart); captum's
 TracInCPFastRandProj the last layer alone. xling sketches every parameter.
 """
 
@@ -106,7 +107,7 @@ def captum(model: Classifier, inputs: tuple[Tensor, Tensor], labels: Tensor) -> 
 
 
 def main() -> None:
-    """Print the CPU seconds of each, interleaved."""
+    """Time all libraries, interleaved, and print the ratios."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     model = Classifier().eval()
@@ -120,10 +121,10 @@ def main() -> None:
     sketcher = GradientSketcher(model, Projection(16), epoch=1)
 
     def ours(examples: int = 32) -> None:
-        some = [each[:examples] for each in inputs]
+        first = [tensor[:examples] for tensor in inputs]
         with sketcher:
             sketcher(
-                lambda: cross_entropy(model(*some), labels[:examples], reduction="none"), examples
+                lambda: cross_entropy(model(*first), labels[:examples], reduction="none"), examples
             )
 
     ours(1)  # as every pass begins: an example alone

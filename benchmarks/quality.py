@@ -3,7 +3,7 @@
     python -m benchmarks.quality WEIGHTS --json FILE [overrides of the run that made WEIGHTS]
 
 WEIGHTS is a checkpoint of a run (`…/checkpoints/epoch-NN.safetensors`). Exact gradients are too
-large to keep: they are made in small batches, and their inner products alone are kept.
+large to keep: they are computed in small batches, and only their inner products are kept.
 """
 
 import argparse
@@ -57,10 +57,10 @@ def exact(
     """Yield batches of exact gradients at norm one, with their rows."""
     with GradientSketcher(model, Projection(method="exact"), epoch=1) as sketcher:
         for group in batches(encoded["length"], batch_tokens):
-            found = sketcher(
+            gradients = sketcher(
                 lambda group=group: losses(model, encoded, collate, group), len(group)
             ).rows
-            yield group, torch.nn.functional.normalize(found).numpy()
+            yield group, torch.nn.functional.normalize(gradients).numpy()
 
 
 def exact_cosines(
@@ -81,11 +81,11 @@ def sketched_cosines(
     inputs: RunInputs, train: datasets.Dataset, test: datasets.Dataset, projection: Projection
 ) -> tuple[np.ndarray, int, float]:
     """Return the sketches' cosines, bytes per example, and seconds of CPU for the training set."""
-    made = []
+    sketches = []
     seconds = 0.0
     for encoded in (test, train):
         start = time.process_time()
-        made.append(
+        sketches.append(
             sketch_examples(
                 inputs.classifier,
                 lambda rows, encoded=encoded: losses(
@@ -98,15 +98,15 @@ def sketched_cosines(
             )
         )
         seconds = time.process_time() - start
-    tests, trains = (each.units(0, len(each)) for each in made)
+    tests, trains = (rows.units(0, len(rows)) for rows in sketches)
     return tests @ trains.T, 2 * trains.shape[1] + 8, seconds
 
 
-def compare(found: np.ndarray, truth: np.ndarray, languages: np.ndarray) -> dict[str, float]:
+def compare(cosines: np.ndarray, truth: np.ndarray, languages: np.ndarray) -> dict[str, float]:
     """Compare (test, train) cosines with the exact ones."""
-    pearson = [np.corrcoef(a, b)[0, 1] for a, b in zip(found, truth, strict=True)]
-    ranks = [spearmanr(a, b).statistic for a, b in zip(found, truth, strict=True)]
-    tops = [np.argsort(-each, axis=1, kind="stable")[:, :TOP] for each in (found, truth)]
+    pearson = [np.corrcoef(a, b)[0, 1] for a, b in zip(cosines, truth, strict=True)]
+    ranks = [spearmanr(a, b).statistic for a, b in zip(cosines, truth, strict=True)]
+    tops = [np.argsort(-rows, axis=1, kind="stable")[:, :TOP] for rows in (cosines, truth)]
     overlap = [len(np.intersect1d(a, b)) / TOP for a, b in zip(*tops, strict=True)]
     shares = [
         np.stack([(languages[top] == language).mean(1) for language in np.unique(languages)])
@@ -123,8 +123,8 @@ def compare(found: np.ndarray, truth: np.ndarray, languages: np.ndarray) -> dict
     }
 
 
-def some(encoded: datasets.Dataset, count: int) -> datasets.Dataset:
-    """Draw examples, spread over the languages."""
+def drawn(encoded: datasets.Dataset, count: int) -> datasets.Dataset:
+    """Draw examples at random."""
     order = np.random.default_rng(0).permutation(len(encoded))[:count]
     return encoded.select(np.sort(order))
 
@@ -144,8 +144,8 @@ def main() -> None:
     config = checked(OmegaConf.to_container(composed, resolve=True))
     inputs = prepare(config)
     load_model(inputs.classifier, str(arguments.weights))
-    train = some(inputs.encoded["train"], arguments.train)
-    test = some(inputs.encoded["test"], arguments.test)
+    train = drawn(inputs.encoded["train"], arguments.train)
+    test = drawn(inputs.encoded["test"], arguments.test)
     truth = exact_cosines(inputs.classifier, train, test, inputs.collate)
     languages = np.array(train["language"])
     print(f"{len(train)} training and {len(test)} test examples of {', '.join(config.languages)}")
@@ -153,11 +153,11 @@ def main() -> None:
         f"{'design':<24} {'d':>6}  Pearson  Spearman  top-100  share error, points  "
         "bytes/example  CPU s"
     )
-    found = {}
+    rows = {}
     for name, projection in DESIGNS.items():
         cosines, size, seconds = sketched_cosines(inputs, train, test, projection)
         row = compare(cosines, truth, languages)
-        found[name] = {**row, "dimensions": (size - 8) // 2, "bytes": size, "seconds": seconds}
+        rows[name] = {**row, "dimensions": (size - 8) // 2, "bytes": size, "seconds": seconds}
         print(
             f"{name:<24} {(size - 8) // 2:>6}  {row['pearson']:.4f}   {row['spearman']:.4f}    "
             f"{row['top100_overlap']:.3f}    {row['share_error_points']:.2f} each, "
@@ -165,8 +165,8 @@ def main() -> None:
             flush=True,
         )
     if arguments.json:
-        of_default = found["default: 4 of 16 × 16"]["pearson"]
-        values = {"pearson_d1024": of_default, "designs": found}
+        default = rows["default: 4 of 16 × 16"]["pearson"]
+        values = {"pearson_d1024": default, "designs": rows}
         arguments.json.write_text(json.dumps(values, indent=1) + "\n", "utf-8")
 
 

@@ -49,7 +49,7 @@ TARGETS = {
 }
 
 Measured = dict[str, list[float] | str]
-"""Name → one ratio per repetition, or why there is none."""
+"""Name → one ratio per repetition, or the reason why there is none."""
 
 
 def classifier(layers: int, hidden: int, vocabulary: int, device: torch.device) -> Classifier:
@@ -81,7 +81,7 @@ def inputs(lengths: np.ndarray, vocabulary: int, device: torch.device) -> tuple[
 
 
 def step(model: Classifier, batch: tuple[dict, Tensor]) -> None:
-    """Take a training step, but for the optimiser."""
+    """Take a training step without the optimiser."""
     for parameter in model.parameters():
         parameter.grad = None
     cross_entropy(model(**batch[0]), batch[1]).backward()
@@ -101,10 +101,10 @@ def activation_pass(model: Classifier, batch: tuple[dict, Tensor]) -> None:
 
 
 def sketcher(model: Classifier, projection: Projection) -> GradientSketcher:
-    """Return a sketcher that has seen an example alone, as every pass begins."""
-    made = GradientSketcher(model, projection, epoch=1)
-    sketch(made, inputs(np.full(1, 8), 100, made.device))
-    return made
+    """Return a sketcher that has sketched an example alone, as at the start of every pass."""
+    new = GradientSketcher(model, projection, epoch=1)
+    sketch(new, inputs(np.full(1, 8), 100, new.device))
+    return new
 
 
 def sketch(sketcher: GradientSketcher, batch: tuple[dict, Tensor], half: bool = False) -> None:
@@ -128,7 +128,7 @@ def sketch_all(
 
 
 def timed(work: Callable[[], object], device: torch.device) -> float:
-    """Return seconds: of this process on a CPU, of the clock on a GPU."""
+    """Return seconds: CPU time of this process on a CPU, wall time on a GPU."""
     if device.type == "cuda":
         torch.cuda.synchronize()
         start = time.perf_counter()
@@ -143,13 +143,13 @@ def timed(work: Callable[[], object], device: torch.device) -> float:
 def interleaved(
     works: dict[str, Callable[[], object]], repetitions: int, device: torch.device
 ) -> dict[str, list[float]]:
-    """Time each in turn, several times, after one turn to warm up."""
+    """Time the works in turn, several times, after one turn to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in works}
     for repetition in range(repetitions + 1):
         for name, work in works.items():
-            found = timed(work, device)
+            took = timed(work, device)
             if repetition:
-                seconds[name].append(found)
+                seconds[name].append(took)
     return seconds
 
 
@@ -179,8 +179,9 @@ def same_batch(device: torch.device, repetitions: int) -> Measured:
         f"encoder.encoder.layer.{layer}.attention.output.dense.weight": 12 for layer in range(12)
     }
     gated = GradientSketcher(model, DEFAULT, epoch=1, heads=heads)
-    # The matrices need not be there twice.
-    gated._maps, gated._cast, gated._firsts = default._maps, default._cast, default._firsts
+    # They share the matrices, which need not be in memory twice.
+    gated._maps, gated._cast = default._maps, default._cast
+    gated._first_only = default._first_only
     works: dict[str, Callable[[], object]] = {
         "step": lambda: step(model, batch),
         "activation": lambda: activation_pass(model, batch),
@@ -249,10 +250,10 @@ def peers(python: str | None) -> Measured:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         return {name: f"not measured: {done.stderr.strip().splitlines()[-1]}"}
-    found = json.loads(done.stdout.splitlines()[-1])
-    for peer, times in found["ratios"].items():
+    output = json.loads(done.stdout.splitlines()[-1])
+    for peer, times in output["ratios"].items():
         print(f"{peer}: {median(times):.2f} times the time of xling")
-    return {name: found["ratios"].get(found["best"], "not installed")}
+    return {name: output["ratios"].get(output["best"], "not installed")}
 
 
 def scoring(
@@ -279,22 +280,22 @@ def scoring(
             works[precision] = lambda left=left: trace([left], [tests], groups, 100)
         seconds = interleaved(works, repetitions, torch.device("cpu"))
     flops = 2 * wide * train * test
-    best = [20 * 2 * wide * 2048 * 256 / each for each in seconds["peak"]]
+    best = [20 * 2 * wide * 2048 * 256 / took for took in seconds["peak"]]
     return {
         "scoring_over_matmul_peak": [
-            flops / each / top for each, top in zip(seconds["float16"], best, strict=True)
+            flops / took / top for took, top in zip(seconds["float16"], best, strict=True)
         ],
         "scoring_int8_over_matmul_peak": [
-            flops / each / top for each, top in zip(seconds["int8"], best, strict=True)
+            flops / took / top for took, top in zip(seconds["int8"], best, strict=True)
         ],
     }
 
 
 def _stored(rows: np.ndarray, precision: str, folder: Path) -> Sketches:
     metadata = SketchMetadata(_ids(len(rows)), {}, rows.shape[1], {}, [], precision)
-    made = Sketches.empty(metadata, folder)
+    sketches = Sketches.empty(metadata, folder)
     for block in metadata.blocks():
-        made.write(block, rows[metadata.span(block)], {}, {})
+        sketches.write(block, rows[metadata.span(block)], {}, {})
     return Sketches.read(folder)
 
 
@@ -312,7 +313,7 @@ def throughput(device: torch.device) -> dict[str, float]:
 
 
 def main() -> None:
-    """Run all, print the table, write the file."""
+    """Run all measurements, print the table, write the file."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.sketch", description=__doc__)
     parser.add_argument("--json", type=Path, help="file for the medians and ranges")
     parser.add_argument("--repetitions", type=int, default=5)
@@ -327,23 +328,23 @@ def main() -> None:
         **scoring(arguments.repetitions),
     }
     print(f"{'measure':<44} median   range            to reach")
-    found: dict[str, object] = {}
+    results: dict[str, object] = {}
     for name, target in TARGETS.items():
         values = measured[name]
         if isinstance(values, str):
-            found[name] = values
+            results[name] = values
             print(f"{name:<44} {values}")
             continue
-        found[name] = {"median": median(values), "range": [min(values), max(values)]}
+        results[name] = {"median": median(values), "range": [min(values), max(values)]}
         print(
             f"{name:<44} {median(values):6.3f}   {min(values):.3f} – {max(values):.3f}    {target}"
         )
     if device.type == "cuda":
-        found |= throughput(device)
-        print(f"{found['tokens_per_second_bf16']:,.0f} tokens per second, XLM-R base shape, bf16")
+        results |= throughput(device)
+        print(f"{results['tokens_per_second_bf16']:,.0f} tokens per second, XLM-R base shape, bf16")
     about = {"machine": machine(), "torch": torch.__version__, "python": platform.python_version()}
     if arguments.json:
-        arguments.json.write_text(json.dumps({**about, **found}, indent=1) + "\n", "utf-8")
+        arguments.json.write_text(json.dumps({**about, **results}, indent=1) + "\n", "utf-8")
 
 
 if __name__ == "__main__":

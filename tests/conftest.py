@@ -4,12 +4,15 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 
 import datasets
 import numpy as np
 import pytest
 import torch
+from forkserver import Forked, Server, server
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -19,17 +22,40 @@ from xling.cli.compose import conf_folder, register_resolvers
 from xling.config import Config, checked
 from xling.models.classifier import Classifier
 
+pytest_plugins = ["clusters", "corpus_files", "runs", "small_tunings", "tracked_runs"]
+"""Modules of fixtures, by what they make."""
+
 register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)  # two busy threads on two cores are slower than one
 
-LONGEST = ("test_experiments", "test_run", "test_sweep", "test_trackers", "test_errors")
-"""Files of the longest tests, which begin first, so that no process is left with them alone."""
+TOGETHER = {"test_report": "test_report", "test_wandb": "test_trackers"}
+"""Groups of files that share what is made once, by how their names begin."""
+LONGEST = (
+    "test_slurm",
+    "test_ranks",
+    "test_report",
+    "test_experiments_subnetworks",
+    "test_run",
+    "test_sweep",
+    "test_experiments",
+    "test_trackers",
+)
+"""Groups that begin first, so that no process is left with them alone."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the longest first; the order within a file stays."""
-    items.sort(key=lambda item: not item.path.stem.startswith(LONGEST))
+    """Group the tests by what they share, the longest first; the order within a file stays."""
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(group(item)))
+    items.sort(key=lambda item: [*LONGEST, group(item)].index(group(item)))
+
+
+def group(item: pytest.Item) -> str:
+    """Return the name of the group that one process runs."""
+    stem = item.path.stem
+    return next((name for start, name in TOGETHER.items() if stem.startswith(start)), stem)
 
 
 LANGUAGES = ("de", "en", "fr")
@@ -53,18 +79,56 @@ def config(*overrides: str) -> Config:
 
 
 def run_xling(
-    *arguments: str, folder: Path, timeout: float = 300, **environment: str
+    *arguments: str, folder: Path, module: str = "xling", timeout: float = 300, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the real command in a folder of its own, as a user does."""
+    """Run `python -m xling` in a folder of its own, as a user does; forked, without its imports."""
+    with start_xling(*arguments, folder=folder, module=module, **environment) as command:
+        out, errors = command.communicate(timeout)
+    return subprocess.CompletedProcess(command.args, command.returncode, out, errors)
+
+
+def start_xling(
+    *arguments: str, folder: Path, module: str = "xling", merged: bool = False, **environment: str
+) -> Forked:
+    """Start what `run_xling` runs, to be watched or killed; its errors may go to its output."""
+    return commands().start(
+        module, *arguments, cwd=folder, env=surroundings(**environment), merged=merged
+    )
+
+
+def run_command(
+    *arguments: str, folder: Path, module: str = "xling", timeout: float = 300, **environment: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the true command, as a user does: a new interpreter, with its imports."""
     return subprocess.run(
-        [sys.executable, "-m", "xling", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "", **environment},
+        env=surroundings(**environment),
         capture_output=True,
         text=True,
         timeout=timeout,
         check=False,
     )
+
+
+def surroundings(**more: str) -> dict[str, str]:
+    """Return the environment of a command."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": "", **more}
+
+
+_ending = ExitStack()
+_at_first = surroundings()
+
+
+@cache
+def commands() -> Server:
+    """Start, once for all tests of this process, what the commands are forked from."""
+    return _ending.enter_context(server("xling", "hydra", "wandb", environment=_at_first))
+
+
+def pytest_unconfigure() -> None:
+    """End it."""
+    _ending.close()
 
 
 SMALL = (

@@ -94,7 +94,7 @@ def batch(lengths: list[int], pad_to: int | None = None) -> tuple[dict[str, Tens
 
 
 def fused(model, inputs, labels, projection, epoch=1, taught=False, **options):
-    """Sketch a batch; `taught` by an example alone which positions are idle."""
+    """Sketch a batch; if `taught`, an example alone has shown before which positions are idle."""
     with GradientSketcher(model, projection, epoch, **options) as sketch:
         if taught:
             one = {key: value[:1] for key, value in inputs.items()}
@@ -106,20 +106,22 @@ def gradients(model: nn.Module, inputs: dict, labels: Tensor) -> list[dict[str, 
     """Return each example's gradients by autograd, alone and without padding."""
     model.eval()
     names, parameters = zip(*model.named_parameters(), strict=True)
-    found = []
+    examples = []
     for index in range(len(labels)):
         length = int(inputs["attention_mask"][index].sum())
         single = {key: value[index : index + 1, :length] for key, value in inputs.items()}
         loss = cross_entropy(model(**single), labels[index : index + 1])
-        found.append(dict(zip(names, torch.autograd.grad(loss, parameters), strict=True)))
-    return found
+        examples.append(dict(zip(names, torch.autograd.grad(loss, parameters), strict=True)))
+    return examples
 
 
-def projected(each: list[dict[str, Tensor]], projection: Projection, epoch: int = 1) -> Tensor:
+def projected(examples: list[dict[str, Tensor]], projection: Projection, epoch: int = 1) -> Tensor:
     """Project gradients with the explicit matrices, (examples, parameters, block)."""
-    return torch.stack(
-        [torch.stack([explicit(n, g, projection, epoch) for n, g in one.items()]) for one in each]
-    )
+    blocks = [
+        [explicit(name, gradient, projection, epoch) for name, gradient in example.items()]
+        for example in examples
+    ]
+    return torch.stack([torch.stack(example) for example in blocks])
 
 
 def explicit(name: str, gradient: Tensor, projection: Projection, epoch: int) -> Tensor:
@@ -128,10 +130,10 @@ def explicit(name: str, gradient: Tensor, projection: Projection, epoch: int) ->
     if isinstance(map, Dense):
         return map.scale * map.matrix @ gradient.flatten()
     if isinstance(map, CountSketch):
-        places = torch.zeros(map.dealt.shape[2], dtype=gradient.dtype)
-        for which, sign in zip(map.dealt[0], map.signs[0], strict=True):
-            places += sign * gradient.flatten()[which]
-        return places
+        buckets = torch.zeros(map.members.shape[2], dtype=gradient.dtype)
+        for members, sign in zip(map.members[0], map.signs[0], strict=True):
+            buckets += sign * gradient.flatten()[members]
+        return buckets
     pairs = zip(map.left.split(projection.side), map.right.split(projection.side), strict=True)
     return torch.cat([(left @ gradient @ right.T).flatten() for left, right in pairs])
 
@@ -141,6 +143,6 @@ def combined(blocks: Tensor, projection: Projection) -> Tensor:
     return blocks.sum(1) if projection.added else blocks.flatten(1)
 
 
-def error(found: Tensor, expected: Tensor) -> float:
+def error(rows: Tensor, expected: Tensor) -> float:
     """Return the largest relative error of a row."""
-    return float(((found - expected).norm(dim=-1) / expected.norm(dim=-1)).max())
+    return float(((rows - expected).norm(dim=-1) / expected.norm(dim=-1)).max())

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 from report_runs import LANGUAGES, PAIR, make_run
 
-from xling.analysis import masks as mask_tables
+from xling.analysis import overlap as mask_tables
+from xling.analysis.change import specialization_correlation
 from xling.report.sweep_results import SweepJob
 
 LAYERS, HEADS = 4, 6
@@ -130,10 +131,8 @@ def _specialization(rng, shares):
         ["language", "epoch", "own_share"], axis=1
     )
     table = table.assign(accuracy=1 - 0.4 * table["own_share"] + rng.normal(0, 0.01, len(table)))
-    numbers = mask_tables.correlation(table["own_share"], table["accuracy"])
-    columns = "model r r_p rho rho_p points"
-    row = pd.DataFrame([("subnetwork", *numbers)], columns=columns.split())
-    return {"specialization": table, "specialization_correlation": row}
+    correlation = specialization_correlation(table)
+    return {"specialization": table, "specialization_correlation": correlation}
 
 
 def _correct(rng, languages):

@@ -1,20 +1,20 @@
 """Every table against a case computed by hand."""
 
+import dataclasses
+
 import datasets
 import numpy as np
 import pandas as pd
 import pytest
 
 from xling.analysis.accuracy import accuracy
-from xling.analysis.coverage import coverage, group_of
-from xling.analysis.examples import Examples, examples
-from xling.analysis.influential import influential
-from xling.analysis.intervals import interval
+from xling.analysis.coverage import coverage, group_of, mean_coverage
+from xling.analysis.example_metadata import Examples, examples
+from xling.analysis.influential import influential, traced
 from xling.analysis.means import mean_influence
 from xling.analysis.shares import labels, own_language_share, shares
-from xling.analysis.translations import reinforcing
+from xling.analysis.translations import reinforcing, translations
 from xling.attribution import Ranking, Traces
-from xling.report.sections.coverage import overall
 from xling.sketch import Sketches, SketchMetadata
 
 # Training examples 0-5: de 1, de 2, en 1, en 2, fr 1, fr 3 (language, parallel id).
@@ -46,13 +46,18 @@ def cell(table: pd.DataFrame, column: str, **where: object) -> float:
     return table[column].item()
 
 
-def test_shares():
+def whole(coverage: pd.DataFrame) -> pd.DataFrame:
+    """The rows of the sum over the epochs and the mean over the languages."""
+    return coverage[(coverage.epoch == 0) & (coverage.language == "all")]
+
+
+def test_shares_are_the_mean_composition_of_the_top_k_sets():
     table = shares([traces(), traces()], TRAIN, TEST)
     positive = table[(table.epoch == 0) & (table.sign == "+")]
-    found = {(r.test_language, r.train_language): r.share for r in positive.itertuples()}
+    share = {(r.test_language, r.train_language): r.share for r in positive.itertuples()}
     # de8: one of each; de9: de de fr. en8: en en de; en9: fr fr de.
     sixth = 1 / 6
-    assert found == pytest.approx(
+    assert share == pytest.approx(
         {
             ("de", "de"): 3 * sixth,
             ("de", "en"): 1 * sixth,
@@ -62,9 +67,9 @@ def test_shares():
             ("en", "fr"): 2 * sixth,
         }
     )
-    of = dict(epoch=0, sign="+", test_language="de", train_language="de")
-    assert cell(table, "low", **of) == pytest.approx(1 / 3)  # the two examples have 1/3 and 2/3
-    assert cell(table, "high", **of) == pytest.approx(2 / 3)
+    row = dict(epoch=0, sign="+", test_language="de", train_language="de")
+    assert cell(table, "low", **row) == pytest.approx(1 / 3)  # the two examples have 1/3 and 2/3
+    assert cell(table, "high", **row) == pytest.approx(2 / 3)
     assert set(table.base_rate) == {1 / 3} and set(table.test_examples) == {2}
     sums = table.groupby(["epoch", "sign", "test_language"]).share.sum()
     assert np.allclose(sums, 1) and len(sums) == 8
@@ -72,25 +77,38 @@ def test_shares():
     assert np.allclose(table.lift, 3 * table.share)
 
 
-def test_shares_within_the_same_label():
+def test_shares_within_a_label_are_pooled_over_its_members():
     """de8 (label 0): de1, en1, fr1 have its label; de9 (label 1): de2 and fr3, but not de1."""
     table = shares([traces()], TRAIN, TEST)
-    of = dict(epoch=0, sign="+", test_language="de")
-    assert cell(table, "same_label", train_language="de", **of) == pytest.approx(2 / 5)
-    assert cell(table, "same_label", train_language="fr", **of) == pytest.approx(2 / 5)
-    found = labels(traces(), TRAIN, TEST)
-    assert cell(found, "same_label", sign="+", test_language="de") == pytest.approx((1 + 2 / 3) / 2)
-    assert cell(found, "base_rate", sign="+", test_language="de") == 0.5
+    rows = dict(epoch=0, sign="+", test_language="de")
+    assert cell(table, "same_label", train_language="de", **rows) == pytest.approx(2 / 5)
+    assert cell(table, "same_label", train_language="fr", **rows) == pytest.approx(2 / 5)
 
 
-def test_mean_influence():
+def test_the_share_of_the_own_label_stands_beside_its_base_rate():
+    """All of de8's members have its label, and two of de9's three have its."""
+    table = labels(traces(), TRAIN, TEST)
+    assert cell(table, "same_label", sign="+", test_language="de") == pytest.approx((1 + 2 / 3) / 2)
+    assert cell(table, "low", sign="+", test_language="de") == pytest.approx(2 / 3)
+    assert cell(table, "base_rate", sign="+", test_language="de") == 0.5
+
+
+def test_a_label_that_no_training_example_has_has_a_base_rate_of_zero():
+    test = dataclasses.replace(TEST, label=np.array([2, 2, 0, 3]))
+    table = labels(traces(), TRAIN, test)
+    assert cell(table, "base_rate", sign="+", test_language="de") == 0
+    assert cell(table, "base_rate", sign="+", test_language="en") == 0.5 / 2
+    assert cell(table, "same_label", sign="+", test_language="de") == 0
+
+
+def test_mean_influence_is_averaged_over_a_languages_test_examples():
     table = mean_influence([traces()], TRAIN, TEST)
     assert cell(table, "mean", test_language="de", train_language="fr") == (2 + 5) / 2
     assert cell(table, "mean", test_language="en", train_language="de") == (6 + 9) / 2
     assert cell(table, "low", test_language="de", train_language="fr") == 2
 
 
-def test_reinforcing():
+def test_reinforcing_members_translate_one_of_the_test_language():
     table = reinforcing(traces(), TRAIN, TEST)
     # de8: de1 with en1 and fr1, both its translations; de9: fr3 translates neither. 2 of 3.
     assert cell(table, "reinforcing", sign="+", test_language="de") == pytest.approx(2 / 3)
@@ -117,7 +135,7 @@ def test_reinforcing_has_no_row_where_it_is_not_defined():
     assert len(reinforcing(only_own, TRAIN, unseen)) == 0
 
 
-def test_browser_marks_translations():
+def test_influential_examples_are_ranked_and_marked_as_translations():
     corpus = datasets.Dataset.from_dict(
         {
             "id": list(TRAIN.ids),
@@ -138,7 +156,7 @@ def test_browser_marks_translations():
     assert len(table) == 4 * 3 * 2
 
 
-def test_accuracy():
+def test_accuracies_are_listed_by_epoch_and_language():
     history = [
         {"epoch": 1, "languages": {"de": 0.5, "en": 0.75}},
         {"epoch": 2, "languages": {"de": 1.0, "en": 0.25}},
@@ -149,7 +167,7 @@ def test_accuracy():
     assert cell(table, "examples", split="test", language="en") == 1
 
 
-def test_coverage():
+def test_coverage_sums_squared_norms_by_kind_of_parameter():
     names = {
         "encoder.embeddings.word_embeddings.weight": 6.0,
         "encoder.embeddings.LayerNorm.bias": 1.0,
@@ -167,25 +185,38 @@ def test_coverage():
 
     table = coverage([sketched(names), sketched(names)])
     assert set(table.epoch) == {0, 1, 2} and set(table.language) == {"de", "en", "all"}
-    table = overall(table)
+    table = whole(table)
     assert cell(table, "square_norm_share", group="head") == 0.4
     assert not cell(table, "covered", group="head")
     assert cell(table, "square_norm_share", group="feed-forward") == pytest.approx(3 / 20)
     assert table.parameters.sum() == 50 and table.square_norm_share.sum() == pytest.approx(1)
     del names["head.output.weight"]  # skipped and not measured: no share, rather than a zero
-    table = overall(coverage([sketched(names)]))
+    table = whole(coverage([sketched(names)]))
     assert np.isnan(cell(table, "square_norm_share", group="head"))
+
+
+def test_the_kind_of_a_parameter_is_known_by_its_name():
     assert group_of("encoder.layer.3.attention.output.LayerNorm.weight") == "layer norm"
+    assert group_of("transformer.h.0.ln_1.bias") == "layer norm"
+    assert group_of("transformer.h.0.attn.c_attn.weight") == "attention"
+    assert group_of("model.layers.0.mlp.up_proj.weight") == "feed-forward"
+    assert group_of("head.output.weight") == "head"
+    assert group_of("model.embed_tokens.weight") == "embeddings"
 
 
-def test_intervals_cover_the_truth():
-    """Of 200 samples' 95 % intervals, about 95 % hold the mean that the samples are drawn from."""
-    rng = np.random.default_rng(0)
-    hits = 0
-    for seed in range(200):
-        low, high = interval(rng.normal(0.3, 1, size=60), seed=seed)
-        hits += low <= 0.3 <= high
-    assert 0.89 <= hits / 200 <= 0.99
+def test_coverage_is_averaged_over_subnetworks_row_by_row():
+    """A kind of which one subnetwork has no share has no mean, rather than that of the others."""
+    columns = "epoch language group parameters square_norm_share covered".split()
+    first = pd.DataFrame(
+        [(0, "all", "head", 8, 0.75, True), (0, "all", "embeddings", 9, 0.25, False)],
+        columns=columns,
+    )
+    second = first.iloc[::-1].assign(square_norm_share=[np.nan, 0.25])
+    assert mean_coverage([first]) is first
+    table = mean_coverage([first, second])
+    assert list(table.columns) == columns and table["group"].to_list() == ["head", "embeddings"]
+    assert table.square_norm_share.to_list() == pytest.approx([0.5, np.nan], nan_ok=True)
+    assert table.parameters.to_list() == [8, 9] and table.covered.to_list() == [True, False]
 
 
 def test_examples_are_numbered_by_language_and_translation():
@@ -197,6 +228,38 @@ def test_examples_are_numbered_by_language_and_translation():
             "parallel_id": ["7", "7", "9"],
         }
     )
-    found = examples(data, ["de", "fr", "en"])
-    assert found.languages == ("de", "en") and found.language.tolist() == [1, 0, 1]
-    assert found.parallel.tolist() == [0, 0, 1] and found.of("en").tolist() == [0, 2]
+    known = examples(data, ["de", "fr", "en"])
+    assert known.languages == ("de", "en") and known.language.tolist() == [1, 0, 1]
+    assert known.parallel.tolist() == [0, 0, 1] and known.rows_of("en").tolist() == [0, 2]
+    assert known.ids == ("a", "b", "c") and known.label.tolist() == [1, 1, 0]
+    single = examples(
+        data.remove_columns("parallel_id").add_column("parallel_id", [None] * 3), ["en", "de"]
+    )
+    assert single.parallel is None and single.languages == ("en", "de")
+
+
+def test_traced_examples_carry_the_probability_of_the_class_predicted():
+    test = datasets.Dataset.from_dict(
+        {
+            "id": ["de7", "en7"],
+            "language": ["de", "en"],
+            "label": [1, 0],
+            "text": ["ja", "yes"],
+            "text_pair": [None, "no"],
+            "parallel_id": ["7", "7"],
+        }
+    )
+    table = traced(test, np.array([[0.25, 0.75], [0.4, 0.6]]), ("no", "yes"))
+    columns = "test_id language label predicted probability text text_pair parallel_id"
+    assert list(table.columns) == columns.split()
+    assert table.astype(object).where(table.notna(), None).to_numpy().tolist() == [
+        ["de7", "de", "yes", "yes", 0.75, "ja", None, "7"],
+        ["en7", "en", "no", "yes", 0.6, "yes", "no", "7"],
+    ]
+
+
+def test_only_parallel_tasks_have_translations():
+    train = dataclasses.replace(TRAIN, parallel=None)
+    with pytest.raises(ValueError, match="parallel task"):
+        translations(np.array([0, 2]), train, "de")
+    assert not translations(np.array([0, 2]), TRAIN, "ko").any()  # no own member to translate

@@ -11,13 +11,12 @@ from xling.analysis.change import (
     accuracy_change,
     change,
     modularity,
-    signed_rank_p,
     specialization,
     specialization_correlation,
 )
-from xling.analysis.examples import Examples
-from xling.analysis.intervals import interval
-from xling.analysis.shares import base_rates, parts, shares
+from xling.analysis.example_metadata import Examples
+from xling.analysis.shares import base_rates, language_shares, shares
+from xling.analysis.statistics import bootstrap_interval
 from xling.attribution import Ranking, Traces
 
 # Training examples 0 to 4: de de en en en.
@@ -40,12 +39,14 @@ NEGATIVE = [[4, 3], [4, 0], [2, 3], [3, 4]]
 
 
 def traces(positive: list[list[int]], negative: list[list[int]]) -> Traces:
-    rankings = (Ranking(np.array(each), np.zeros(np.shape(each))) for each in (positive, negative))
+    rankings = (
+        Ranking(np.array(index), np.zeros(np.shape(index))) for index in (positive, negative)
+    )
     return Traces(*rankings, np.zeros((len(positive), 2)))
 
 
 def both() -> tuple[Traces, Traces]:
-    turned = [each[::-1] for each in NEGATIVE]
+    turned = [members[::-1] for members in NEGATIVE]
     return traces(FULL, NEGATIVE), traces(SUBNETWORK, turned)
 
 
@@ -56,18 +57,18 @@ def only(table: pd.DataFrame, **where: object) -> pd.Series:
     return table.iloc[0]
 
 
-def test_parts_are_what_the_shares_are_means_of():
+def test_shares_are_means_of_each_examples_language_shares():
     full, _ = both()
-    part = parts(full.positive, TRAIN)
-    assert part.tolist() == [[0, 1], [0.5, 0.5], [0.5, 0.5], [1, 0]]
+    by_example = language_shares(full.positive, TRAIN)
+    assert by_example.tolist() == [[0, 1], [0.5, 0.5], [0.5, 0.5], [1, 0]]
     two = dataclasses.replace(TEST, language=np.array([0, 0, 1, 1]))
-    of = shares([full], TRAIN, two)
-    of = of[(of.sign == "+") & (of.train_language == "de")]
-    assert of.share.to_list() == [part[:2, 0].mean(), part[2:, 0].mean()]
+    table = shares([full], TRAIN, two)
+    german = table[(table.sign == "+") & (table.train_language == "de")]
+    assert german.share.to_list() == [by_example[:2, 0].mean(), by_example[2:, 0].mean()]
     assert base_rates(TRAIN).tolist() == [2 / 5, 3 / 5]
 
 
-def test_change():
+def test_changes_are_between_the_two_shares_with_a_signed_rank_test():
     table = change(*both(), TRAIN, TEST)
     columns = "sign test_language train_language full subnetwork change low high p q test_examples"
     assert list(table.columns) == columns.split() and len(table) == 2 * 2 * 2
@@ -99,27 +100,19 @@ def test_change_is_paired_and_corrected_over_the_table():
     test = Examples(tuple(map(str, range(12))), ("de",), np.zeros(12, int), np.zeros(12, int), None)
     members = {0: [2, 3, 4], 1: [0, 3, 4], 2: [0, 1, 4], 3: [0, 1, 0]}
     before, after = [3] * 6 + [2] * 5 + [1], [2] * 6 + [1] * 4 + [3] + [1]
-    full, subnetwork = (traces([members[n] for n in each], [[0]] * 12) for each in (before, after))
+    full, subnetwork = (
+        traces([members[n] for n in numbers], [[0]] * 12) for numbers in (before, after)
+    )
     table = change(full, subnetwork, TRAIN, test)
     row = only(table, sign="+", train_language="de")
-    # Ranks are all alike, so that it is the sign test: of 11, all or all but one fall.
+    # Ranks are all equal, so that it is the sign test: of 11, all or all but one fall.
     assert row.p == pytest.approx(2 * (1 + 11) / 2**11)
     assert row.change == pytest.approx((-10 + 1) / 12 / 3)
     # The p-values are p, p, 1, 1: q is 4 / 2 times p.
     assert row.q == pytest.approx(2 * row.p) and (table.q[table.sign == "-"] == 1).all()
     changes = (np.array(after) - before) / 3
-    low, high = interval(changes)
+    low, high = bootstrap_interval(changes)
     assert (row.low, row.high) == pytest.approx((low, high))
-
-
-@pytest.mark.parametrize("count", [1, 2, 5, 8, 14, 30])
-def test_signed_ranks_are_those_of_scipy(count):
-    difference = np.random.default_rng(count).choice([-2, -1, 1, 2, 3], count) / 10
-    expected = stats.wilcoxon(difference).pvalue
-    assert signed_rank_p(np.append(difference, [0, 0])) == pytest.approx(expected)
-    distinct = np.random.default_rng(count).normal(0.3, 1, count)
-    assert signed_rank_p(distinct) == pytest.approx(stats.wilcoxon(distinct).pvalue)
-    assert signed_rank_p(np.zeros(count)) == 1
 
 
 def test_change_without_test_examples_is_empty():
@@ -129,7 +122,7 @@ def test_change_without_test_examples_is_empty():
         assert table(nothing, nothing, TRAIN, test).empty
 
 
-def test_accuracy_change():
+def test_accuracy_changes_are_tested_on_the_examples_that_change():
     """Of six German, the subnetwork loses one and wins four; of English, nothing changes."""
     languages = ["de", "en", "de", "de", "de", "de", "de", "en"]
     full = np.array([1, 1, 1, 0, 0, 0, 0, 0], dtype=bool)
@@ -151,24 +144,24 @@ def test_accuracy_change_of_a_single_example_has_no_interval():
     assert np.isnan(row.low) and np.isnan(row.high)
 
 
-def test_modularity():
+def test_modularity_is_zero_at_chance_and_one_at_the_own_language_alone():
     """German is 2 of 5: a share of 1/3 is below chance, (1/3 - 2/5) / (3/5); 5/6 is above it."""
     table = modularity(*both(), TRAIN, TEST)
     assert list(table.columns) == "language model value low high test_examples".split()
     assert set(table.language) == {"de"} and set(table.test_examples) == {3}
-    of = table.set_index("model")
-    assert of.value["full"] == pytest.approx((1 / 3 - 2 / 5) / (3 / 5))
-    assert of.value["subnetwork"] == pytest.approx((5 / 6 - 2 / 5) / (3 / 5))
-    assert of.value["change"] == pytest.approx(1 / 2 / (3 / 5))
-    assert (of.low["full"], of.high["full"]) == pytest.approx((-2 / 3, 1 / 6))  # 0 and 1/2
-    assert (of.low["change"], of.high["change"]) == pytest.approx((0, 1 / (3 / 5)))
+    row = table.set_index("model")
+    assert row.value["full"] == pytest.approx((1 / 3 - 2 / 5) / (3 / 5))
+    assert row.value["subnetwork"] == pytest.approx((5 / 6 - 2 / 5) / (3 / 5))
+    assert row.value["change"] == pytest.approx(1 / 2 / (3 / 5))
+    assert (row.low["full"], row.high["full"]) == pytest.approx((-2 / 3, 1 / 6))  # 0 and 1/2
+    assert (row.low["change"], row.high["change"]) == pytest.approx((0, 1 / (3 / 5)))
 
 
 def test_modularity_of_one_language_is_missing():
     alone = Examples(("de1", "de2"), ("de",), np.array([0, 0]), np.array([0, 1]), None)
     test = Examples(("de8", "de9"), ("de",), np.array([0, 0]), np.array([0, 1]), None)
-    found = traces([[0, 1], [1, 0]], [[0, 1], [1, 0]])
-    table = modularity(found, found, alone, test)
+    same = traces([[0, 1], [1, 0]], [[0, 1], [1, 0]])
+    table = modularity(same, same, alone, test)
     assert len(table) == 3 and table[["value", "low", "high"]].isna().all().all()
 
 
@@ -201,10 +194,20 @@ def test_specialization_takes_each_epoch_alone():
         ["en", 1, 0.6, 0.65],
         ["en", 2, 0.3, None],
     ]
-    found = specialization_correlation(table)
-    assert list(found.columns) == ["model", "r", "r_p", "rho", "rho_p", "points"]
-    row = found.iloc[0]
-    assert len(found) == 1 and row.model == "subnetwork" and row.points == 3
+    with pytest.raises(ValueError, match="one-to-one"):  # an accuracy that stands twice
+        specialization(
+            pd.DataFrame(rows, columns=columns),
+            pd.DataFrame(accuracies[:1] * 2, columns=["split", "epoch", "language", "accuracy"]),
+        )
+
+
+def test_own_shares_and_accuracies_are_correlated_where_both_are_known():
+    rows = [("de", 1, 0.5, 0.55), ("de", 2, 0.4, 0.7), ("en", 1, 0.6, 0.65), ("en", 2, 0.3, np.nan)]
+    table = pd.DataFrame(rows, columns=["language", "epoch", "own_share", "accuracy"])
+    correlations = specialization_correlation(table)
+    assert list(correlations.columns) == ["model", "r", "r_p", "rho", "rho_p", "points"]
+    row = correlations.iloc[0]
+    assert len(correlations) == 1 and row.model == "subnetwork" and row.points == 3
     expected = stats.pearsonr([0.5, 0.4, 0.6], [0.55, 0.7, 0.65])
     assert (row.r, row.r_p) == pytest.approx(tuple(expected))
     assert row.rho == pytest.approx(-0.5) and row.rho_p == 1

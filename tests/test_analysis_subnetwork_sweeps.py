@@ -18,7 +18,7 @@ from xling.analysis.subnetwork_sweeps import (
 
 
 def run(name: str, tuning: str = "full", seed: int = 0, **more) -> dict:
-    """The part of a run's results.json that is looked at."""
+    """What the tables need of a run's results.json."""
     fields = {"name": name, "apply": "both", "seed": seed, "language": None, "languages": []}
     fields["compose"] = None
     fields |= {key: more.pop(key) for key in list(more) if key in fields}
@@ -59,7 +59,7 @@ def test_sweep_change_labels_the_runs():
     ]
 
 
-def test_identified_masks_among_random_ones():
+def test_an_identified_mask_is_placed_among_random_ones():
     """German: .5 against 0, .1, .2, .3, .4; English in the identified run alone."""
     drawn = [0.0, 0.1, 0.2, 0.3, 0.4]
     runs = {"i": run("identified"), "other": run("identified", "sparse")}
@@ -106,7 +106,7 @@ def test_runs_are_compared_that_agree_in_other_switches():
     assert table.random.to_numpy() == pytest.approx(table.identified + 1)
 
 
-def test_random_accuracy():
+def test_identified_accuracy_is_compared_with_random_masks_after_the_same_tuning():
     runs = {"i": run("identified", "sparse"), "r1": run("random", "sparse", 1)}
     runs |= {"r2": run("random", "sparse", 2), "r3": run("random", "full", 3)}
     tables = {
@@ -123,9 +123,9 @@ def test_random_accuracy():
 
 def correct(ids: str, right: str, language: str = "de") -> pd.DataFrame:
     """The table `correct`: 1 where the subnetwork classifies the test example correctly."""
-    found = np.array([each == "1" for each in right])
+    correct = np.array([mark == "1" for mark in right])
     return pd.DataFrame(
-        {"test_id": list(ids), "language": language, "full": ~found, "subnetwork": found}
+        {"test_id": list(ids), "language": language, "full": ~correct, "subnetwork": correct}
     )
 
 
@@ -170,7 +170,7 @@ def test_sft_accuracy_is_of_the_same_masks():
     assert sft_accuracy(runs, {**dict.fromkeys(runs, table), "c": {}}).empty
 
 
-def test_own_share_epochs():
+def test_own_shares_are_listed_by_single_epochs():
     columns = "epoch sign test_language train_language share low high base_rate lift".split()
     rows = [
         (0, "+", "de", "de", 0.9, 0, 1, 0.5, 1),
@@ -193,7 +193,7 @@ def test_own_share_epochs():
     assert alone.empty and list(alone.columns) == columns.split()
 
 
-def test_composed():
+def test_composed_subnetworks_are_labelled_with_what_they_are_made_of():
     pair = {"languages": ["es", "fr"], "compose": "intersection"}
     runs = {"i": run("identified"), "c": run("composed", "sparse")}
     runs["c"]["subnetwork"] |= pair
@@ -212,7 +212,7 @@ def test_where_nothing_applies_the_tables_are_empty():
     """Runs without subnetworks, also those of versions that knew none."""
     old = {"task": "pawsx", "languages": ["de"], "config": {}}
     tables = {name: {"shares": pd.DataFrame()} for name in ("a", "b")}
-    each = {
+    columns_of = {
         sweep_change: ["run", "variant", "tuning", *CHANGE],
         composed: ["run", "variant", "compose", "languages", *CHANGE],
         own_share_epochs: "run variant tuning language epoch sign share low high base_rate".split(),
@@ -221,7 +221,7 @@ def test_where_nothing_applies_the_tables_are_empty():
         random_accuracy: "tuning language identified random random_low random_high masks".split(),
         sft_accuracy: "variant language after_full after_sft change low high p examples".split(),
     }
-    for function, columns in each.items():
+    for function, columns in columns_of.items():
         for runs in ({"a": run("full"), "b": old}, {}):
             table = function(runs, tables)
             assert table.empty and list(table.columns) == columns, function
@@ -239,7 +239,7 @@ def masks(**by_language: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["language", "layer", "head", "on"])
 
 
-def test_disabled_heads():
+def test_disabled_heads_are_counted_in_steps_of_the_pruning():
     """Of 20 heads a step takes 2; of 5, which have no tenth, 1."""
     tables = {
         "pawsx": masks(ko="0" * 4 + "1" * 16, de="1" * 17 + "0" * 3, en="1" * 20),
@@ -253,7 +253,7 @@ def test_disabled_heads():
     ]
 
 
-def test_head_use():
+def test_a_head_is_used_by_the_languages_whose_masks_have_it_on():
     both = masks(de="1" * 10 + "0" * 9 + "1", en="0" + "1" * 9 + "0" * 9 + "1")
     table = head_use({"pawsx": both, "marc": masks(zh="01")})
     assert list(table.columns) == ["task", "layer", "head", "languages"]

@@ -14,23 +14,23 @@ def trained(ids: str, positive: list[list[int]], parallel: bool = True) -> Train
     """A model that traced two test examples; `de1` is German content 1."""
     names = np.array(ids.split())
     ranking = Ranking(np.array(positive), np.zeros((len(positive), len(positive[0]))))
-    languages = np.array([each[:2] for each in names])
-    contents = np.array([each[2:] for each in names]) if parallel else None
+    languages = np.array([name[:2] for name in names])
+    contents = np.array([name[2:] for name in names]) if parallel else None
     return Trained(names, languages, contents, Traces(ranking, ranking, np.zeros((2, 1))))
 
 
-def test_zero_shot_overlaps():
+def test_top_k_sets_of_two_models_overlap_by_translation_and_by_example():
     full = trained("de1 de2 en1 en2 ko1 ko2", [[4, 5, 0], [4, 2, 3]])  # ko1 ko2 de1; ko1 en1 en2
     without = trained("de1 de2 en1 en2", [[0, 2, 3], [1, 3, 0]])  # de1 en1 en2; de2 en2 de1
     table = zero_shot(full, without, ["ko", "ko"])
-    found = table[table.sign == "+"].set_index("measure")
+    row = table[table.sign == "+"].set_index("measure")
     # Translations: of ko1 and ko2, all three; of ko1 alone, de1: 1 of 3.
-    assert found.value["translations"] == pytest.approx((1 + 1 / 3) / 2)
-    assert found.chance["translations"] == pytest.approx((1 + 2 / 4) / 2)
+    assert row.value["translations"] == pytest.approx((1 + 1 / 3) / 2)
+    assert row.chance["translations"] == pytest.approx((1 + 2 / 4) / 2)
     # Recovered: de1, 1 of 1; of en1 and en2, one.
-    assert found.value["recovered"] == pytest.approx((1 + 1 / 2) / 2)
-    assert found.chance["recovered"] == 3 / 4 and set(found.test_examples) == {2}
-    assert (found.low <= found.value).all() and (found.value <= found.high).all()
+    assert row.value["recovered"] == pytest.approx((1 + 1 / 2) / 2)
+    assert row.chance["recovered"] == 3 / 4 and set(row.test_examples) == {2}
+    assert (row.low <= row.value).all() and (row.value <= row.high).all()
 
 
 def test_zero_shot_without_translations_or_other_languages():
@@ -64,30 +64,49 @@ def own(share: float) -> pd.DataFrame:
 def test_imbalance_starts_every_curve_at_the_balanced_run():
     runs = {
         "a": run(0, None),
+        "d": run(0, None, exclude=["de"]),  # left out, and those after it are not
         "b": run(50, "de"),
         "c": run(25, "en"),
-        "d": run(0, None, exclude=["de"]),
     }
     shares = {"a": own(0.3), "b": own(0.6), "c": own(0.7), "d": own(0.99)}
     table = imbalance_curves(runs, shares)
-    found = [tuple(row) for row in table[["language", "imbalance", "share"]].to_numpy()]
-    assert found == [("de", 0, 0.3), ("de", 50, 0.6), ("en", 0, 0.9), ("en", 25, 0.9)]
+    points = [tuple(row) for row in table[["language", "imbalance", "share"]].to_numpy()]
+    assert table.index.to_list() == [0, 1, 2, 3]
+    assert points == [("de", 0, 0.3), ("de", 50, 0.6), ("en", 0, 0.9), ("en", 25, 0.9)]
     assert imbalance_curves({"a": runs["a"]}, shares).empty
 
 
 def test_overview_shows_the_switches_that_differ():
     table = overview({"x": run(50, "de"), "a": run(0, None)})
-    assert table.run.tolist() == ["a", "x"]
+    assert table.run.tolist() == ["a", "x"] and table.index.to_list() == [0, 1]
     assert "task" not in table and table.imbalance.tolist() == [0, 50]
     assert table.test_accuracy.tolist() == pytest.approx([0.6, 0.6])
+    assert table.dev_accuracy.tolist() == [0.5, 0.5] and table.own_share.tolist() == pytest.approx(
+        [0.3, 0.3]
+    )
 
 
-def test_confidence_changes():
+def test_overview_takes_a_switch_from_the_configuration_where_the_results_lack_it():
+    runs = {
+        name: run(0, None, own_language_share={}, config={"model": model, "languages": languages})
+        for name, model, languages in [("a", "xlmr", ["de", "en"]), ("b", "mbert", ("de", "fr"))]
+    }
+    table = overview(runs)
+    assert table[["run", "model", "languages"]].to_numpy().tolist() == [
+        ["b", "mbert", "de fr"],
+        ["a", "xlmr", "de en"],
+    ]
+    assert table.own_share.isna().all()  # no test language has training data of its own
+    alone = overview({"a": runs["a"]})
+    assert list(alone.columns) == ["run", "dev_accuracy", "test_accuracy", "own_share"]
+
+
+def test_confidence_changes_are_paired_by_test_example():
     """Three test examples, two ks, two controls; the control is averaged first."""
     jobs = []
     drops = {50: [0.1, 0.2, 0.3], 100: [0.4, 0.4, 0.4]}
-    for k, each in drops.items():
-        for number, drop in enumerate(each):
+    for k, of_k in drops.items():
+        for number, drop in enumerate(of_k):
             common = {"test_id": f"de{number}", "sign": "+", "k": k, "before": 0.9}
             jobs.append({**common, "control": 0, "after": 0.9 - drop})
             jobs += [{**common, "control": c, "after": 0.9 - c / 100} for c in (1, 2)]
@@ -102,6 +121,23 @@ def test_confidence_changes():
     assert np.allclose(random.change, -0.015) and random.p_random.isna().all()
     assert random[random.k == 50].p_next.item() == 1  # nothing changes
     assert table[table.k == 100].p_next.isna().all()
+
+
+def test_confidence_changes_of_one_test_example_are_no_evidence():
+    common = {"test_id": "de0", "sign": "-", "before": 0.5}
+    table = confidence_changes(
+        [
+            {**common, "k": 50, "control": 0, "after": 0.9},
+            {**common, "k": 50, "control": 1, "after": 0.6},
+            {**common, "k": 100, "control": 0, "after": 0.8, "test_id": "de1"},
+        ]
+    )
+    assert table.k.to_list() == [50, 100, 50]
+    assert table.left_out.to_list() == ["influential", "influential", "random"]
+    assert table.change.to_list() == pytest.approx([0.4, 0.3, 0.1])
+    # Either sign was as likely; k = 100 has no control, and no test example in common with 50.
+    assert table.p_random.to_list() == pytest.approx([1, np.nan, np.nan], nan_ok=True)
+    assert table[["p_next", "low", "high"]].isna().all().all()
 
 
 def test_where_a_curve_flattens():

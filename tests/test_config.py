@@ -1,12 +1,15 @@
 """The papers' setting to the letter, and names of folders that follow from what matters."""
 
 import dataclasses
+import json
+from pathlib import Path
 
 import pytest
 from conftest import config
 
-from xling.config import digest, identity
-from xling.pipeline.paths import named_paths
+from xling.config import changed, delta, digest, settings
+from xling.errors import UserError
+from xling.pipeline.paths import named_paths, require_same_settings
 
 PAPER_RATES = {"xnli": 2e-5, "pawsx": 9e-6, "marc": 2e-5}
 PAPER_LANGUAGES = {"xnli": "de en es fr ru", "pawsx": "de en es fr ko", "marc": "de en es fr zh"}
@@ -66,10 +69,78 @@ def test_runs_that_trace_differently_share_the_training():
     assert named_paths(config(), {}).sketches != named_paths(config("sketch=paper"), {}).sketches
 
 
-def test_every_setting_is_in_the_identity_or_left_out_on_purpose():
-    found = config()
-    kept = identity(found, {})
-    left_out = {field.name for field in dataclasses.fields(found)} - set(kept)
+def test_every_setting_names_a_run_or_is_left_out_on_purpose():
+    run = config()
+    left_out = {field.name for field in dataclasses.fields(run)} - set(settings(run))
     switches = {"dry_run", "force", "fail_fast"}
-    assert left_out == {"folder", "tracker", "profile", "sweep", "experiment"} | switches
+    assert left_out == {"folder", "tracker", "sweep", "experiment"} | switches
+    assert settings(run)["trainer"] == {"precision": "32-true"}
+    assert settings(run)["tuning"]["learning_rate"] == 5e-4  # the tiny model's own
     assert digest({"b": 1, "a": [2]}) == digest({"a": [2], "b": 1}) != digest({"a": [2], "b": 2})
+
+
+RECORDED = {
+    (): "tiny-64d9aa8a",
+    ("task=pawsx",): "tiny-3991e4a4",
+    ("exclude=ru", "seed=1"): "tiny-no_ru-seed1-63acdc36",
+    ("imbalance=25", "imbalance_language=es"): "tiny-es25-ae071861",
+    ("tuning=sparse", "subnetwork=random"): "tiny-sparse-through_random0-random0-3ffa3204",
+    ("sketch=paper", "influence.top_k=7"): "tiny-bfae240d",
+    ("leave_out.example=3",): "tiny-without_100_positive-of_3-f05c8ad8",
+}
+"""Folders of runs as they were named once and have to stay: switches → name."""
+
+
+@pytest.mark.parametrize("overrides", RECORDED, ids=" ".join)
+def test_a_new_switch_with_a_default_renames_nothing(overrides):
+    run, defaults = config(*overrides), settings(config())
+    names = [named_paths(run, {}, defaults)]
+    for group, value in (
+        ("tuning", 0.0),
+        ("sketch", None),
+        ("influence", "plain"),
+        ("task", "single"),
+    ):
+        old = getattr(run, group)
+        field = dataclasses.field(default=value)
+        wider = dataclasses.make_dataclass(
+            f"Wider{group}", [("new_switch", object, field)], bases=(type(old),), frozen=True
+        )
+        values = {each.name: getattr(old, each.name) for each in dataclasses.fields(old)}
+        run = dataclasses.replace(run, **{group: wider(**values)})
+        defaults = {**defaults, group: {**defaults[group], "new_switch": value}}
+        names.append(named_paths(run, {}, defaults))
+    assert {(each.run.name, each.tuning, each.sketches) for each in names} == {
+        (RECORDED[overrides], names[0].tuning, names[0].sketches)
+    }
+    used = dataclasses.replace(run, tuning=dataclasses.replace(run.tuning, new_switch=0.1))
+    assert named_paths(used, {}, defaults).tuning != names[0].tuning
+
+
+def test_the_order_of_classes_and_a_class_less_make_another_run():
+    run = config("task=sib200")
+    labels = [*run.task.labels.items()]
+    for others in (labels[::-1], labels[:-1]):
+        task = dataclasses.replace(run.task, labels=dict(others))
+        assert named_paths(dataclasses.replace(run, task=task), {}).run != named_paths(run, {}).run
+
+
+def test_the_difference_is_nested_and_compares_groups_that_one_side_lacks_as_a_whole():
+    defaults = {"a": 1, "b": {"c": 2, "d": {"e": 3}}, "f": None, "g": {"h": 4}}
+    values = {"a": 1, "b": {"c": 5, "d": {"e": 3}}, "f": {"x": 1}, "g": None}
+    assert delta(values, defaults) == {"b": {"c": 5}, "f": {"x": 1}, "g": None}
+    assert delta(defaults, defaults) == {}
+
+
+def test_a_default_that_has_changed_since_is_told_and_a_switch_of_another_version_is_not():
+    now = settings(config())
+    recorded = json.loads(json.dumps(now))
+    recorded["tuning"]["epochs"] = 7
+    recorded["sketch"]["old_switch"] = 1
+    del recorded["influence"]["rerank"]
+    assert changed(recorded, now) == ["tuning.epochs=7, now 4"]
+    with pytest.raises(
+        UserError, match="made when other settings .* tuning.epochs=7, now 4. Write"
+    ):
+        require_same_settings(Path("runs/x"), recorded, now)
+    require_same_settings(Path("runs/x"), now, now)

@@ -6,36 +6,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import config
+from corpus_files import rows, write
 from datasets import DatasetDict
 
 from xling.config import Config
 from xling.data import fingerprint, load_corpus, require_data
 from xling.errors import UserError
-
-LABELS = ("neutral", "entailment")
-Rows = list[list[str]]
-
-
-def rows(language: str, count: int = 12) -> Rows:
-    """Rows of id, premise, hypothesis, label."""
-    return [
-        [f"r{n}", f"{language} premise {n}", f"{language} hypothesis {n}", LABELS[n % 2]]
-        for n in range(count)
-    ]
-
-
-def write(folder: Path, language: str, split: str, found: Rows) -> None:
-    header = ["id", "premise", "hypothesis", "label"]
-    lines = ["\t".join(row) for row in [header, *found]]
-    (folder / f"{split}.{language}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    for language in ("de", "en"):
-        for split in ("train", "dev", "test"):
-            write(tmp_path, language, split, rows(language))
-    return tmp_path
 
 
 def settings(folder: Path, *more: str, task: str = "xnli") -> Config:
@@ -61,8 +37,8 @@ def refusal(folder: Path, *more: str, task: str = "xnli") -> str:
     return str(caught.value)
 
 
-def test_columns_ids_labels_and_order(folder: Path) -> None:
-    corpus, said = load(folder)
+def test_columns_ids_labels_and_order(corpus_folder: Path) -> None:
+    corpus, said = load(corpus_folder)
     train = corpus["train"]
     assert train.column_names == ["id", "parallel_id", "language", "label", "text", "text_pair"]
     assert list(train["language"]) == ["de"] * 12 + ["en"] * 12
@@ -75,26 +51,26 @@ def test_columns_ids_labels_and_order(folder: Path) -> None:
         assert row["text_pair"] == f"{row['language']} hypothesis {number}"
     assert "train.de.tsv, train.en.tsv: each 12 rows" in said
     assert "train: 12 examples of each of de, en" in said
-    assert load(folder)[0]["train"].to_list() == train.to_list()
+    assert load(corpus_folder)[0]["train"].to_list() == train.to_list()
 
 
-def test_rows_are_numbered_where_no_column_identifies_them(folder: Path) -> None:
-    corpus, _ = load(folder, "task.columns.id=null")
+def test_rows_are_numbered_where_no_column_identifies_them(corpus_folder: Path) -> None:
+    corpus, _ = load(corpus_folder, "task.columns.id=null")
     assert set(corpus["test"]["id"]) == {f"{lang}{n}" for lang in ("de", "en") for n in range(12)}
-    write(folder, "en", "dev", rows("en", 11))
-    message = refusal(folder, "task.columns.id=null")
+    write(corpus_folder, "en", "dev", rows("en", 11))
+    message = refusal(corpus_folder, "task.columns.id=null")
     assert "de 12, en 11" in message
     assert "task.columns.id=NAME" in message
 
 
-def test_task_that_is_not_parallel(folder: Path) -> None:
-    write(folder, "en", "train", rows("en", 9))
-    corpus, _ = load(folder, "task.parallel=false")
+def test_task_that_is_not_parallel(corpus_folder: Path) -> None:
+    write(corpus_folder, "en", "train", rows("en", 9))
+    corpus, _ = load(corpus_folder, "task.parallel=false")
     assert corpus["train"]["parallel_id"] == [None] * 21
 
 
-def test_task_with_one_text(folder: Path) -> None:
-    corpus, _ = load(folder, "task.columns.text_pair=null")
+def test_task_with_one_text(corpus_folder: Path) -> None:
+    corpus, _ = load(corpus_folder, "task.columns.text_pair=null")
     assert set(corpus["dev"]["text_pair"]) == {None}
 
 
@@ -112,15 +88,17 @@ BAD = {
 
 
 @pytest.mark.parametrize("reason", BAD)
-def test_bad_row_stops_with_its_place_or_is_dropped_and_told(folder: Path, reason: str) -> None:
+def test_bad_row_stops_with_its_place_or_is_dropped_and_told(
+    corpus_folder: Path, reason: str
+) -> None:
     found = rows("de")
     found[3] = BAD[reason]
-    write(folder, "de", "train", found)
-    message = refusal(folder)
+    write(corpus_folder, "de", "train", found)
+    message = refusal(corpus_folder)
     assert reason in message
     assert "train.de.tsv:5: " in message
     assert "data.on_bad_row=drop" in message
-    corpus, said = load(folder, "data.on_bad_row=drop")
+    corpus, said = load(corpus_folder, "data.on_bad_row=drop")
     assert "train.de.tsv:5: " in said
     assert "train.de.tsv: 12 rows, 1 unusable" in said or "each 12 rows, 1 unusable" in said
     kept = {f"r{n}" for n in range(12) if n != 3}  # in the other language too
@@ -129,67 +107,67 @@ def test_bad_row_stops_with_its_place_or_is_dropped_and_told(folder: Path, reaso
     assert len(corpus["dev"]) == 24
 
 
-def test_missing_translation_names_the_languages(folder: Path) -> None:
-    write(folder, "en", "test", rows("en", 10))
-    message = refusal(folder)
+def test_missing_translation_names_the_languages(corpus_folder: Path) -> None:
+    write(corpus_folder, "en", "test", rows("en", 10))
+    message = refusal(corpus_folder)
     assert "2 rows cannot be used: missing translation 2." in message
     assert "test.de.tsv:12: missing translation: no usable row r10 in en" in message
 
 
-def test_many_bad_rows_make_a_short_message(folder: Path) -> None:
-    write(folder, "de", "train", [[row[0], "", row[2], row[3]] for row in rows("de", 400)])
-    message = refusal(folder)
+def test_many_bad_rows_make_a_short_message(corpus_folder: Path) -> None:
+    write(corpus_folder, "de", "train", [[row[0], "", row[2], row[3]] for row in rows("de", 400)])
+    message = refusal(corpus_folder)
     assert "empty text 400, missing translation 12" in message
     assert "… and 407 more" in message
     assert len(message.splitlines()) < 10
 
 
-def test_label_map_that_misses_a_label(folder: Path) -> None:
+def test_label_map_that_misses_a_label(corpus_folder: Path) -> None:
     found = [[*row[:3], "entail" if row[3] == "entailment" else row[3]] for row in rows("de", 500)]
-    write(folder, "de", "train", found)
-    write(folder, "en", "train", found)
+    write(corpus_folder, "de", "train", found)
+    write(corpus_folder, "en", "train", found)
     for choice in ("stop", "drop"):  # no row of a class is left: dropping would hide the mistake
-        message = refusal(folder, f"data.on_bad_row={choice}")
-        assert "'entail': 500 rows, the first train.de.tsv:3." in message
+        message = refusal(corpus_folder, f"data.on_bad_row={choice}")
+        assert "'entail': 500 rows, the first at train.de.tsv:3." in message
         assert "Did you mean 'entailment'?" in message
         assert "task.labels" in message
         assert "task.ignore_labels" in message
         assert "no row of class entailment" in message
         assert len(message.splitlines()) < 16
-    mended, _ = load(folder, "task.labels.entailment=[entail,entailment]")
+    mended, _ = load(corpus_folder, "task.labels.entailment=[entail,entailment]")
     assert sum(mended["train"]["label"]) == 500
 
 
-def test_label_that_stands_twice_in_the_map(folder: Path) -> None:
-    assert "'neutral' stands 2 times" in refusal(folder, "task.ignore_labels=[neutral]")
+def test_label_that_stands_twice_in_the_map(corpus_folder: Path) -> None:
+    assert "'neutral' occurs 2 times" in refusal(corpus_folder, "task.ignore_labels=[neutral]")
 
 
-def test_ignored_labels_are_counted_and_left_out(folder: Path) -> None:
+def test_ignored_labels_are_counted_and_left_out(corpus_folder: Path) -> None:
     for language in ("de", "en"):
         found = rows(language)
         found[0][1:] = ["", "x", "-"]  # what is left out need not be usable
-        write(folder, language, "train", found)
-    corpus, said = load(folder, "task.ignore_labels=['-']")
+        write(corpus_folder, language, "train", found)
+    corpus, said = load(corpus_folder, "task.ignore_labels=['-']")
     assert len(corpus["train"]) == 22
     assert "each 12 rows, 1 left out for their label" in said
 
 
-def test_exclude_reads_and_aligns_all_languages(folder: Path) -> None:
+def test_exclude_reads_and_aligns_all_languages(corpus_folder: Path) -> None:
     for split in ("train", "dev", "test"):
-        write(folder, "fr", split, rows("fr", 11))
+        write(corpus_folder, "fr", split, rows("fr", 11))
     drop = ("data.on_bad_row=drop", "languages=[de,en,fr]")
-    full, _ = load(folder, *drop)
-    without, _ = load(folder, *drop, "exclude=fr")
+    full, _ = load(corpus_folder, *drop)
+    without, _ = load(corpus_folder, *drop, "exclude=fr")
     assert set(without["dev"]["language"]) == {"de", "en"}
     assert set(without["test"]["language"]) == {"de", "en", "fr"}
     assert without["train"].to_list() == [r for r in full["train"] if r["language"] != "fr"]
 
 
-def test_excluded_language_of_other_tasks_needs_no_training_file(folder: Path) -> None:
-    write(folder, "fr", "test", rows("fr"))
+def test_excluded_language_of_other_tasks_needs_no_training_file(corpus_folder: Path) -> None:
+    write(corpus_folder, "fr", "test", rows("fr"))
     more = ("languages=[de,en,fr]", "task.parallel=false")
-    assert "no file for language fr, split train" in refusal(folder, *more)
-    corpus, _ = load(folder, *more, "exclude=fr")
+    assert "no file for language fr, split train" in refusal(corpus_folder, *more)
+    corpus, _ = load(corpus_folder, *more, "exclude=fr")
     assert set(corpus["test"]["language"]) == {"de", "en", "fr"}
 
 
@@ -227,19 +205,19 @@ def test_xtreme_s_layout_without_header(tmp_path: Path) -> None:
     assert "(no header: premise, hypothesis, label)" in said
 
 
-def test_folder_that_is_not_there(tmp_path: Path, folder: Path) -> None:
+def test_folder_that_is_not_there(tmp_path: Path, corpus_folder: Path) -> None:
     assert "no such folder" in refusal(tmp_path / "none")
-    assert "is a file" in refusal(folder / "dev.de.tsv")
+    assert "is a file" in refusal(corpus_folder / "dev.de.tsv")
 
 
-def test_fingerprint_follows_the_contents_of_what_is_read(folder: Path) -> None:
-    before = fingerprint(settings(folder))
+def test_fingerprint_follows_the_contents_of_what_is_read(corpus_folder: Path) -> None:
+    before = fingerprint(settings(corpus_folder))
     assert len(before) == 6
-    assert before == fingerprint(settings(folder))
-    write(folder, "fr", "train", rows("fr"))  # not read
-    assert before == fingerprint(settings(folder))
-    write(folder, "de", "train", rows("de", 11))
-    after = fingerprint(settings(folder))
+    assert before == fingerprint(settings(corpus_folder))
+    write(corpus_folder, "fr", "train", rows("fr"))  # not read
+    assert before == fingerprint(settings(corpus_folder))
+    write(corpus_folder, "de", "train", rows("de", 11))
+    after = fingerprint(settings(corpus_folder))
     assert {name for name in before if before[name] != after[name]} == {"train.de.tsv"}
     assert fingerprint(config("task=xnli")) == {}
 

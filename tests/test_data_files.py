@@ -68,9 +68,9 @@ def test_ambiguous_files_are_listed() -> None:
 def test_missing_language_split_and_folder() -> None:
     with pytest.raises(UserError, match=r"no file for language dee, split dev(.|\n)*'de'"):
         found(["dev.de.tsv", "dev.en.tsv"], "dee")
-    with pytest.raises(UserError, match=r"Language de has dev, test(.|\n)*there for en"):
+    with pytest.raises(UserError, match=r"Language de has dev, test(.|\n)*exists for en"):
         found(["dev.de.tsv", "test.de.tsv", "train.en.tsv"], split="train")
-    with pytest.raises(UserError, match="no data file that xling knows"):
+    with pytest.raises(UserError, match="no data file that xling recognises"):
         found(["notes.txt"])
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,33 +16,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import config
+from corpus_files import PROXIES, VARIABLES
 
 from xling.data import hub_reachable, load_corpus, require_data
 from xling.data.hub import dataset_of
 from xling.errors import UserError
 
+pytestmark = pytest.mark.usefixtures("no_hub")
+
 REVISION = "b8dd5d7af51114dbda02c0e3f6133f332186418e"
-VARIABLES = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_ENDPOINT", "no_proxy", "NO_PROXY")
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
-
-
-@pytest.fixture(autouse=True)
-def fresh(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No answer kept, no setting of this machine, an empty cache of the hub."""
-    for name in VARIABLES + PROXIES:
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    hub_reachable.cache_clear()
-    yield
-    hub_reachable.cache_clear()
-
-
-@pytest.fixture
-def unreachable(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
 
 
 def fill(folder: Path, languages: tuple[str, ...]) -> None:
@@ -101,7 +82,7 @@ def test_error_without_network_is_quick_and_says_what_to_do() -> None:
     assert "profile=sample" in text
 
 
-@pytest.mark.usefixtures("unreachable")
+@pytest.mark.usefixtures("unreachable_hub")
 def test_names_that_take_long_to_resolve_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     blocked = threading.Event()
 
@@ -132,7 +113,7 @@ def test_answer_of_hub_proxy_and_switch(monkeypatch: pytest.MonkeyPatch) -> None
         assert not hub_reachable()
 
 
-@pytest.mark.usefixtures("unreachable")
+@pytest.mark.usefixtures("unreachable_hub")
 def test_cached_data_is_used_without_network(tmp_path: Path) -> None:
     settings = config("profile=paper", "languages=[de,en]", "data.train_per_language=5")
     fill_cache(tmp_path, "de", "en")
@@ -143,7 +124,7 @@ def test_cached_data_is_used_without_network(tmp_path: Path) -> None:
     require_data(settings)
 
 
-@pytest.mark.usefixtures("unreachable")
+@pytest.mark.usefixtures("unreachable_hub")
 def test_cache_without_a_language_or_at_another_revision_does_not_do(tmp_path: Path) -> None:
     fill_cache(tmp_path, "de", "en")
     settings = config("profile=paper", "languages=[de,en,fr]", "data.train_per_language=5")

@@ -15,11 +15,6 @@ from xling.errors import UserError
 HEADER = "premise\thypothesis\tlabel\n"
 
 
-@pytest.fixture(scope="module")
-def task() -> Task:
-    return config("task=xnli").task
-
-
 def read(path: Path, task: Task) -> tuple[Table, list[tuple[int, dict[str, object], str]]]:
     table = read_table(path, path.name, task)
     return table, [tuple(record) for record in table.records]
@@ -30,10 +25,10 @@ def write(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def test_tsv_takes_quotes_and_unicode_separators_as_text(tmp_path: Path, task: Task) -> None:
+def test_tsv_takes_quotes_and_unicode_separators_as_text(tmp_path: Path, xnli_task: Task) -> None:
     rows = ['"Yes', "it's \u2028 so", "neutral"], ["a\u0085b", 'he said "no"', "entailment"]
     path = write(tmp_path / "a.tsv", HEADER + "".join("\t".join(row) + "\n" for row in rows))
-    table, records = read(path, task)
+    table, records = read(path, xnli_task)
     assert table.count == 2
     assert [(line, list(values.values())) for line, values, _ in records] == [
         (2, rows[0]),
@@ -50,15 +45,15 @@ def test_tsv_takes_quotes_and_unicode_separators_as_text(tmp_path: Path, task: T
         "\ufeff" + HEADER + "a\tb\tneutral\n",
     ],
 )
-def test_tsv_line_ends_and_byte_order_mark(tmp_path: Path, task: Task, content: str) -> None:
-    table, records = read(write(tmp_path / "a.tsv", content), task)
+def test_tsv_line_ends_and_byte_order_mark(tmp_path: Path, xnli_task: Task, content: str) -> None:
+    table, records = read(write(tmp_path / "a.tsv", content), xnli_task)
     assert table.count == 1
     assert records == [(2, {"premise": "a", "hypothesis": "b", "label": "neutral"}, "")]
 
 
-def test_ragged_rows_are_reported_and_keep_their_place(tmp_path: Path, task: Task) -> None:
+def test_ragged_rows_are_reported_and_keep_their_place(tmp_path: Path, xnli_task: Task) -> None:
     content = HEADER + "a\tb\n\nc\td\tneutral\ne\tf\tneutral\tmore\n"
-    table, records = read(write(tmp_path / "a.tsv", content), task)
+    table, records = read(write(tmp_path / "a.tsv", content), xnli_task)
     assert table.count == 4
     assert [(line, problem) for line, _, problem in records] == [
         (2, "2 fields instead of 3"),
@@ -68,8 +63,8 @@ def test_ragged_rows_are_reported_and_keep_their_place(tmp_path: Path, task: Tas
     ]
 
 
-def test_headerless_file_is_told_from_one_with_header(tmp_path: Path, task: Task) -> None:
-    table, records = read(write(tmp_path / "a.tsv", "a\tb\tneutral\nc\td\tentailment\n"), task)
+def test_headerless_file_is_told_from_one_with_header(tmp_path: Path, xnli_task: Task) -> None:
+    table, records = read(write(tmp_path / "a.tsv", "a\tb\tneutral\nc\td\tentailment\n"), xnli_task)
     assert (table.count, table.id_column) == (2, None)
     assert "no header" in table.remark
     assert records[0] == (1, {"premise": "a", "hypothesis": "b", "label": "neutral"}, "")
@@ -82,9 +77,9 @@ def test_headerless_file_without_ids_is_numbered(tmp_path: Path) -> None:
     assert table.id_column is None
 
 
-def test_csv_quotes_hold_commas_and_line_ends(tmp_path: Path, task: Task) -> None:
+def test_csv_quotes_hold_commas_and_line_ends(tmp_path: Path, xnli_task: Task) -> None:
     content = 'label,premise,hypothesis\nneutral,"a, b\nc","say ""hi"""\nentailment,d,e\n'
-    table, records = read(write(tmp_path / "a.csv", content), task)
+    table, records = read(write(tmp_path / "a.csv", content), xnli_task)
     assert table.count == 2
     assert records[0] == (
         2,
@@ -94,27 +89,27 @@ def test_csv_quotes_hold_commas_and_line_ends(tmp_path: Path, task: Task) -> Non
     assert records[1][0] == 4  # the line where the row starts
 
 
-def test_csv_quote_left_open(tmp_path: Path, task: Task) -> None:
+def test_csv_quote_left_open(tmp_path: Path, xnli_task: Task) -> None:
     content = 'premise,hypothesis,label\na,b,neutral\nc,"d,neutral\n'
-    with pytest.raises(UserError, match=r"a\.csv:3: the quotes of this row do not match"):
-        read(write(tmp_path / "a.csv", content), task)
+    with pytest.raises(UserError, match=r"a\.csv:3: the quotes in this row are not balanced"):
+        read(write(tmp_path / "a.csv", content), xnli_task)
 
 
-def test_jsonl(tmp_path: Path, task: Task) -> None:
+def test_jsonl(tmp_path: Path, xnli_task: Task) -> None:
     good = {"premise": "a\u2028b", "hypothesis": "c", "label": 0, "more": [1]}
     lines = [json.dumps(good, ensure_ascii=False), "{", "[1]"]
-    table, records = read(write(tmp_path / "a.jsonl", "\n".join(lines) + "\n"), task)
+    table, records = read(write(tmp_path / "a.jsonl", "\n".join(lines) + "\n"), xnli_task)
     assert table.count == 3
     assert records[0] == (1, good, "")
     assert "not JSON" in records[1][2]
     assert records[2][2] == "not a JSON object"
 
 
-def test_parquet_reads_the_task_s_columns_only(tmp_path: Path, task: Task) -> None:
+def test_parquet_reads_the_task_s_columns_only(tmp_path: Path, xnli_task: Task) -> None:
     path = tmp_path / "a.parquet"
     columns = {"premise": ["a", None], "hypothesis": ["b", "c"], "label": [0, 2], "x": [1.0, 2.0]}
     pq.write_table(pa.table(columns), path)
-    table, records = read(path, task)
+    table, records = read(path, xnli_task)
     assert table.count == 2
     assert records == [
         (1, {"premise": "a", "hypothesis": "b", "label": 0}, ""),
@@ -122,29 +117,31 @@ def test_parquet_reads_the_task_s_columns_only(tmp_path: Path, task: Task) -> No
     ]
 
 
-def test_parquet_that_is_none(tmp_path: Path, task: Task) -> None:
+def test_parquet_that_is_none(tmp_path: Path, xnli_task: Task) -> None:
     with pytest.raises(UserError, match="not a Parquet file"):
-        read(write(tmp_path / "a.parquet", "premise"), task)
+        read(write(tmp_path / "a.parquet", "premise"), xnli_task)
 
 
-def test_wrong_encoding_names_file_and_line(tmp_path: Path, task: Task) -> None:
+def test_wrong_encoding_names_file_and_line(tmp_path: Path, xnli_task: Task) -> None:
     content = HEADER.encode() + b"a\tb\tneutral\n" + "Äpfel\tb\tneutral\n".encode("latin-1")
     with pytest.raises(UserError, match=r"a\.tsv:3: not UTF-8"):
-        read(write(tmp_path / "a.tsv", content), task)
+        read(write(tmp_path / "a.tsv", content), xnli_task)
 
 
-def test_wrong_column_names_what_is_there_and_what_to_write(tmp_path: Path, task: Task) -> None:
+def test_wrong_column_names_what_is_there_and_what_to_write(
+    tmp_path: Path, xnli_task: Task
+) -> None:
     path = write(tmp_path / "a.tsv", "id\tpremisse\thypothesis\tlabel\n1\ta\tb\tneutral\n")
     with pytest.raises(UserError) as caught:
-        read(path, task)
+        read(path, xnli_task)
     message = str(caught.value)
     assert "no column 'premise' (task.columns.text). Did you mean 'premisse'?" in message
     assert "id, premisse, hypothesis, label" in message
     assert "task.columns.text=NAME" in message
 
 
-def test_empty_file_and_doubled_column(tmp_path: Path, task: Task) -> None:
+def test_empty_file_and_doubled_column(tmp_path: Path, xnli_task: Task) -> None:
     with pytest.raises(UserError, match="is empty"):
-        read(write(tmp_path / "a.tsv", ""), task)
+        read(write(tmp_path / "a.tsv", ""), xnli_task)
     with pytest.raises(UserError, match="'label' twice"):
-        read(write(tmp_path / "b.tsv", "premise\thypothesis\tlabel\tlabel\n"), task)
+        read(write(tmp_path / "b.tsv", "premise\thypothesis\tlabel\tlabel\n"), xnli_task)

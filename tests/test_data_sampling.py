@@ -5,9 +5,9 @@ import pytest
 from conftest import config
 
 from xling.config import Config
-from xling.data.corpus import draw
+from xling.data.corpus import draw_splits
 from xling.data.rows import Row
-from xling.data.sampling import Part, allot, largest_imbalance, parts_of, permutation
+from xling.data.sampling import Quota, allot, largest_imbalance, permutation, quotas_by_source
 from xling.errors import UserError
 
 IDS = [str(number) for number in range(50)]
@@ -31,7 +31,7 @@ def small(*more: str, task: str = "xnli") -> Config:
 
 
 def drawn(settings: Config, **options: object) -> dict[str, dict[str, list[str]]]:
-    rows = draw(settings, parts_of(settings), pools(**options))
+    rows = draw_splits(settings, quotas_by_source(settings), pools(**options))
     return {
         split: {language: [row.id for row in found] for language, found in by_language.items()}
         for split, by_language in rows.items()
@@ -117,10 +117,10 @@ def test_permutation_stays_the_same() -> None:
 def test_too_little_data() -> None:
     with pytest.raises(UserError) as caught:
         drawn(small("data.train_per_language=45", SHARED))
-    for part in ("has 50 usable ones", "train 45 + dev 10", "data.train_per_language"):
+    for part in ("has 50 usable rows", "train 45 + dev 10", "data.train_per_language"):
         assert part in str(caught.value)
     with pytest.raises(
-        UserError, match=r"imbalance=90 takes 27 rows more(.|\n)*imbalance=68 at most"
+        UserError, match=r"imbalance=90 needs 27 rows beyond(.|\n)*imbalance=68 at most"
     ):
         drawn(small("data.train_per_language=30", "imbalance=90"))
     drawn(small("data.train_per_language=30", "imbalance=68"))
@@ -134,12 +134,12 @@ def test_largest_imbalance_is_the_largest(size: int, left: int) -> None:
 
 def test_numbers_that_are_needed() -> None:
     with pytest.raises(UserError, match=r"data\.dev_per_language=null: dev shares .* with train"):
-        parts_of(small(SHARED, "data.dev_per_language=null"))
+        quotas_by_source(small(SHARED, "data.dev_per_language=null"))
     with pytest.raises(UserError, match="imbalance=25 needs data.train_per_language"):
-        parts_of(small("imbalance=25", "data.train_per_language=null"))
+        quotas_by_source(small("imbalance=25", "data.train_per_language=null"))
 
 
 def test_allot_leaves_nothing_over_or_twice() -> None:
-    draws = allot(IDS, [Part("train", None), Part("dev", 7), Part("test", 5)], 0, "here")
+    draws = allot(IDS, [Quota("train", None), Quota("dev", 7), Quota("test", 5)], 0, "here")
     assert len(draws["train"]) == 38
     assert sorted(sum(draws.values(), [])) == sorted(IDS)

@@ -5,13 +5,7 @@ from datasets import Dataset
 from transformers import PreTrainedTokenizerFast
 
 from xling.data import encode
-from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
-
-
-@pytest.fixture(scope="module")
-def pairs_tokenizer() -> PreTrainedTokenizerFast:
-    return train_tokenizer(["ab ac ad", "bc bd"] * 5, 100)
 
 
 def pair(*texts: tuple[str, str | None]) -> Dataset:

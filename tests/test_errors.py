@@ -1,4 +1,4 @@
-"""Every mistake gets a few lines that say what to write instead, by the real command."""
+"""Every mistake gets a few lines that say what to write instead."""
 
 import os
 import subprocess
@@ -7,16 +7,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import SMALL, config, run_xling
+from conftest import SMALL, config, run_command, run_xling
 
 from xling.__main__ import main
-from xling.cli.mistakes import check, explain
+from xling.cli.mistakes import explain, refuse_mistyped
 from xling.errors import UserError, nearest
 
 MISTAKES = {
     "a typo in a key": (["imbalence=25"], ["no switch imbalence", "Did you mean 'imbalance'?"]),
     "a typo in a nested key": (["tuning.epoch=3"], ["tuning.epoch", "'tuning.epochs'"]),
-    "a key added": (["+typo=1"], ["+typo=1", "switches are neither added nor removed"]),
+    "a key added": (["+typo=1"], ["+typo=1", "switches cannot be added or removed"]),
     "a typo in a key added": (["+imbalence=25"], ["Did you mean 'imbalance'?"]),
     "dashes": (["--imbalance", "25"], ["with '=': imbalance=25"]),
     "dashes and a typo": (["--imbalence=25"], ["Did you mean 'imbalance'?"]),
@@ -65,19 +65,19 @@ xling: there is no switch taks. Did you mean 'task'?
 xling: --imbalance: switches are written without dashes and with '=': imbalance=25.
 """,
     ("+imbalence=25",): """\
-xling: +imbalence=25: switches are neither added nor removed; every one of them exists. Write \
-imbalence=25 for one that does. Did you mean 'imbalance'?
+xling: +imbalence=25: switches cannot be added or removed; all of them already exist. To set one, \
+write imbalence=25. Did you mean 'imbalance'?
 """,
     ("data=files", "data.path=Übung/Mär 1"): """\
-xling: data.path=Übung/Mär 1: letters beyond a to z are put into quotes, and these into others for \
-the shell. Write data.path='"Übung/Mär 1"'
+xling: data.path=Übung/Mär 1: put letters beyond a to z into quotes, and those quotes into another \
+pair for the shell. Write data.path='"Übung/Mär 1"'
 """,
     ("tracker.tags=[größe,b]",): """\
-xling: tracker.tags=[größe,b]: letters beyond a to z are put into quotes, and these into others \
-for the shell. Write tracker.tags='["größe","b"]'
+xling: tracker.tags=[größe,b]: put letters beyond a to z into quotes, and those quotes into \
+another pair for the shell. Write tracker.tags='["größe","b"]'
 """,
     ("task",): """\
-xling: task lacks its value: write task=VALUE.
+xling: task has no value: write task=VALUE.
 """,
     ("subnetwork=identfied",): """\
 xling: subnetwork=identfied does not exist: write one of composed, file, full, identified, random, \
@@ -88,14 +88,14 @@ xling: tuning.name=ful is not possible: write 'full' or 'sparse'. Did you mean '
 """,
     ("-m", "imbalance=25", "imbalance_language=de,kr"): """\
 xling: imbalance_language=kr: not a training language of this run. Write one of de, en, es, fr, ru.
-This is the job imbalance_language=kr of the sweep.
+The error is in the sweep's job imbalance_language=kr.
 """,
     ("experiment=null",): """\
-xling: experiment=null: to choose none of the files of experiment, leave it out.
+xling: experiment=null: to choose no file of experiment, omit this switch.
 """,
     ("-m", "seed=0,1", "hydra/sweeper=optuna"): """\
 xling: hydra/sweeper=optuna: sweeps here are grids, which are planned before they start. Write the \
-values, as in seed=0,1,2, or a file like those of conf/experiment/.
+values, as in seed=0,1,2, or a file like those in conf/experiment/.
 """,
 }
 """What is printed, to the letter."""
@@ -157,13 +157,22 @@ def test_mistakes_get_a_short_answer(mistake, tmp_path):
     assert not [run for run in tmp_path.glob("multirun/*/tiny-*") if not run.name.endswith(".part")]
 
 
+@pytest.mark.command
+def test_the_true_command_ends_with_a_line_and_an_exit_code(tmp_path):
+    done = run_command("exclude=kr", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("xling: exclude=kr: ") and "Traceback" not in done.stderr
+
+
+@pytest.mark.command
 def test_the_traceback_comes_when_asked_for(tmp_path):
-    done = run_xling("exclude=kr", folder=tmp_path, HYDRA_FULL_ERROR="1")
+    done = run_command("exclude=kr", folder=tmp_path, HYDRA_FULL_ERROR="1")
     assert done.returncode != 0 and "Traceback" in done.stderr
 
 
+@pytest.mark.command
 def test_help_is_quick_and_names_the_groups(tmp_path):
-    done = run_xling("--help", folder=tmp_path)
+    done = run_command("--help", folder=tmp_path)
     assert done.returncode == 0
     for part in ("task: marc, pawsx, sib200, xnli", "imbalance=25,50,75,100", "top_k: 100"):
         assert part in done.stdout
@@ -174,6 +183,7 @@ def test_help_is_quick_and_names_the_groups(tmp_path):
     assert "IMPORTED []" in done.stdout, done.stderr
 
 
+@pytest.mark.command
 def test_a_reader_that_stops_reading_is_no_error(tmp_path):
     command = f"{sys.executable} -m xling --help | head -n 1"
     done = subprocess.run(command, shell=True, capture_output=True, text=True, cwd=tmp_path)
@@ -181,7 +191,9 @@ def test_a_reader_that_stops_reading_is_no_error(tmp_path):
 
 
 def test_good_arguments_pass():
-    check(["task=xnli", "--multirun", "imbalance=25,50", "-m", "exclude=[de,en]", "--cfg", "job"])
+    refuse_mistyped(
+        ["task=xnli", "--multirun", "imbalance=25,50", "-m", "exclude=[de,en]", "--cfg", "job"]
+    )
 
 
 def test_other_errors_are_not_hidden():

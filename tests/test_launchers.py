@@ -60,7 +60,7 @@ def test_slurm_without_slurm(tmp_path):
         "--multirun", "hydra/launcher=submitit_slurm", "seed=0,1", folder=tmp_path, PATH="/nowhere"
     )
     assert done.returncode == 1 and "Traceback" not in done.stderr
-    assert "no srun on the path" in done.stderr
+    assert "srun is not on the path" in done.stderr
 
 
 @pytest.mark.parametrize("launcher", PLUGINS)

@@ -10,7 +10,7 @@ from encoders import batch, build
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from xling.config import alone, whole_model
+from xling.config import single_language, whole_model
 from xling.errors import UserError
 from xling.pipeline.paths import named_paths
 from xling.subnetwork import (
@@ -165,9 +165,11 @@ def test_stages_are_shared_by_the_runs_that_may_share_them():
     for name in ("identified", "random"):
         assert of(f"subnetwork={name}").tuning == plain.tuning
         assert of(f"subnetwork={name}").run != plain.run
+    own = named_paths(config("subnetwork=file", "subnetwork.path=mine"), {"masks": "1"})
+    assert own.tuning == plain.tuning and own.run != plain.run
     sparse = of("tuning=sparse", "subnetwork=identified")
     assert sparse.tuning != plain.tuning
-    # Other languages' and composed subnetworks are used in tests alone.
+    # Other languages' and composed subnetworks are used in tests only.
     for more in (["suboptimal", "language=de"], ["composed", "languages=[de,en]"]):
         other = of("tuning=sparse", f"subnetwork={more[0]}", f"subnetwork.{more[1]}")
         assert other.tuning == sparse.tuning and other.run != sparse.run
@@ -184,7 +186,7 @@ def test_stages_are_shared_by_the_runs_that_may_share_them():
 
 def test_the_runs_that_a_subnetwork_comes_from():
     run = config("tuning=sparse", "subnetwork=identified", "imbalance=50", "exclude=ru")
-    whole, own = whole_model(run), alone(run, "de")
+    whole, own = whole_model(run), single_language(run, "de")
     assert whole.subnetwork.name == whole.tuning.name == "full" and whole.imbalance == 50
     assert own.train_languages == ("de",) and own.imbalance == 0 and own.tuning.name == "full"
     assert "only_de" in named_paths(own, {}).tuning.name

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch.nn.functional import cross_entropy
 
-from xling.analysis.examples import Examples
+from xling.analysis.example_metadata import Examples
 from xling.analysis.permutation import with_significance
 from xling.analysis.shares import shares
 from xling.attribution import trace

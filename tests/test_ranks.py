@@ -46,6 +46,7 @@ def torchrun(
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_two_nodes_are_as_two_processes_on_one(tmp_path):
     """Two fine-tunings in one run: those that follow take part in the second as in the first."""
     switches = (*SMALL, *CPU, "exclude=de", "compare_full=true", "tuning.epochs=1")
@@ -76,6 +77,7 @@ def shares(folder: Path) -> pd.DataFrame:
 
 
 @pytest.mark.slow
+@pytest.mark.cluster
 def test_an_error_ends_all_processes(tmp_path):
     """Also in the midst of a fine-tuning, where each waits for the other."""
     switches = (*SMALL, *CPU, "trainer.devices=2", "tuning.learning_rate=1e25")
@@ -83,19 +85,23 @@ def test_an_error_ends_all_processes(tmp_path):
     assert done.returncode != 0 and "xling: The loss is nan" in done.stderr
 
 
-@pytest.mark.parametrize(
-    ("switches", "expected"),
-    [
-        ((), "torchrun started 2 processes, 2 of them on this node. Write trainer.num_nodes=1"),
-        (
-            (*TWO_AT_ONCE, "trainer.devices=2"),
-            "under torchrun a sweep's jobs run one after the other",
-        ),
-    ],
-)
-def test_what_torchrun_cannot_do_is_said(switches, expected, tmp_path):
-    (done,) = torchrun(*switches, *SMALL, *CPU, folder=tmp_path, nodes=1, each=2)
+def test_another_number_of_processes_than_devices_is_refused(tmp_path):
+    (done,) = torchrun(*SMALL, *CPU, folder=tmp_path, nodes=1, each=2)
+    expected = "torchrun started 2 processes, 2 of them on this node. Write trainer.num_nodes=1"
     assert done.returncode != 0 and expected in done.stderr, done.stderr
+    assert not list(tmp_path.rglob("results.json"))
+
+
+def test_a_launcher_is_refused_under_torchrun(tmp_path):
+    """In one process, with the environment that torchrun gives it."""
+    ranks = dict.fromkeys(("RANK", "LOCAL_RANK", "GROUP_RANK"), "0")
+    sizes = dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), "1")
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports()["node_port"])}
+    done = run_xling(
+        *TWO_AT_ONCE, *SMALL, *CPU, folder=tmp_path, TORCHELASTIC_RUN_ID="none",
+        **ranks, **sizes, **address,
+    )  # fmt: skip
+    assert done.returncode == 1 and "under torchrun a sweep's jobs run one after" in done.stderr
     assert not list(tmp_path.rglob("results.json"))
 
 

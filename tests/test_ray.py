@@ -12,26 +12,11 @@ pytest.importorskip(
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def address(monkeypatch):
-    """Two nodes of one core each: neither can take both jobs at once."""
-    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "0")
-    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
-    from ray.cluster_utils import Cluster
-
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
-    try:
-        cluster.add_node(num_cpus=1)
-        yield cluster.address
-    finally:
-        cluster.shutdown()
-
-
-def test_a_sweep_on_two_workers(address, tmp_path):
+def test_a_sweep_on_two_workers(ray_address, tmp_path):
     done = run_xling(
         "--multirun",
         "hydra/launcher=ray",
-        f"hydra.launcher.ray.init.address={address}",
+        f"hydra.launcher.ray.init.address={ray_address}",
         f"folder={tmp_path}/multirun",
         "trainer.threads=1",
         "influence.top_k=5,10",

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from conftest import config
 
-from xling.cli.compose import parsed
-from xling.cli.mistakes import check
-from xling.sweep.grids import planned
+from xling.cli.compose import parse_arguments
+from xling.cli.mistakes import refuse_mistyped
+from xling.sweep.grids import requested_sweep
 
 ROOT = Path(__file__).parent.parent
 TEXT = (ROOT / "README.md").read_text("utf-8")
@@ -76,12 +76,12 @@ def test_every_command_composes(document, arguments, tmp_path, monkeypatch):
                               flags=re.DOTALL)  # fmt: skip
         (tmp_path / "mine/experiment").mkdir(parents=True)
         (tmp_path / "mine/experiment/seeds.yaml").write_text(block, "utf-8")
-    check(arguments)
-    if sweep := planned(arguments):
+    refuse_mistyped(arguments)
+    if sweep := requested_sweep(arguments):
         for job in sweep.jobs[:1]:
             config(*(f"{key}={value}" for key, value in job.items()), *sweep.hydra)
     else:
-        config(*parsed(arguments).overrides)
+        config(*parse_arguments(arguments).overrides)
 
 
 @pytest.mark.slow

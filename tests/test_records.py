@@ -1,4 +1,4 @@
-"""How the jobs of a sweep stand, as it is noted on disk."""
+"""How the jobs of a sweep stand, as recorded on disk."""
 
 import dataclasses
 import os
@@ -9,24 +9,19 @@ from conftest import config
 from filelock import FileLock
 
 from xling.errors import UserError
-from xling.stage import made, stage
+from xling.stage import is_complete, stage
 from xling.sweep.records import (
     Job,
     State,
-    attended,
-    forget,
     job_of,
-    noted,
     read_jobs,
+    recording_job,
+    recording_run,
+    reset,
     state_of,
     write_job,
 )
-from xling.sweep.terminal import event, table, time_left
-
-
-@pytest.fixture
-def job(tmp_path) -> Job:
-    return Job(tmp_path / "m/sweeps/s", 2, "seed=1", "xnli/tiny-1", base=None, masks=False)
+from xling.sweep.terminal import event_line, state_lines, time_left
 
 
 def finish(job: Job) -> None:
@@ -37,7 +32,7 @@ def finish(job: Job) -> None:
 def test_a_job_waits_runs_and_finishes(job, capsys):
     write_job(job)
     assert read_jobs(job.sweep) == [job] and state_of(job).word == "waiting"
-    with attended(job, shown=True):
+    with recording_job(job, to_terminal=True):
         print("said")
         assert state_of(job).word == "running" and state_of(job).process == os.getpid()
         finish(job)
@@ -47,7 +42,7 @@ def test_a_job_waits_runs_and_finishes(job, capsys):
 
 
 def test_what_is_said_elsewhere_goes_to_the_log_alone(job, capsys):
-    with attended(job, shown=False):
+    with recording_job(job, to_terminal=False):
         print("said")
         finish(job)
     assert capsys.readouterr().out == "" and "said" in job.log.read_text("utf-8")
@@ -62,22 +57,22 @@ def test_what_is_said_elsewhere_goes_to_the_log_alone(job, capsys):
     ],
 )
 def test_what_went_wrong_is_noted(job, error, word, told):
-    with pytest.raises(type(error)), attended(job, shown=False):
+    with pytest.raises(type(error)), recording_job(job, to_terminal=False):
         raise error
     state = state_of(job)
     assert (state.word, state.error) == (word, told)
     assert "Traceback" in job.log.read_text("utf-8")
-    lines = table([job], [state])
+    lines = state_lines([job], [state])
     assert told in lines[1] and str(job.log) in lines[2]
-    assert ("FAILED" in event(job, state, 3)) == (word == "failed")
+    assert ("FAILED" in event_line(job, state, 3)) == (word == "failed")
     finish(job)  # by another sweep
     assert state_of(job).word == "finished" and state_of(job).error is None
-    forget(job)
+    reset(job)
     assert state_of(job).word == "finished"
 
 
 def test_a_job_that_was_killed_holds_no_lock(job):
-    with attended(job, shown=False):
+    with recording_job(job, to_terminal=False):
         before = job._file("state").read_text("utf-8")
         finish(job)
     job.folder.rename(job.folder.with_name("elsewhere"))
@@ -86,21 +81,21 @@ def test_a_job_that_was_killed_holds_no_lock(job):
     assert state_of(job).word == "stopped"
     with FileLock(job._file("lock")):
         assert state_of(job).word == "running"
-        forget(job)  # leaves what is running
+        reset(job)  # leaves what is running
         assert job._file("state").exists()
 
 
 def test_runs_on_their_own_join_the_sweep_that_they_name(tmp_path):
     chosen = config(f"folder={tmp_path}", "sweep=mine", "seed=3")
-    with noted(chosen, ["seed=3", "sweep=mine", "tracker=wandb"]):
+    with recording_run(chosen, ["seed=3", "sweep=mine", "tracker=wandb"]):
         finish(job_of(chosen))
     (found,) = read_jobs(tmp_path / "sweeps/mine")
     assert found.label == "seed=3" and state_of(found).word == "finished"
     write_job(dataclasses.replace(found, number=4, label="by a sweep"))
-    with noted(chosen, ["seed=3", "sweep=mine"]):
+    with recording_run(chosen, ["seed=3", "sweep=mine"]):
         pass
     assert read_jobs(tmp_path / "sweeps/mine")[0].label == "by a sweep"
-    with pytest.raises(UserError, match="no sweep has its jobs here"):
+    with pytest.raises(UserError, match="not the folder of a sweep"):
         read_jobs(tmp_path)
 
 
@@ -110,7 +105,9 @@ def test_what_was_made_before_a_time_is_made_again(tmp_path):
         (part / "old").touch()
     now = time.time()
     os.utime(folder / ".finished", (now - 10, now - 10))
-    assert made(folder) and made(folder, now - 11) and not made(folder, now - 9)
+    assert (
+        is_complete(folder) and is_complete(folder, now - 11) and not is_complete(folder, now - 9)
+    )
     with pytest.raises(RuntimeError), stage(folder, now - 9) as part:
         (part / "half").touch()
         raise RuntimeError  # the old stays until the new is complete

@@ -7,6 +7,7 @@ import pytest
 from report_runs import LANGUAGES
 
 from xling import report
+from xling.analysis.statistics import wilson_interval
 from xling.report import words
 from xling.report.sections import confidence, imbalance, zero_shot
 from xling.report.sections.accuracy import accuracy_by_epoch
@@ -75,7 +76,7 @@ def test_intervals_of_accuracies_are_wilsons(run):
     table = run.tables["accuracy"]
     spec = accuracy_by_epoch(table, LANGUAGES).to_dict()
     (rows,) = spec["datasets"].values()
-    assert words.wilson(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
+    assert wilson_interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     first = rows[0]
-    low, high = words.wilson(first["accuracy"], first["examples"])
+    low, high = wilson_interval(first["accuracy"], first["examples"])
     assert first["interval"] == words.interval(low, high) and low < first["accuracy"] < high

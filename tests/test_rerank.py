@@ -8,10 +8,9 @@ from conftest import SMALL, run_xling
 from encoders import batch, build, gradients
 from torch.nn.functional import cross_entropy
 
-from xling.attribution import trace
-from xling.attribution.rerank import Source, candidates, exact_scores, reranked, shortened
-from xling.errors import UserError
-from xling.sketch import Projection, sketch_examples
+from xling.attribution import Ranking, Traces, TracIn, candidates, reranked, shortened, trace
+from xling.errors import ArgumentError
+from xling.sketch import Projection, Source
 
 LENGTHS = [9, 4, 17, 2, 12, 5, 7, 3, 20, 6, 8, 11]
 IDS = [f"x{index:02d}" for index in range(len(LENGTHS))]
@@ -44,23 +43,22 @@ def test_the_rankings_are_those_of_exact_gradients(similarity):
         return Source(ours, IDS[part], LENGTHS[part])
 
     train, test = source(slice(0, 10)), source(slice(10, 12))
-    coarse = [
-        sketch_examples(model, each.losses, each.ids, each.lengths, Projection(2), 1)
-        for each in (train, test)
-    ]
-    traces = trace(coarse[:1], coarse[1:], np.arange(10) % 2, 5, similarity=similarity)[0]
+    method = TracIn(Projection(2), similarity)
+    coarse = [[method.represent(model, side, 1)] for side in (train, test)]
+    traces = trace(*coarse, np.arange(10) % 2, 5, method=method)[0]
     wanted = candidates(traces)
     assert all(len(each) == 10 for each in wanted)  # five best and five worst of ten
     size = flat.shape[1]
     for memory in (2.0, 30e-9 * size):  # all at once; one test example a turn
-        scores = exact_scores(model, train, test, wanted, similarity=similarity, memory_gb=memory)
+        scores = method.exact_scores(model, train, test, wanted, memory_gb=memory)
         np.testing.assert_allclose(np.stack(scores), truth, rtol=1e-4, atol=1e-6)
-    found = reranked(traces, wanted, scores, train.ids, k=3)
-    assert np.array_equal(found.positive.index, np.argsort(-truth, axis=1)[:, :3])
-    assert np.array_equal(found.negative.index, np.argsort(truth, axis=1)[:, :3])
-    assert not np.array_equal(shortened(traces, 3).positive.index, found.positive.index)
-    with pytest.raises(UserError, match="memory_gb=1e-06 is too little for exact gradients"):
-        exact_scores(model, train, test, wanted, memory_gb=1e-6)
+    again = reranked(traces, wanted, scores, train.ids, k=3)
+    assert np.array_equal(again.positive.index, np.argsort(-truth, axis=1)[:, :3])
+    assert np.array_equal(again.negative.index, np.argsort(truth, axis=1)[:, :3])
+    assert not np.array_equal(shortened(traces, 3).positive.index, again.positive.index)
+    with pytest.raises(ArgumentError, match="1e-06 GB is too little for exact gradients") as error:
+        method.exact_scores(model, train, test, wanted, memory_gb=1e-6)
+    assert error.value.argument == "memory_gb" and float(error.value.instead) > 0
 
 
 def test_only_the_wanted_pairs_are_scored():
@@ -74,11 +72,34 @@ def test_only_the_wanted_pairs_are_scored():
         return cross_entropy(model(**some), labels[group], reduction="none")
 
     source = Source(losses, IDS, LENGTHS)
-    wanted = [np.array([1, 4]), np.array([4, 7, 9])]
-    scores = exact_scores(model, source, source, wanted)
+    wanted = [np.array([0, 4]), np.array([4, 7, 9])]
+    scores = TracIn().exact_scores(model, source, source, wanted)
     assert set(seen) == {0, 1, 4, 7, 9}  # the test examples are 0 and 1
     assert [len(each) for each in scores] == [2, 3]
-    assert scores[1][0] == pytest.approx(exact_scores(model, source, source, wanted)[1][0])
+    assert scores[0][0] == pytest.approx(1)  # the cosine of a gradient with itself
+    assert max(abs(scores[0][1]), *abs(scores[1])) < 0.999
+
+
+def test_wrong_pairs_and_rankings_are_refused():
+    model = build("xlmr", dtype=torch.float32)
+    source = Source(lambda group: None, IDS, LENGTHS)
+    for wanted, words in (
+        ([np.array([1, 12])], "a training example is wanted that is not there; there are 12"),
+        ([np.array([-1])], "not there"),
+        ([np.array([3, 3])], "wanted twice of test example 0"),
+        ([np.array([1])] * 13, "of 13 test examples; there are 12"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            TracIn().exact_scores(model, source, source, wanted)
+    ranking = Ranking(np.array([[0, 1]]), np.array([[1.0, 0.5]]))
+    traces = Traces(ranking, ranking, np.zeros((1, 1)))
+    with pytest.raises(ArgumentError, match="Of 2 candidates no 3 can be ranked"):
+        reranked(traces, [np.array([0, 1])], [np.array([1.0, 0.5])], IDS, 3)
+    with pytest.raises(ValueError, match="each of these a score"):
+        reranked(traces, [np.array([0, 1])], [np.array([1.0])], IDS, 1)
+    for k in (0, -1):
+        with pytest.raises(ArgumentError, match=f"ranking of {k} examples"):
+            shortened(traces, k)
 
 
 @pytest.mark.slow

@@ -1,41 +1,18 @@
 """Whole runs by the real command: restart, reuse, sweeps, exclusion, imbalance."""
 
 import json
-import os
-import shutil
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import SMALL, run_xling
+from conftest import SMALL, run_xling, start_xling
+from runs import only, written
 
 
-def only(folder: Path, pattern: str) -> Path:
-    found = [path for path in folder.glob(pattern) if path.is_dir()]
-    assert len(found) == 1, found
-    return found[0]
-
-
-def results(folder: Path, task: str = "xnli") -> dict:
-    return json.loads((only(folder, f"multirun/{task}/tiny-*") / "results.json").read_text("utf-8"))
-
-
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory) -> Path:
-    """A finished run, in the folder where the command was given."""
-    folder = tmp_path_factory.mktemp("undisturbed")
-    done = run_xling("task=xnli", *SMALL, folder=folder)
-    assert done.returncode == 0, done.stderr
-    (folder / "output.txt").write_text(done.stdout)
-    return folder
-
-
+@pytest.mark.command
 def test_a_run_leaves_everything(undisturbed):
-    run = only(undisturbed, "multirun/xnli/tiny-*")
+    run = only(undisturbed.folder, "multirun/xnli/tiny-*")
     found = json.loads((run / "results.json").read_text("utf-8"))
     assert set(found["own_language_share"]) == {"de", "en", "fr"} == set(found["test_accuracy"])
     assert found["command"].startswith("xling task=xnli") and found["software"]["torch"]
@@ -52,41 +29,39 @@ def test_a_run_leaves_everything(undisturbed):
     assert len(tables["influential"]) == 3 * 4 * 2 * 10
     epochs = found["kept_epoch"]
     assert set(tables["shares"].epoch) == set(range(epochs + 1))
-    stage = only(undisturbed, "multirun/xnli/stages/tuning-*")
+    stage = only(undisturbed.folder, "multirun/xnli/stages/tuning-*")
     assert len(list(stage.glob("checkpoints/*.safetensors"))) == found["epochs"]
     made_by = json.loads((stage / "made_by.json").read_text("utf-8"))
     assert made_by["settings"]["tuning"]["epochs"] == 2 and "influence" not in made_by["settings"]
-    assert not list(undisturbed.rglob("*.part"))
+    assert not list(undisturbed.folder.rglob("*.part"))
 
 
+@pytest.mark.command
 def test_the_terminal_says_what_matters(undisturbed):
-    lines = (undisturbed / "output.txt").read_text().splitlines()
+    lines = undisturbed.done.stdout.splitlines()
     assert "task xnli" in lines[0] and "SAMPLE profile" in lines[1]
     assert any("profile=paper" in line for line in lines[:6])
     assert sum(line.startswith("epoch") for line in lines) == 2
     assert any(line.startswith("WARNING: the kept model predicts") for line in lines)  # so small
     assert lines[-1].startswith("Report: multirun/xnli/tiny-")
-    assert (undisturbed / lines[-1].removeprefix("Report: ")).is_file()
+    assert (undisturbed.folder / lines[-1].removeprefix("Report: ")).is_file()
     assert "\r" not in "".join(lines) and "\x1b" not in "".join(lines)
 
 
-def test_a_finished_run_is_not_run_again_and_its_training_is_shared(undisturbed):
-    stage = only(undisturbed, "multirun/xnli/stages/tuning-*")
-    before = {path: path.stat().st_mtime_ns for path in stage.rglob("*")}
-    again = run_xling("task=xnli", *SMALL, folder=undisturbed)
+def test_a_finished_run_is_not_run_again_and_its_training_is_shared(undisturbed, copied):
+    folder = copied(undisturbed)
+    before = written(folder)
+    again = run_xling(*undisturbed.command, folder=folder)
     assert again.returncode == 0 and "finished already" in again.stdout
-    assert "epoch  1" not in again.stdout
-    other = run_xling("task=xnli", *SMALL, "influence.top_k=5", folder=undisturbed)
+    assert "epoch  1" not in again.stdout and written(folder) == before
+    other = run_xling(*undisturbed.command, "influence.top_k=5", folder=folder)
     assert other.returncode == 0 and "fine-tuned already" in other.stdout, other.stderr
-    assert {path: path.stat().st_mtime_ns for path in stage.rglob("*")} == before
-    runs = [run for run in (undisturbed / "multirun/xnli").glob("tiny-*") if run.is_dir()]
+    assert before.items() <= written(folder).items()
+    runs = [run for run in (folder / "multirun/xnli").glob("tiny-*") if run.is_dir()]
     assert sorted(len(pd.read_parquet(run / "tables/influential.parquet")) for run in runs) == [
         3 * 4 * 2 * 5,
         3 * 4 * 2 * 10,
     ]
-    shutil.rmtree(
-        next(run for run in runs if json.loads((run / "results.json").read_text())["top_k"] == 5)
-    )
 
 
 KILLED_WHEN_THERE_IS = {
@@ -98,23 +73,18 @@ KILLED_WHEN_THERE_IS = {
 
 @pytest.mark.parametrize("stage", KILLED_WHEN_THERE_IS)
 def test_a_killed_run_goes_on_to_the_same_results(undisturbed, tmp_path, stage):
-    command = [sys.executable, "-m", "xling", "task=xnli", *SMALL]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""}
-    process = subprocess.Popen(
-        command, cwd=tmp_path, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    deadline = time.monotonic() + 120
-    while not list(tmp_path.glob(KILLED_WHEN_THERE_IS[stage])):
-        assert process.poll() is None, process.stderr.read().decode()
-        assert time.monotonic() < deadline
-        time.sleep(0.002)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    process.stderr.close()
+    with start_xling(*undisturbed.command, folder=tmp_path, merged=True) as process:
+        deadline = time.monotonic() + 120
+        while not list(tmp_path.glob(KILLED_WHEN_THERE_IS[stage])):
+            assert process.poll() is None, process.output()
+            assert time.monotonic() < deadline
+            time.sleep(0.002)
+        process.kill()
+    assert process.returncode == -signal.SIGKILL
     assert not list(tmp_path.glob("multirun/xnli/tiny-*/results.json"))
-    again = run_xling("task=xnli", *SMALL, folder=tmp_path)
+    again = run_xling(*undisturbed.command, folder=tmp_path)
     assert again.returncode == 0, again.stderr
-    whole = only(undisturbed, "multirun/xnli/tiny-*")
+    whole = only(undisturbed.folder, "multirun/xnli/tiny-*")
     resumed = only(tmp_path, "multirun/xnli/tiny-*")
     assert resumed.name == whole.name
     assert (resumed / "results.json").read_bytes() == (whole / "results.json").read_bytes()

@@ -1,10 +1,6 @@
 """The sample corpus: sizes, balance, parallel ids, clean text; and the tokenizer made from it."""
 
-import hashlib
-import os
 import re
-import subprocess
-import sys
 from collections import Counter
 from dataclasses import replace
 from functools import cache
@@ -13,10 +9,12 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from conftest import run_command
+from corpus_digest import digest
 from transformers import AutoTokenizer
-from xling.data.sample.lexicon.metadata import ko as korean_facts
 
 from xling.data.sample import LANGUAGES, SIZES, TASKS, pawsx, rows, xnli
+from xling.data.sample.lexicon.facts import ko as korean_facts
 from xling.data.sample.marc import stars_of
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
@@ -213,60 +211,36 @@ def test_what_the_corpus_does_not_have_is_named_with_what_it_has(arguments, word
         rows(*arguments)
 
 
-def digest() -> str:
-    found = [rows(task, language, "dev") for task in TASKS for language in ("ko", "zh")]
-    made = train_tokenizer((text for part in found for row in part for text in row.values()), 1500)
-    return hashlib.sha256((str(found) + made.backend_tokenizer.to_str()).encode()).hexdigest()
-
-
 def test_another_process_makes_the_same_corpus_and_tokenizer():
-    program = "import test_sample_corpus; print(test_sample_corpus.digest())"
-    paths = [str(Path(__file__).parent), *sys.path]
-    other = subprocess.run(
-        [sys.executable, "-c", program],
-        env={**os.environ, "PYTHONHASHSEED": "7", "PYTHONPATH": os.pathsep.join(paths)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    other = run_command(folder=Path(__file__).parent, module="corpus_digest", PYTHONHASHSEED="7")
     assert other.stdout.strip() == digest()
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    return train_tokenizer(
-        row[name]
-        for language in LANGUAGES
-        for row in rows("xnli", language, "train")
-        for name in TEXTS["xnli"]
-    )
-
-
-def test_the_tokenizer_has_the_ids_and_the_pair_format_of_xlm_r(tokenizer):
-    assert tokenizer.convert_tokens_to_ids(["<s>", "<pad>", "</s>", "<unk>"]) == [0, 1, 2, 3]
-    assert tokenizer.mask_token_id == len(tokenizer) - 1
-    first, second = (tokenizer(text, add_special_tokens=False).input_ids for text in "ab")
-    assert tokenizer("a", "b").input_ids == [0, *first, 2, 2, *second, 2]
-    assert "token_type_ids" not in tokenizer("a", "b")
+def test_the_tokenizer_has_the_ids_and_the_pair_format_of_xlm_r(sample_tokenizer):
+    assert sample_tokenizer.convert_tokens_to_ids(["<s>", "<pad>", "</s>", "<unk>"]) == [0, 1, 2, 3]
+    assert sample_tokenizer.mask_token_id == len(sample_tokenizer) - 1
+    first, second = (sample_tokenizer(text, add_special_tokens=False).input_ids for text in "ab")
+    assert sample_tokenizer("a", "b").input_ids == [0, *first, 2, 2, *second, 2]
+    assert "token_type_ids" not in sample_tokenizer("a", "b")
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_tokenizer_gives_back_the_text(tokenizer, language):
+def test_the_tokenizer_gives_back_the_text(sample_tokenizer, language):
     for row in rows("xnli", language, "dev")[:50]:
-        ids = tokenizer(row["premise"]).input_ids
+        ids = sample_tokenizer(row["premise"]).input_ids
         assert 3 not in ids
         normal = row["premise"].replace("，", ",")  # NFKC
-        assert tokenizer.decode(ids, skip_special_tokens=True) == normal
+        assert sample_tokenizer.decode(ids, skip_special_tokens=True) == normal
 
 
-def test_the_tokenizer_survives_being_saved(tokenizer, tmp_path):
-    tokenizer.save_pretrained(tmp_path)
+def test_the_tokenizer_survives_being_saved(sample_tokenizer, tmp_path):
+    sample_tokenizer.save_pretrained(tmp_path)
     loaded = AutoTokenizer.from_pretrained(tmp_path)
     row = rows("xnli", "zh", "test")[0]
     pair = row["premise"], row["hypothesis"]
-    assert loaded(*pair).input_ids == tokenizer(*pair).input_ids
+    assert loaded(*pair).input_ids == sample_tokenizer(*pair).input_ids
     assert (loaded.pad_token_id, loaded.cls_token_id, loaded.sep_token_id) == (1, 0, 2)
-    assert len(loaded) == len(tokenizer) <= 2000
+    assert len(loaded) == len(sample_tokenizer) <= 2000
 
 
 def test_a_vocabulary_smaller_than_the_alphabet_is_refused():

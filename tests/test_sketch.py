@@ -8,7 +8,6 @@ from encoders import batch, build, combined, error, fused, gradients, projected
 from torch import nn
 from torch.nn.functional import cross_entropy
 
-from xling.errors import UserError
 from xling.sketch import GradientSketcher, Projection, sketch_examples
 from xling.sketch.calls import nonzero_rows
 from xling.sketch.examples import batches
@@ -16,13 +15,13 @@ from xling.sketch.examples import batches
 
 def against_autograd(model: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> None:
     """Check a model's sketches against autograd, in a batch and alone."""
-    each = []
+    examples = []
     for row, label in zip(x.split(1), labels.split(1), strict=True):
         names, parameters = zip(*model.named_parameters(), strict=True)
-        found = torch.autograd.grad(cross_entropy(model(row), label), parameters)
-        each.append(dict(zip(names, found, strict=True)))
+        own = torch.autograd.grad(cross_entropy(model(row), label), parameters)
+        examples.append(dict(zip(names, own, strict=True)))
     for projection in (Projection(8, stack=2), Projection(2, method="dense")):
-        expected = combined(projected(each, projection), projection)
+        expected = combined(projected(examples, projection), projection)
         with GradientSketcher(model, projection, epoch=1) as sketch:
             rows = sketch(lambda: cross_entropy(model(x), labels, reduction="none"), len(x)).rows
             alone = sketch(lambda: cross_entropy(model(x[:1]), labels[:1], reduction="none"), 1)
@@ -74,8 +73,8 @@ def test_every_use_of_a_parameter_counts(kind):
 
 
 def test_a_batch_as_large_as_another_dimension_is_no_trap():
-    """16 examples for 16 features, 9 for 9 positions: shared values are told by where they come
-    from, not by their shape."""
+    """16 examples for 16 features, 9 for 9 positions: shared values are recognised by their
+    origin, not by their shape."""
     torch.manual_seed(0)
     model = HandMade().double()
     for size in (16, 9, 7):
@@ -86,7 +85,7 @@ def test_zero_rows_are_skipped_and_nothing_else():
     matrix = torch.randn(40, 130)
     assert nonzero_rows(matrix) is None
     matrix[5:30] = 0
-    matrix[7, 129] = 1e-30  # a row that the columns looked at first do not tell
+    matrix[7, 129] = 1e-30  # a row that the columns looked at first do not show
     kept = [*range(5), 7, *range(30, 40)]
     assert nonzero_rows(matrix).tolist() == kept
     matrix[:] = float("nan")
@@ -111,7 +110,7 @@ class Pooled(nn.Module):
 
 
 def test_idle_positions_are_not_computed_and_no_other_is_missed():
-    """What an example alone shows is taken for granted until it proves wrong."""
+    """What an example alone shows is assumed of a batch until it proves wrong."""
     torch.manual_seed(0)
     model = Pooled().double()
     ids, labels = torch.randint(4, 20, (5, 7)), torch.arange(5)
@@ -119,9 +118,9 @@ def test_idle_positions_are_not_computed_and_no_other_is_missed():
 
     def run(sketch, rows=slice(None)):
         model.rows.clear()
-        each = partial(cross_entropy, reduction="none")
-        found = sketch(lambda: each(model(ids[rows]), labels[rows]), len(labels[rows]))
-        return found.rows, [output.detach() for output in model.rows]
+        losses = partial(cross_entropy, reduction="none")
+        batch = sketch(lambda: losses(model(ids[rows]), labels[rows]), len(labels[rows]))
+        return batch.rows, [output.detach() for output in model.rows]
 
     with GradientSketcher(model, Projection(8), epoch=1) as sketch:
         untaught, outputs = run(sketch)
@@ -140,8 +139,8 @@ def test_idle_positions_are_not_computed_and_no_other_is_missed():
     against_autograd(model, ids, labels)
 
 
-def test_gates_of_heads():
-    """The gradient of a gate on each head's output, for every example, beside its sketch."""
+def test_gradients_of_gates_are_those_of_autograd():
+    """The gradient at a gate on every head's output, for every example, beside its sketch."""
     model = build("bert").eval()
     inputs, labels = batch([9, 4, 17, 2])
     names = [f"encoder.encoder.layer.{layer}.attention.output.dense.weight" for layer in range(2)]
@@ -161,11 +160,11 @@ def test_gates_of_heads():
         )
         handle.remove()
         assert error(found.gates[name], expected[0]) < 1e-10
-    with pytest.raises(UserError, match="no parameter nonsense"):
+    with pytest.raises(ValueError, match="no parameter nonsense"):
         GradientSketcher(model, Projection(8), 1, heads={"nonsense": 4})
 
 
-def test_bf16_turns_the_gradient_little():
+def test_bf16_hardly_turns_the_gradient():
     model = build("xlmr", dtype=torch.float32)
     inputs, labels = batch([9, 4, 17, 2])
     rows = fused(model, inputs, labels, Projection(8, stack=2)).rows
@@ -240,9 +239,9 @@ def test_projections_are_the_same_everywhere_and_different_by_name_epoch_and_see
     assert first.left[0, :3].tolist() == pytest.approx(expected, rel=1e-8)
     bias = torch.Size([300])
     count = Projection(16, seed=5).of("layer.bias", bias, epoch=2)
-    assert count.dealt.shape == count.signs.shape == (1, 2, 256)
-    assert sorted(count.dealt[count.signs != 0].tolist()) == list(range(300))
-    assert count.dealt[0, 0, 1:4].tolist() == [68, 28, 187]
+    assert count.members.shape == count.signs.shape == (1, 2, 256)
+    assert sorted(count.members[count.signs != 0].tolist()) == list(range(300))
+    assert count.members[0, 0, 1:4].tolist() == [68, 28, 187]
     assert count.signs[0, 0, :8].tolist() == [0, 1, 1, -1, 1, 0, 1, -1]
     dense = Projection(16, seed=5, method="dense").of("layer.bias", bias, epoch=2)
     assert dense.matrix.shape == (256, 300) and dense.scale == 1 / 16
@@ -294,7 +293,7 @@ def test_norms_are_estimated_and_skipped_parameters_left_out():
     assert torch.equal(part.square_norms[name], whole.square_norms[name])
 
 
-def test_what_cannot_be_sketched_is_named():
+def test_parameters_that_cannot_be_sketched_are_named():
     model = nn.Sequential(nn.Conv1d(4, 4, 3), nn.Flatten(), nn.Linear(20, 3))
     x, labels = torch.randn(5, 4, 7), torch.tensor([0, 1, 2, 0, 1])
 
@@ -302,20 +301,22 @@ def test_what_cannot_be_sketched_is_named():
         with GradientSketcher(model, Projection(2), epoch=1, skip=skip) as sketch:
             return sketch(lambda: cross_entropy(model(x), labels, reduction="none"), 5)
 
-    with pytest.raises(UserError, match=r"The parameter 0\.\w+ is used by .*conv1d.*sketch.skip"):
+    with pytest.raises(
+        ValueError, match=r"The parameter 0\.\w+ is used by .*conv1d.*list it in skip"
+    ):
         run(model)
     skipped = run(model, skip=("0.*",))
     assert set(skipped.square_norms) == {"2.weight", "2.bias"}
-    with pytest.raises(UserError, match="1.* fits no parameter"):
+    with pytest.raises(ValueError, match="1.* matches no parameter"):
         run(model, skip=("1.*",))
-    with pytest.raises(UserError, match="leaves no parameter"):
+    with pytest.raises(ValueError, match="no parameter of the model is left"):
         run(model, skip=("*",))
     model = nn.ModuleList([nn.Linear(7, 3), nn.Linear(4, 2)])
-    with pytest.raises(UserError, match="1.weight was not reached"):
+    with pytest.raises(ValueError, match="1.weight is never used"):
         with GradientSketcher(model, Projection(2), epoch=1) as sketch:
             sketch(lambda: model[0](x).sum((1, 2)), 5)
     attention = nn.MultiheadAttention(4, 2, batch_first=True)
-    with pytest.raises(UserError, match=r"in_proj_\w+ is used by .*multi_head_attention"):
+    with pytest.raises(ValueError, match=r"in_proj_\w+ is used by .*multi_head_attention"):
         with GradientSketcher(attention, Projection(2), epoch=1) as sketch:
             turned = x.transpose(1, 2)
             sketch(lambda: attention(turned, turned, turned)[0].sum((1, 2)), 5)
@@ -330,7 +331,7 @@ def test_gradients_without_a_direction_are_named(value, problem):
     def losses(group):
         return model(x[group]).square().sum(1) * factors[group]
 
-    with pytest.raises(UserError, match=f"example fr7 is {problem}"):
+    with pytest.raises(ValueError, match=f"example fr7 is {problem}"):
         sketch_examples(model, losses, ["de1", "en2", "fr7"], [1, 1, 1], Projection(2), epoch=1)
 
 

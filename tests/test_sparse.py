@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
-from test_tuning import SETTINGS, deterministic, same, silent, weights
+from small_tunings import KIND, SETTINGS, deterministic, same, silent, weights
 
 from xling.errors import UserError
 from xling.sketch import Sketches
-from xling.subnetwork import gated, head_weights
+from xling.subnetwork import gated
 from xling.subnetwork.masks import stacked
+from xling.training import fit
 from xling.training.batches import Collator, LanguageBatches
 from xling.training.fit import fine_tune
 from xling.training.predict import probabilities
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 from xling.training.sparse import SparseFineTuning
 
 MASKS = {
@@ -34,47 +35,29 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, dumps=False, mask
     collate, masks = Collator(tokenizer, LANGUAGES), masks or MASKS
     through = {name: stacked(dict.fromkeys(LANGUAGES, masks[name]), LANGUAGES) for name in masks}
     made = [
-        SketchDump(splits["train"], collate, settings.sketch, folder / name, "", gates)
+        SketchDump(
+            splits["train"],
+            collate,
+            method_of(settings),
+            settings.sketch,
+            folder / name,
+            "",
+            KIND,
+            gates,
+        )
         for name, gates in through.items()
     ]
     made = made if dumps else []
     return fine_tune(settings, make_model(), splits, collate, folder, made, silent, masks)
 
 
-@pytest.fixture
-def steps(monkeypatch):
-    """Note, around each optimiser step, the language and which weights of heads moved."""
-    seen = []
-    original = SparseFineTuning.optimizer_step
-
-    def watched(self, epoch, index, optimizer, closure):
-        before = [each.parameter.detach().clone() for each in head_weights(self.model)]
-        original(self, epoch, index, optimizer, closure)
-        language = self.languages[self._language]
-        for each, old in zip(head_weights(self.model), before, strict=True):
-            off = each.off(self.masks[language])
-            moved = (each.parameter.detach() != old).movedim(each.dimension, 0)
-            on = np.setdiff1d(np.arange(len(moved)), off.numpy())
-            gradient = each.parameter.grad.movedim(each.dimension, 0)
-            seen.append((language, index, moved[off].any().item(), moved[on].any().item(),
-                         gradient[off].abs().sum().item()))  # fmt: skip
-
-    start = SparseFineTuning.on_train_batch_start
-
-    def started(self, batch, index):
-        start(self, batch, index)
-        self._language = int(batch["languages"][0])
-
-    monkeypatch.setattr(SparseFineTuning, "optimizer_step", watched)
-    monkeypatch.setattr(SparseFineTuning, "on_train_batch_start", started)
-    return seen
-
-
-def test_masked_gradients_alone_do_not_keep_weights_still(tmp_path, make_model, tokenizer, steps):
+def test_masked_gradients_alone_do_not_keep_weights_still(
+    tmp_path, make_model, tokenizer, watched_steps
+):
     """The papers' reading: no gradient, but momentum and weight decay move the weights."""
     tune(tmp_path, make_model, tokenizer, "tuning.epochs=1")
-    assert steps and all(gradient == 0 for *_, gradient in steps)
-    assert any(off for _, _, off, _, _ in steps)
+    assert watched_steps and all(gradient == 0 for *_, gradient in watched_steps)
+    assert any(off for _, _, off, _, _ in watched_steps)
 
 
 def test_weight_decay_alone_moves_a_weight_without_a_gradient(tmp_path, make_model, tokenizer):
@@ -90,12 +73,12 @@ def test_weight_decay_alone_moves_a_weight_without_a_gradient(tmp_path, make_mod
 
 
 def test_a_strict_step_changes_no_bit_of_what_the_mask_leaves_out(
-    tmp_path, make_model, tokenizer, steps
+    tmp_path, make_model, tokenizer, watched_steps
 ):
     tune(tmp_path, make_model, tokenizer, "tuning.epochs=2", "tuning.strict=true")
-    assert {language for language, *_ in steps} == set(LANGUAGES)
-    assert not any(off for _, _, off, _, _ in steps)
-    assert sum(on for _, _, _, on, _ in steps) > 0.9 * len(steps)
+    assert {language for language, *_ in watched_steps} == set(LANGUAGES)
+    assert not any(off for _, _, off, _, _ in watched_steps)
+    assert sum(on for _, _, _, on, _ in watched_steps) > 0.9 * len(watched_steps)
 
 
 def test_only_the_heads_of_the_language_are_on(tmp_path, make_model, tokenizer):
@@ -105,24 +88,31 @@ def test_only_the_heads_of_the_language_are_on(tmp_path, make_model, tokenizer):
     model.load_state_dict(weights(tmp_path, 2))
     labels, languages = np.array(dev["label"]), np.array(dev["language"])
     collate = Collator(tokenizer, LANGUAGES)
-    found = probabilities(model, dev, collate, 7, stacked(MASKS, LANGUAGES)).argmax(1) == labels
+    found = (
+        probabilities(model, KIND, dev, collate, 7, stacked(MASKS, LANGUAGES)).argmax(1) == labels
+    )
     for language, value in history[1]["languages"].items():
         assert found[languages == language].mean() == pytest.approx(value)
     with gated(model, torch.from_numpy(MASKS["de"])):
-        own = probabilities(model, dev.select([0]), collate, 1)
-    assert np.allclose(own, probabilities(model, dev, collate, 7, stacked(MASKS, LANGUAGES))[0])
+        own = probabilities(model, KIND, dev.select([0]), collate, 1)
+    assert np.allclose(
+        own, probabilities(model, KIND, dev, collate, 7, stacked(MASKS, LANGUAGES))[0]
+    )
     made = [Sketches.read(tmp_path / name / "epoch-02").units(0, 60) for name in MASKS]
     assert not np.allclose(made[0], made[1])
     for index, name in enumerate(MASKS):
+        settings = config(*SETTINGS)
         again = SketchDump(
-            encoded(60), collate, config(*SETTINGS).sketch, tmp_path, "",
+            encoded(60), collate, method_of(settings), settings.sketch, tmp_path, "", KIND,
             torch.from_numpy(MASKS[name]).expand(3, 2, 4),
         ).sketches(model, 2, tmp_path / "again" / name, (0, 1))  # fmt: skip
         np.testing.assert_allclose(made[index], again.units(0, 60), rtol=2e-3, atol=1e-4)
 
 
 def test_a_batch_of_two_languages_is_an_error(make_model):
-    module = SparseFineTuning(make_model(), LANGUAGES, 1e-3, 0.0, 0, masks=MASKS, strict=False)
+    module = SparseFineTuning(
+        make_model(), KIND, LANGUAGES, 1e-3, 0.0, 0, masks=MASKS, strict=False
+    )
     module.trainer = type("T", (), {"global_rank": 0, "current_epoch": 0})()
     with pytest.raises(ValueError, match="unpack"):
         module.on_train_batch_start({"languages": torch.tensor([0, 1])}, 0)
@@ -148,7 +138,11 @@ def test_training_that_was_stopped_goes_on_to_the_same_weights(
     assert same(weights(tmp_path / "whole", 3), weights(tmp_path / "stopped", 3))
 
 
-def test_two_processes_train_as_one(tmp_path, make_model, tokenizer):
+def test_two_processes_train_as_one(tmp_path, make_model, tokenizer, monkeypatch):
+    """Forked, where a run spawns them: `test_tuning` has the imports of that."""
+    monkeypatch.setattr(
+        fit, "strategy", lambda trainer: "ddp_fork" if trainer.devices > 1 else "auto"
+    )
     options = ("tuning.epochs=1", "sketch.side=4")
     one = tune(tmp_path / "one", deterministic(make_model), tokenizer, *options, dumps=True)
     two = tune(tmp_path / "two", deterministic(make_model), tokenizer, *options,

@@ -1,41 +1,20 @@
 """Sketches on disk: stopped passes, damaged blocks, several processes, precision."""
 
 import hashlib
-import multiprocessing
-import os
 import signal
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from encoders import batch, build
-from torch.nn.functional import cross_entropy
+from conftest import start_xling
+from encoders import build
+from forkserver import Forked
+from passes import LENGTHS, run
 
-from xling.errors import UserError
 from xling.sketch import Projection, Sketches, SketchMetadata, check_comparable, sketch_examples
 from xling.sketch.cost import fastest_budget
-
-LENGTHS = [9, 4, 17, 2, 12, 5, 7, 3, 20, 6, 8]
-IDS = [f"de{index}" for index in range(len(LENGTHS))]
-
-
-def run(folder: Path | None = None, seed: int = 0, after=None, model=None, **options) -> Sketches:
-    """Sketch eleven examples in blocks of three; `after` is called after every batch."""
-    torch.set_num_threads(1)
-    model = model or build("xlmr", dtype=torch.float32)
-    inputs, labels = batch(LENGTHS)
-
-    def losses(group):
-        if after:
-            after(group)
-        width = max(LENGTHS[index] for index in group)
-        some = {key: value[group, :width] for key, value in inputs.items()}
-        return cross_entropy(model(**some), labels[group], reduction="none")
-
-    options = {"block_rows": 3, "batch_tokens": 24, **options}
-    projection = Projection(8, seed=seed)
-    return sketch_examples(model, losses, IDS, LENGTHS, projection, 1, folder=folder, **options)
 
 
 def contents(folder: Path) -> dict[str, str]:
@@ -47,35 +26,15 @@ def contents(folder: Path) -> dict[str, str]:
     }
 
 
-def killed_in_the_third_block(folder: Path) -> None:
-    batches = []
-
-    def after(group):
-        batches.append(group)
-        if min(group) >= 6:
-            os.kill(os.getpid(), signal.SIGKILL)
-
-    run(folder, after=after)
+def in_another_process(*arguments: object) -> Forked:
+    return start_xling(*map(str, arguments), folder=Path(__file__).parent, module="passes")
 
 
-def one_of_two(folder: Path, rank: int) -> None:
-    run(folder, share=(rank, 2))
-
-
-def in_processes(*jobs: tuple) -> list[int]:
-    spawn = multiprocessing.get_context("spawn")
-    processes = [spawn.Process(target=target, args=args) for target, *args in jobs]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join()
-    return [process.exitcode for process in processes]
-
-
-def test_a_killed_pass_goes_on_and_ends_with_the_same_bytes(tmp_path):
+def test_a_killed_pass_resumes_and_ends_with_the_same_bytes(tmp_path):
     run(tmp_path / "whole")
-    assert in_processes((killed_in_the_third_block, tmp_path / "part")) == [-signal.SIGKILL]
-    with pytest.raises(UserError, match="block 2 of 4 is missing"):
+    with in_another_process("killed", tmp_path / "part") as process:
+        assert process.wait() == -signal.SIGKILL
+    with pytest.raises(ValueError, match="block 2 of 4 is missing"):
         Sketches.read(tmp_path / "part")
     seen = []
     run(tmp_path / "part", after=seen.extend)
@@ -85,8 +44,9 @@ def test_a_killed_pass_goes_on_and_ends_with_the_same_bytes(tmp_path):
 
 def test_two_processes_make_what_one_makes(tmp_path):
     run(tmp_path / "one")
-    both = [(one_of_two, tmp_path / "two", rank) for rank in (0, 1)]
-    assert in_processes(*both) == [0, 0]
+    begin = partial(in_another_process, "share", tmp_path / "two")
+    with begin(0) as first, begin(1) as second:
+        assert first.wait() == second.wait() == 0
     assert contents(tmp_path / "two") == contents(tmp_path / "one")
 
 
@@ -98,7 +58,7 @@ def test_a_damaged_block_is_refused_and_made_again(tmp_path):
     rows.flush()
     sketches = Sketches.read(tmp_path / "a")
     sketches.units(0, 3)  # another block
-    with pytest.raises(UserError, match=r"a: block 1 is damaged"):
+    with pytest.raises(ValueError, match=r"a: block 1 is damaged"):
         sketches.units(5, 8)
     seen = []
     run(tmp_path / "a", after=seen.extend)
@@ -108,17 +68,17 @@ def test_a_damaged_block_is_refused_and_made_again(tmp_path):
 
 def test_sketches_of_other_settings_or_weights_are_refused(tmp_path):
     one = run(tmp_path / "a")
-    with pytest.raises(UserError, match="made with other settings"):
+    with pytest.raises(ValueError, match="made with other settings"):
         run(tmp_path / "a", seed=1)
     model = build("xlmr", dtype=torch.float32)
     with torch.no_grad():
         model.head.hidden.bias[0] += 1e-3
     other = run(model=model)
-    with pytest.raises(UserError, match="weights"):
+    with pytest.raises(ValueError, match="weights"):
         check_comparable(one, other)
-    with pytest.raises(UserError, match="seed"):
+    with pytest.raises(ValueError, match="seed"):
         check_comparable(one, run(seed=1))
-    with pytest.raises(UserError, match="no sketches here"):
+    with pytest.raises(ValueError, match="no sketches here"):
         Sketches.read(tmp_path / "nowhere")
 
 
@@ -159,15 +119,15 @@ def test_a_batch_that_does_not_fit_is_halved(tmp_path):
             raise torch.OutOfMemoryError
         sizes.append(len(group))
 
-    found = run(tmp_path / "a", after=little_memory, batch_tokens=60, block_rows=11)
+    halved = run(tmp_path / "a", after=little_memory, batch_tokens=60, block_rows=11)
     expected = run(batch_tokens=60, block_rows=11)
-    np.testing.assert_allclose(found.units(0, 11), expected.units(0, 11), atol=1e-3)
+    np.testing.assert_allclose(halved.units(0, 11), expected.units(0, 11), atol=1e-3)
     assert max(sizes) > 1
 
     def none(group):
         raise torch.OutOfMemoryError
 
-    with pytest.raises(UserError, match="Example de8, of 20 tokens, does not fit into memory"):
+    with pytest.raises(ValueError, match="Example de8, of 20 tokens, does not fit into memory"):
         run(after=none, block_rows=11)
 
 
@@ -183,10 +143,10 @@ def test_the_fastest_budget_is_found():
     assert fastest_budget(little_memory) == 4096
 
 
-def test_the_cost_is_told_before_the_pass():
-    told = []
-    run(announce=told.append)
-    (estimate,) = told
+def test_the_cost_is_announced_after_the_first_batch():
+    estimates = []
+    run(announce=estimates.append)
+    (estimate,) = estimates
     assert (estimate.examples, estimate.tokens) == (len(LENGTHS), sum(LENGTHS))
     assert estimate.dimensions == 64 and estimate.disk_bytes == len(LENGTHS) * (64 * 2 + 8)
     assert estimate.batch_tokens == 24 and estimate.seconds > 0
@@ -204,7 +164,7 @@ def test_examples_that_influence_each_other_are_found():
             return self.linear(x - x.mean(0))
 
     model, x = Centred(), torch.randn(6, 4)
-    with pytest.raises(UserError, match=r"example \d in a batch of 6 differs by"):
+    with pytest.raises(ValueError, match=r"example \d in a batch of 6 differs by"):
         sketch_examples(
             model,
             lambda group: model(x[group]).square().sum(1),

@@ -7,57 +7,26 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import SMALL, config, run_xling
+from conftest import config, run_command, run_xling, start_xling, surroundings
+from runs import ONE_EPOCH, in_the_way, run_of, written
 
 from xling.pipeline.paths import run_paths
 from xling.stage import FINISHED
 from xling.sweep.records import read_jobs, state_of
 
-TINY = (*SMALL, "languages=[de,en]", "tuning.epochs=1")
-
-
-def run_of(folder: Path, *overrides: str) -> Path:
-    """The folder of a run."""
-    return folder / run_paths(config(*TINY, *overrides))[0].run
-
-
-def written(folder: Path) -> dict[Path, int]:
-    """The files of runs and stages, with their times."""
-    return {
-        path: path.stat().st_mtime_ns
-        for path in folder.glob("multirun/xnli/**/*")
-        if path.is_file() and path.suffix != ".lock"
-    }
-
 
 def words(folder: Path, name: str) -> list[str]:
-    """How the jobs of a sweep stand."""
+    """Return how the jobs of a sweep stand."""
     return [state_of(job).word for job in read_jobs(folder / "multirun/sweeps" / name)]
 
 
-def status(folder: Path) -> str:
-    command = [sys.executable, "-m", "xling.status"]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
-
-
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory):
-    """A sweep of three jobs whose second finds a file where its folder should be."""
-    folder = tmp_path_factory.mktemp("sweep")
-    in_the_way = run_of(folder, "seed=1")
-    in_the_way = in_the_way.with_name(in_the_way.name + ".part")
-    in_the_way.parent.mkdir(parents=True)
-    in_the_way.touch()
-    command = ("-m", "seed=0,1,2", "sweep=s", *TINY)
-    return folder, command, in_the_way, run_xling(*command, folder=folder)
-
-
 def test_a_dry_run_plans_checks_and_makes_nothing(tmp_path):
-    command = ("-m", *TINY, "seed=0,1", "influence.top_k=5,6")
+    command = ("-m", *ONE_EPOCH, "seed=0,1", "influence.top_k=5,6")
     done = run_xling(*command, "dry_run=true", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     rows = [line.split() for line in done.stdout.splitlines() if " influence.top_k=" in line]
@@ -67,13 +36,14 @@ def test_a_dry_run_plans_checks_and_makes_nothing(tmp_path):
     assert re.search(r"Time: about \d+ (s|min) one after the other", done.stdout)
     assert re.search(r"Disk: at most \d+ MB; [\d.]+ [GM]B are free", done.stdout)
     assert "labels, alignment and sizes are right" in done.stdout and "Fonts: " in done.stdout
-    wrong = run_xling("-m", *TINY, "imbalance=25", "imbalance_language=de,ko", folder=tmp_path)
+    wrong = run_xling("-m", *ONE_EPOCH, "imbalance=25", "imbalance_language=de,ko", folder=tmp_path)
     assert wrong.returncode == 1 and "the job imbalance_language=ko of the sweep" in wrong.stderr
     assert not list(tmp_path.rglob("*"))
 
 
+@pytest.mark.command
 def test_a_failed_job_is_told_and_stops_no_other(broken):
-    folder, command, _, done = broken
+    folder, command, done = broken
     assert done.returncode == 1 and words(folder, "s") == ["finished", "failed", "finished"]
     (line,) = re.findall(r"\[2/3\] seed=1: FAILED after .*\n +Log: (.*)", done.stdout)
     log = (folder / line).read_text("utf-8")
@@ -85,24 +55,28 @@ def test_a_failed_job_is_told_and_stops_no_other(broken):
 
 
 def test_a_sweep_that_is_not_finished_has_a_report_that_says_so(broken):
-    folder, *_ = broken
-    page = (folder / "multirun/sweeps/s/report.html").read_text("utf-8")
+    sweep = broken.folder / "multirun/sweeps/s"
+    page = (sweep / "report.html").read_text("utf-8")
     assert "Not finished." in page and "2 of 3 jobs" in page and 'id="jobs"' in page
-    jobs = pd.read_parquet(folder / "multirun/sweeps/s/tables/jobs.parquet")
+    jobs = pd.read_parquet(sweep / "tables/jobs.parquet")
     assert list(jobs.state) == ["finished", "failed", "finished"]
     assert jobs.error.isna().tolist() == [True, False, True]
-    runs = pd.read_parquet(folder / "multirun/sweeps/s/tables/runs.parquet").set_index("switches")
+    runs = pd.read_parquet(sweep / "tables/runs.parquet").set_index("switches")
     assert runs.state.to_dict() == {"seed=0": "finished", "seed=2": "finished", "seed=1": "failed"}
     assert runs.own_share.isna().to_dict() == {"seed=0": False, "seed=2": False, "seed=1": True}
-    said = status(folder)
+
+
+@pytest.mark.command
+def test_the_status_of_a_sweep_is_told_with_the_time_left(broken):
+    said = run_command(folder=broken.folder, module="xling.status").stdout
     assert "2 finished, 1 failed" in said and "Nothing is running; the rest takes about" in said
 
 
-def test_the_same_command_does_what_is_missing_and_then_nothing(broken):
-    folder, command, in_the_way, _ = broken
-    in_the_way.unlink()
+def test_the_same_command_does_what_is_missing_and_then_nothing(broken, copied):
+    folder = copied(broken)
+    in_the_way(folder).unlink()
     before = written(folder)
-    done = run_xling(*command, folder=folder)
+    done = run_xling(*broken.command, folder=folder)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "3 jobs, 2 finished" in done.stdout and "failed before" in done.stdout
     assert done.stdout.count("Fine-tuning on") == 1 and words(folder, "s") == ["finished"] * 3
@@ -111,16 +85,16 @@ def test_the_same_command_does_what_is_missing_and_then_nothing(broken):
     sweep = folder / "multirun/sweeps/s"
     assert not (sweep / "tables/jobs.parquet").exists()
     assert "Not finished" not in (sweep / "report.html").read_text("utf-8")
-    again = run_xling(*command, folder=folder)
+    again = run_xling(*broken.command, folder=folder)
     assert again.returncode == 0 and "3 jobs, 3 finished" in again.stdout
     assert "Job 1" not in again.stdout and written(folder) == after
 
 
-def test_forced_jobs_are_made_again_each_stage_once(broken):
-    folder, *_ = broken
+def test_forced_jobs_are_made_again_each_stage_once(broken, copied):
+    folder = copied(broken)
     run = run_of(folder, "seed=0")
     before = (run / FINISHED).stat().st_mtime, (run / "tables/shares.csv").read_text()
-    command = ("-m", *TINY, "influence.top_k=10,9", "force=true")
+    command = ("-m", *ONE_EPOCH, "influence.top_k=10,9", "force=true")
     done = run_xling(*command, folder=folder)
     assert done.returncode == 0, done.stdout
     assert done.stdout.count("Fine-tuning on") == 1  # the second job reuses what the first made
@@ -130,7 +104,7 @@ def test_forced_jobs_are_made_again_each_stage_once(broken):
 
 
 def test_fail_fast_begins_no_other_job(tmp_path):
-    command = ("-m", "tuning.learning_rate=1e25,1e-3", "sweep=s", *TINY)
+    command = ("-m", "tuning.learning_rate=1e25,1e-3", "sweep=s", *ONE_EPOCH)
     done = run_xling(*command, "fail_fast=true", folder=tmp_path)
     assert done.returncode == 1 and words(tmp_path, "s") == ["failed", "waiting"]
     assert "#1 :" not in done.stdout  # Hydra's own lines
@@ -145,31 +119,20 @@ def until(condition, seconds: float = 120) -> None:
         time.sleep(0.05)
 
 
-def begin(*command: str, folder: Path) -> subprocess.Popen:
-    """Start the program as the head of a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "xling", *command],
-        cwd=folder,
-        env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
 def test_a_sweep_that_was_killed_goes_on(tmp_path):
-    command = ("-m", "seed=0,1", "sweep=s", *TINY)
+    command = ("-m", "seed=0,1", "sweep=s", *ONE_EPOCH)
     first = run_of(tmp_path, "seed=0")
-    second = run_paths(config(*TINY, "seed=1"))[0].tuning
-    with begin(*command, folder=tmp_path) as sweep:
+    second = run_paths(config(*ONE_EPOCH, "seed=1")).tuning
+    with start_xling(*command, folder=tmp_path, merged=True) as sweep:
         until(lambda: first.exists() and (tmp_path / f"{second}.part").exists())
-        os.killpg(sweep.pid, signal.SIGKILL)
-    assert words(tmp_path, "s") == ["finished", "stopped"] and "1 stopped" in status(tmp_path)
+        sweep.kill()
+    assert words(tmp_path, "s") == ["finished", "stopped"]
+    assert "1 stopped" in run_xling(folder=tmp_path, module="xling.status").stdout
     before = written(tmp_path)
     done = run_xling(*command, folder=tmp_path)
-    assert done.returncode == 0 and "goes on" in done.stdout, done.stdout
-    kept = {path: at for path, at in before.items() if first in path.parents}
+    assert done.returncode == 0 and "resumes" in done.stdout, done.stdout
+    kept = {path: at for path, at in before.items() if first.relative_to(tmp_path) in path.parents}
+    assert kept
     assert kept.items() <= written(tmp_path).items()
     assert words(tmp_path, "s") == ["finished"] * 2
 
@@ -177,20 +140,29 @@ def test_a_sweep_that_was_killed_goes_on(tmp_path):
 @pytest.mark.slow
 def test_a_killed_worker_costs_the_other_jobs_nothing(tmp_path):
     pytest.importorskip("hydra_plugins.hydra_joblib_launcher")
-    command = ("-m", *TINY, "seed=0,1,2", "sweep=s", "hydra/launcher=joblib")
-    with begin(*command, "hydra.launcher.n_jobs=2", folder=tmp_path) as sweep:
+    command = ("-m", *ONE_EPOCH, "seed=0,1,2", "sweep=s", "hydra/launcher=joblib")
+    with subprocess.Popen(
+        [sys.executable, "-m", "xling", *command, "hydra.launcher.n_jobs=2"],
+        cwd=tmp_path,
+        env=surroundings(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
+    ) as sweep:
         until(lambda: list(tmp_path.glob("multirun/sweeps/s/jobs/*.state")))
         (state, *_) = tmp_path.glob("multirun/sweeps/s/jobs/*.state")
         os.kill(json.loads(state.read_text("utf-8"))["process"], signal.SIGKILL)
         said = sweep.communicate()[0]
-    assert sweep.returncode == 0 and "A worker was ended from outside" in said, said
+    assert sweep.returncode == 0 and "A worker was killed" in said, said
     assert words(tmp_path, "s") == ["finished"] * 3
     assert "[1/3] seed=0: has begun" in said and "[3/3] seed=2: finished after" in said
 
 
 def test_two_sweeps_at_once_do_each_stage_once(tmp_path):
-    command = ("-m", *TINY, "influence.top_k=5,6", "sweep=s")
-    with begin(*command, folder=tmp_path) as one, begin(*command, folder=tmp_path) as other:
+    command = ("-m", *ONE_EPOCH, "influence.top_k=5,6", "sweep=s")
+    begin = partial(start_xling, *command, folder=tmp_path, merged=True)
+    with begin() as one, begin() as other:
         said = one.communicate()[0] + other.communicate()[0]
     assert one.returncode == other.returncode == 0, said
     assert said.count("Fine-tuning on") == 1 and said.count("Kept epoch") == 2

@@ -1,52 +1,20 @@
 """Fine-tuning: repeatable, resumable, undisturbed by the sketches, the same on two processes."""
 
-from pathlib import Path
-
 import datasets
 import numpy as np
 import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
-from safetensors.torch import load_file
+from small_tunings import KIND, SETTINGS, deterministic, same, silent, tune, weights
 
 from xling.errors import UserError
 from xling.sketch import Sketches
 from xling.training.batches import Collator, EpochBatches
 from xling.training.fit import fine_tune
-from xling.training.history import finished, kept_epoch, weights_file
+from xling.training.history import finished, kept_epoch
 from xling.training.modules import FullFineTuning
 from xling.training.predict import draw_traced, probabilities
-from xling.training.sketches import SketchDump
-
-SETTINGS = (
-    "languages=[de,en,fr]",
-    "trainer.accelerator=cpu",
-    "tuning.batch_size=8",
-    "tuning.learning_rate=1e-3",
-    "sketch.side=4",
-)
-
-
-def silent(record: dict) -> None:
-    """Say nothing of an epoch."""
-
-
-def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = True, log=None):
-    settings = config(*SETTINGS, *overrides)
-    splits = datasets.DatasetDict({"train": encoded(60), "dev": encoded(30, seed=1)})
-    collate = Collator(tokenizer, LANGUAGES)
-    dump = SketchDump(splits["train"], collate, settings.sketch, folder / "sketches", "")
-    model = make_model()
-    log = log or silent
-    return fine_tune(settings, model, splits, collate, folder, [dump] if sketches else [], log)
-
-
-def weights(folder: Path, epoch: int) -> dict[str, torch.Tensor]:
-    return load_file(weights_file(folder, epoch))
-
-
-def same(left: dict, right: dict) -> bool:
-    return left.keys() == right.keys() and all(torch.equal(left[k], right[k]) for k in left)
+from xling.training.sketches import SketchDump, method_of
 
 
 def test_sketches_do_not_change_the_training_by_a_bit(tmp_path, make_model, tokenizer):
@@ -66,7 +34,13 @@ def test_sketches_are_those_of_the_written_weights(tmp_path, make_model, tokeniz
     for epoch in (1, 2):
         model.load_state_dict(weights(tmp_path, epoch))
         dump = SketchDump(
-            encoded(60), Collator(tokenizer, LANGUAGES), settings.sketch, tmp_path, ""
+            encoded(60),
+            Collator(tokenizer, LANGUAGES),
+            method_of(settings),
+            settings.sketch,
+            tmp_path,
+            "",
+            KIND,
         )
         again = dump.sketches(model, epoch, tmp_path / "again" / str(epoch), (0, 1))
         found = Sketches.read(tmp_path / "sketches" / f"epoch-0{epoch}")
@@ -201,21 +175,6 @@ def test_two_processes_train_as_one(tmp_path, make_model, tokenizer):
     assert made[0].ids == made[1].ids
 
 
-def deterministic(make_model):
-    """Without dropout, whose draws differ between the processes."""
-
-    def make():
-        model = make_model()
-        for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
-        for layer in model.encoder.encoder.layer:
-            layer.attention.self.dropout.p = 0.0
-        return model
-
-    return make
-
-
 def test_batches_hold_every_example_once_whatever_the_number_of_processes():
     for examples, world in [(23, 1), (23, 2), (23, 3), (17, 4), (16, 4), (33, 5)]:
         shares = [EpochBatches(examples, 8, seed=3, rank=r, world=world) for r in range(world)]
@@ -250,7 +209,18 @@ def test_traced_examples_are_correct_ones_and_independent_of_the_other_languages
 def test_predictions_do_not_depend_on_the_batch(make_model, tokenizer):
     model, collate = make_model(), Collator(tokenizer, LANGUAGES)
     model.train()
-    one = probabilities(model, encoded(20), collate, batch_size=1)
-    many = probabilities(model, encoded(20), collate, batch_size=20)
+    one = probabilities(model, KIND, encoded(20), collate, batch_size=1)
+    many = probabilities(model, KIND, encoded(20), collate, batch_size=20)
     np.testing.assert_allclose(one, many, atol=1e-6)
     assert one.shape == (20, 2) and np.allclose(one.sum(1), 1)
+
+
+def test_a_fine_tuning_leaves_the_model_that_it_starts_from_as_it_was(
+    tmp_path, make_model, tokenizer
+):
+    model = make_model()
+    settings = config(*SETTINGS, "tuning.epochs=1")
+    splits = datasets.DatasetDict({"train": encoded(60), "dev": encoded(30, seed=1)})
+    fine_tune(settings, model, splits, Collator(tokenizer, LANGUAGES), tmp_path, [], silent)
+    assert same(model.state_dict(), make_model().state_dict()) and not model.training
+    assert not same(weights(tmp_path, 1), make_model().state_dict())

@@ -10,8 +10,7 @@ from conftest import SMALL, run_xling
 from encoders import batch, build, error, fused, gradients
 
 from xling.analysis.twins import agreement
-from xling.attribution import trace
-from xling.errors import UserError
+from xling.attribution import TracIn, trace
 from xling.sketch import Projection, Sketches
 
 
@@ -51,7 +50,7 @@ def test_agreement_is_that_of_independent_noise():
         groups = np.arange(300) % 3
         first, _ = trace(train, test, groups, k=20)
         second, _ = trace([train[0].twin], [test[0].twin], groups, k=20)
-        found = agreement(train, test, first, second, [1.0])
+        found = agreement(train, test, first, second, [1.0], TracIn())
         if not noise:
             assert found == pytest.approx(
                 {"spearman": 1, "positive_overlap": 1, "negative_overlap": 1}
@@ -63,12 +62,12 @@ def test_agreement_is_that_of_independent_noise():
     ranks = [np.argsort(np.argsort(each, axis=1), axis=1) for each in scores]
     expected = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(*ranks, strict=True)])
     assert found["spearman"] == pytest.approx(expected)
-    products = agreement(train, test, first, second, [1.0], "dot")
+    products = agreement(train, test, first, second, [1.0], TracIn(similarity="dot"))
     assert products["spearman"] != found["spearman"]  # the rows differ in length
     best = [np.argsort(-each, axis=1)[:, :20] for each in scores]
     common = [len(set(a) & set(b)) / 20 for a, b in zip(*best, strict=True)]
     assert found["positive_overlap"] == pytest.approx(np.mean(common))
-    with pytest.raises(UserError, match="sketch.twin=true"):
+    with pytest.raises(ValueError, match="twin=True"):
         Sketches.of(truth, [str(i) for i in range(300)], {}).twin.units(0, 3)
 
 

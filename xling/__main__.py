@@ -4,11 +4,11 @@ import os
 import sys
 
 
-def task(composed: object) -> None:
-    """Run one composed configuration; Hydra and OmegaConf end here."""
+def run_composed(composed: object) -> None:
+    """Run one composed configuration; nothing below this function uses Hydra or OmegaConf."""
     from hydra.core.hydra_config import HydraConfig
 
-    from xling.cli.compose import repeat, resolved
+    from xling.cli.compose import repeat_command, resolved
     from xling.cli.preflight import preflight
     from xling.config import checked
 
@@ -20,58 +20,56 @@ def task(composed: object) -> None:
         dry_run(config)
         return
 
-    from xling.pipeline.run import (
-        job,  # only now: it takes seconds to import, and mistakes show at once
-    )
-    from xling.sweep.records import noted
+    from xling.pipeline.start import start
+    from xling.sweep.records import recording_run
 
     overrides = HydraConfig.get().overrides.task
-    with noted(config, overrides):
-        job(config, repeat(overrides))
+    with recording_run(config, overrides):
+        start(config, repeat_command(overrides))
 
 
 def main() -> None:
-    """Read the command line and run; errors that the user can fix are printed in a few lines."""
+    """Read the command line and run; print errors that the user can fix as a few plain lines."""
     import hydra
 
     from xling.cli.compose import conf_folder, register_resolvers
-    from xling.cli.mistakes import check, explain
-    from xling.sweep.grids import planned
+    from xling.cli.mistakes import explain, refuse_mistyped
+    from xling.sweep.grids import requested_sweep
     from xling.training.ranks import follow
 
     register_resolvers()
 
-    full = os.environ.get("HYDRA_FULL_ERROR") == "1"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra hands exceptions on instead of printing them
-    given = sys.argv[1:]
+    wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise exceptions instead of printing them
+    arguments = sys.argv[1:]
     try:
         if follow():
             return
-        check(given)
-        if sweep := planned(given):
+        refuse_mistyped(arguments)
+        if sweep := requested_sweep(arguments):
             from xling.sweep.launch import run_sweep
 
-            sys.exit(0 if run_sweep(sweep, given) else 1)
-        failed: list[Exception] = []
+            sys.exit(0 if run_sweep(sweep, arguments) else 1)
+        errors: list[Exception] = []
 
         def attempt(composed: object) -> None:
             try:
-                task(composed)
-            except Exception as error:  # Hydra would print a line of its own about it
-                failed.append(error)
+                run_composed(composed)
+            except Exception as error:  # Hydra would add a line of its own
+                errors.append(error)
 
         start = hydra.main(version_base="1.3", config_path=str(conf_folder()), config_name="config")
         start(attempt)()
-        if failed:
-            raise failed[0]
+        if errors:
+            raise errors[0]
     except KeyboardInterrupt:
-        sys.exit("Stopped. The same command goes on from here.")
-    except BrokenPipeError:  # nobody reads on, as in `xling --help | head`
+        sys.exit("Stopped. Run the same command again to resume.")
+    except BrokenPipeError:  # the reader has closed the pipe, as in `xling --help | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
     except Exception as error:
         message = explain(error, conf_folder())
-        if full or message is None:
+        if wants_traceback or message is None:
             raise
         print(message, file=sys.stderr)
         sys.exit(1)

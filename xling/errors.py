@@ -1,4 +1,4 @@
-"""Errors that a user can fix: printed as a few plain lines, without a traceback."""
+"""Errors that a user can fix, printed as a few plain lines without a traceback."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -9,11 +9,11 @@ class UserError(Exception):
 
 
 class ArgumentError(ValueError):
-    """An argument of the library that cannot be used; the message is in the library's own words.
+    """A library argument that cannot be used; the message is in the library's own words.
 
     Attributes:
-        argument: its name, which the command line translates into a switch.
-        instead: a value that would do, if one is known.
+        argument: name of the argument, which the command line translates into a switch.
+        instead: a value that would work, if one is known.
     """
 
     def __init__(self, argument: str, message: str, instead: object = None) -> None:
@@ -21,7 +21,13 @@ class ArgumentError(ValueError):
         self.argument, self.instead = argument, instead
 
 
+def closest(word: object, choices: Iterable[object]) -> str | None:
+    """Return the choice closest to `word`; None if none is close."""
+    matches = get_close_matches(str(word), [str(choice) for choice in choices], n=1, cutoff=0.6)
+    return matches[0] if matches else None
+
+
 def nearest(word: object, choices: Iterable[object]) -> str:
     """Return `" Did you mean 'x'?"` for the choice closest to `word`, or `""` if none is close."""
-    match = get_close_matches(str(word), [str(choice) for choice in choices], n=1, cutoff=0.6)
-    return f" Did you mean '{match[0]}'?" if match else ""
+    match = closest(word, choices)
+    return f" Did you mean '{match}'?" if match else ""

@@ -1,4 +1,4 @@
-"""Folders that appear when they are complete, made once however many runs want them."""
+"""Folders that appear only once complete, built once however many runs need them."""
 
 import shutil
 from collections.abc import Iterator
@@ -8,27 +8,27 @@ from pathlib import Path
 from filelock import FileLock
 
 BEGUN, FINISHED = ".begun", ".finished"
-"""Empty files in a stage's folder; their times are those of its beginning and its end."""
+"""Empty files in a stage's folder; their modification times say when it began and finished."""
 
 
 @contextmanager
 def stage(folder: Path, since: float = 0) -> Iterator[Path | None]:
-    """Yield a folder to fill, or None if it is there already.
+    """Yield a folder to fill, or None if it is already complete.
 
-    The folder is filled under the name `<name>.part`, which keeps what an earlier try left, and
-    renamed at the end. Others that want it meanwhile wait.
+    The folder is filled under the name `<name>.part`, which keeps the files of an earlier attempt,
+    and is renamed at the end. Other processes that need it wait in the meantime.
 
     Args:
-        since: what was made or begun before this time (in seconds since 1970) is made again; the
-            old folder stays until the new one is complete.
+        since: a folder completed or begun before this time (in seconds since 1970) is built again;
+            the old folder stays until the new one is complete.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.lock")):
-        if made(folder, since):
+        if is_complete(folder, since):
             yield None
             return
-        part = part_of(folder)
-        if part.exists() and _time(part, BEGUN) < since:
+        part = partial_folder(folder)
+        if part.exists() and _modified(part, BEGUN) < since:
             shutil.rmtree(part)
         if not part.exists():
             part.mkdir()
@@ -43,17 +43,17 @@ def stage(folder: Path, since: float = 0) -> Iterator[Path | None]:
         shutil.rmtree(old, ignore_errors=True)
 
 
-def made(folder: Path, since: float = 0) -> bool:
-    """Tell whether a folder is complete, and not made before a time."""
-    return folder.exists() and _time(folder, FINISHED) >= since
+def is_complete(folder: Path, since: float = 0) -> bool:
+    """Return whether a folder is complete and was not completed before `since`."""
+    return folder.exists() and _modified(folder, FINISHED) >= since
 
 
-def part_of(folder: Path) -> Path:
-    """Return the name under which a folder is filled."""
+def partial_folder(folder: Path) -> Path:
+    """Return the path under which a folder is filled."""
     return folder.with_name(f"{folder.name}.part")
 
 
-def _time(folder: Path, stamp: str) -> float:
-    """Return the time of a stamp; the folder's own if it has none."""
+def _modified(folder: Path, stamp: str) -> float:
+    """Return the modification time of a stamp, or of the folder if it has no stamp."""
     file = folder / stamp
     return (file if file.exists() else folder).stat().st_mtime

@@ -20,6 +20,7 @@ def accuracy(
         history: see `xling.training.FullFineTuning`.
         dev_languages, test_languages: the language of each example.
         test_correct: whether the kept model classifies each test example correctly.
+        kept_epoch: the epoch of that model.
 
     Returns:
         Columns split, epoch, language, accuracy, examples.
@@ -32,6 +33,6 @@ def accuracy(
     ]
     languages, correct = np.array(test_languages), np.array(test_correct)
     for language in dict.fromkeys(test_languages):
-        of = correct[languages == language]
-        rows.append(("test", kept_epoch, language, float(of.mean()), len(of)))
+        right = correct[languages == language]
+        rows.append(("test", kept_epoch, language, float(right.mean()), len(right)))
     return pd.DataFrame(rows, columns="split epoch language accuracy examples".split())

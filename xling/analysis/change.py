@@ -1,16 +1,21 @@
 """What a language's subnetwork changes against the full model (Choenni et al. 2024, §5 to §7.1)."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest, rankdata, wilcoxon
 
-from xling.analysis.examples import Examples
-from xling.analysis.intervals import interval
-from xling.analysis.masks import correlation
-from xling.analysis.permutation import q_values
-from xling.analysis.shares import SIGNS, base_rates, parts, ranking
+from xling.analysis.example_metadata import Examples
+from xling.analysis.shares import SIGNS, base_rates, language_shares, ranking
+from xling.analysis.statistics import (
+    DIGITS,
+    bootstrap_interval,
+    correlation,
+    mcnemar_p,
+    q_values,
+    signed_rank,
+)
 from xling.attribution import Traces
 
 CHANGE = tuple(
@@ -18,11 +23,8 @@ CHANGE = tuple(
 )
 """Columns of `change`."""
 
-EXACT_TEST_MAX_N = 13
-"""Up to so many differences, the signed-rank test counts all signs that they could have."""
-
 MODELS = ("full", "subnetwork", "change")
-"""What `modularity` is told of."""
+"""What `modularity` has a row for."""
 
 
 def change(
@@ -40,43 +42,26 @@ def change(
     Returns:
         Columns sign, test_language, train_language, full, subnetwork (the shares), change, low,
         high (of the change; missing for a single test example), p (Wilcoxon signed-rank test over
-        the test examples; 1 if nothing changes for any), q (the false discovery rate controlled
-        over the whole table), test_examples.
+        the test examples; 1 if nothing changes for any of them), q (the false discovery rate
+        controlled over the whole table), test_examples.
     """
     rows = []
     for sign in SIGNS:
-        before, after = (parts(ranking(each, sign), train) for each in (full, subnetwork))
-        # Rounded, or the noise of the last digit would tell changes apart that are equal.
-        difference = np.round(after - before, 12)
+        by_full = language_shares(ranking(full, sign), train)
+        by_subnetwork = language_shares(ranking(subnetwork, sign), train)
         for language in test.languages:
-            mine = test.of(language)
-            of = difference[mine]
-            p = [signed_rank_p(each) for each in of.T]
-            low, high = interval(of, seed=seed)
-            numbers = (before[mine].mean(0), after[mine].mean(0), of.mean(0), low, high, p)
+            mine = test.rows_of(language)
+            before, after = by_full[mine], by_subnetwork[mine]
+            difference = np.round(after - before, DIGITS)
+            low, high = bootstrap_interval(difference, seed=seed)
+            p = [signed_rank(*pair).p for pair in zip(before.T, after.T, strict=True)]
+            numbers = (before.mean(0), after.mean(0), difference.mean(0), low, high, p)
             rows += [
-                (sign, language, name, *row, 0.0, len(of))
+                (sign, language, name, *row, 0.0, len(mine))
                 for name, *row in zip(train.languages, *numbers, strict=True)
             ]
-    table = pd.DataFrame(rows, columns=CHANGE)
+    table = pd.DataFrame(rows, columns=list(CHANGE))
     return table.assign(q=q_values(table["p"].to_numpy(float)))
-
-
-def signed_rank_p(difference: np.ndarray) -> float:
-    """Return the p-value of the Wilcoxon signed-rank test of paired differences; of none, 1.
-
-    What scipy computes. Counts of members make ties, with which it takes seconds to count the signs
-    of a few differences; here they are counted at once.
-    """
-    moved = difference[difference != 0]
-    if not len(moved):
-        return 1.0
-    if len(moved) > EXACT_TEST_MAX_N:
-        return float(wilcoxon(moved).pvalue)
-    ranks = rankdata(np.abs(moved))
-    signs = 1 - 2 * (np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved)) & 1)
-    found = abs(np.sign(moved) @ ranks)
-    return float((np.abs(signs @ ranks) >= found - 1e-9).mean())
 
 
 def accuracy_change(
@@ -92,19 +77,17 @@ def accuracy_change(
 
     Returns:
         Columns language, full, subnetwork (the accuracies), change, low, high (of the change;
-        missing for a single example), p (exact test of McNemar, on the examples that one of the two
-        alone classifies correctly; 1 if there are none), examples.
+        missing for a single example), p (McNemar's exact test, on the examples that only one of
+        the two classifies correctly; 1 if there are none), examples.
     """
     rows = []
     names = np.array(languages)
     for language in dict.fromkeys(languages):
-        before, after = (each[names == language].astype(float) for each in (full, subnetwork))
-        difference = after - before
-        lost, won = int((difference < 0).sum()), int((difference > 0).sum())
-        p = binomtest(won, won + lost).pvalue if won + lost else 1.0
-        low, high = interval(difference, seed=seed)
+        before, after = full[names == language], subnetwork[names == language]
+        difference = after.astype(float) - before
+        low, high = bootstrap_interval(difference, seed=seed)
         means = (before.mean(), after.mean(), difference.mean())
-        rows.append((language, *means, low, high, p, len(difference)))
+        rows.append((language, *means, low, high, mcnemar_p(before, after), len(difference)))
     columns = "language full subnetwork change low high p examples"
     return pd.DataFrame(rows, columns=columns.split())
 
@@ -114,9 +97,9 @@ def modularity(
 ) -> pd.DataFrame:
     """Tabulate how far the predictions rely on the test example's own language alone.
 
-    The own share of the most positive examples, put on a scale on which 0 is what chance would
-    give (the language's part of the training examples), 1 nothing but the own language, and less
-    than 0 an avoidance of it. Test languages without training examples have no rows.
+    The own language's share of the most positive examples, on a scale on which 0 is what chance
+    would give (the language's share of the training examples), 1 is nothing but the own language,
+    and less than 0 is an avoidance of it. Test languages without training examples have no rows.
 
     Args:
         full, subnetwork, seed: see `change`.
@@ -126,17 +109,17 @@ def modularity(
         low, high (of test examples resampled together; missing for a single one), test_examples.
         `value` is missing if all training examples are of the one language.
     """
-    before, after = (parts(ranking(each, "+"), train) for each in (full, subnetwork))
+    before, after = (language_shares(ranking(traces, "+"), train) for traces in (full, subnetwork))
     rows = []
     for language in test.languages:
         if language not in train.languages:
             continue
-        own, mine = train.languages.index(language), test.of(language)
+        own, mine = train.languages.index(language), test.rows_of(language)
         base = base_rates(train)[own]
-        room = 1 - base or np.nan  # where all is of the language, there is nothing else to rely on
+        room = 1 - base or np.nan  # in one language alone, there is nothing else to rely on
         both = (np.stack([before[mine, own], after[mine, own]], axis=1) - base) / room
         values = np.column_stack([both, both[:, 1] - both[:, 0]])
-        low, high = interval(values, seed=seed)
+        low, high = bootstrap_interval(values, seed=seed)
         numbers = zip(MODELS, values.mean(0), low, high, strict=True)
         rows += [(language, *row, len(values)) for row in numbers]
     return pd.DataFrame(rows, columns="language model value low high test_examples".split())
@@ -159,8 +142,8 @@ def specialization(shares: pd.DataFrame, accuracy: pd.DataFrame) -> pd.DataFrame
         & (shares["test_language"] == shares["train_language"])
     ].rename(columns={"test_language": "language", "share": "own_share"})
     dev = accuracy.loc[accuracy["split"] == "dev", ["language", "epoch", "accuracy"]]
-    found = own.merge(dev, on=["language", "epoch"], how="left", validate="one_to_one")
-    return found["language epoch own_share accuracy".split()]
+    both = own.merge(dev, on=["language", "epoch"], how="left", validate="one_to_one")
+    return both["language epoch own_share accuracy".split()]
 
 
 def specialization_correlation(specialization: pd.DataFrame) -> pd.DataFrame:
@@ -171,8 +154,8 @@ def specialization_correlation(specialization: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         One row: model ("subnetwork"), r, r_p (Pearson), rho, rho_p (Spearman), points (of language
-        and epoch, those with both values). See `xling.analysis.masks.correlation`.
+        and epoch, those with both values). See `xling.analysis.statistics.Correlation`.
     """
-    found = correlation(specialization["own_share"], specialization["accuracy"])
-    columns = "model r r_p rho rho_p points"
-    return pd.DataFrame([("subnetwork", *found)], columns=columns.split())
+    columns = [specialization[name].to_numpy(float) for name in ("own_share", "accuracy")]
+    row = {"model": "subnetwork", **dataclasses.asdict(correlation(*columns))}
+    return pd.DataFrame([row])

@@ -28,7 +28,7 @@ def coverage(sketches: list[Sketches]) -> pd.DataFrame:
 
     The norms are estimates from the sketches themselves, as E‖Sx‖² = ‖x‖². Parameters that were
     skipped because they cannot be sketched have none: their share is missing, and the others'
-    shares are of what was measured.
+    shares are shares of what was measured.
 
     Args:
         sketches: of each epoch; their groups of examples are the languages.
@@ -37,11 +37,11 @@ def coverage(sketches: list[Sketches]) -> pd.DataFrame:
         Columns epoch (0: the sum over the epochs), language ("all": the mean over the languages),
         group, parameters, square_norm_share, covered.
     """
-    by_epoch = [each.mean_square_norms() for each in sketches]
+    by_epoch = [at_epoch.mean_square_norms() for at_epoch in sketches]
     languages = list(by_epoch[0])
     norms = {
-        (epoch, language): found[language]
-        for epoch, found in enumerate(by_epoch, start=1)
+        (epoch, language): by_language[language]
+        for epoch, by_language in enumerate(by_epoch, start=1)
         for language in languages
     }
     for epoch in range(1, len(sketches) + 1):
@@ -57,7 +57,7 @@ def coverage(sketches: list[Sketches]) -> pd.DataFrame:
 
 
 def mean_coverage(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Average tables of coverage, as of the same model through several subnetworks."""
+    """Average tables of coverage, such as those of one model through several subnetworks."""
     if len(tables) == 1:
         return tables[0]
     keys = ["epoch", "language", "group", "covered", "parameters"]
@@ -67,7 +67,7 @@ def mean_coverage(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _mean(norms: list[dict[str, float]]) -> dict[str, float]:
-    return {name: sum(each[name] for each in norms) / len(norms) for name in norms[0]}
+    return {name: sum(norm[name] for norm in norms) / len(norms) for name in norms[0]}
 
 
 def _shares(sketches: Sketches, norms: dict[str, float]) -> pd.DataFrame:

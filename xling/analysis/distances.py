@@ -2,10 +2,12 @@
 
 import json
 from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import spearmanr
+
+from xling.analysis.statistics import correlation
 
 KINDS = {
     "syntax": ("feature_predictions", "S_"),
@@ -15,9 +17,6 @@ KINDS = {
     "geography": ("geocoord_features", ""),
 }
 """Distances by what they compare → URIEL's table, and how the names of the features begin."""
-
-LEAST_PAIRS = 4
-"""Fewer pairs of languages than this say nothing of a correlation."""
 
 
 def available() -> bool:
@@ -38,10 +37,10 @@ def distances(languages: tuple[str, ...]) -> dict[str, np.ndarray]:
     Returns:
         Kind → (languages, languages); languages that the database lacks have no number.
     """
-    folder = distribution("lang2vec").locate_file("lang2vec/data")
+    folder = Path(str(distribution("lang2vec").locate_file("lang2vec/data")))
     longer = json.loads((folder / "letter_codes.json").read_text("utf-8"))
-    codes = np.array([longer.get(each, each) for each in languages])
-    found = {}
+    codes = np.array([longer.get(code, code) for code in languages])
+    by_kind = {}
     for kind, (table, beginning) in KINDS.items():
         with np.load(folder / f"{table}.npz") as file:
             listed = file["langs"]
@@ -49,11 +48,11 @@ def distances(languages: tuple[str, ...]) -> dict[str, np.ndarray]:
             vectors = np.full((len(codes), chosen.sum()), np.nan)
             known, row = np.nonzero(codes[:, None] == listed)
             vectors[known] = file["data"][row][:, chosen, 0]
-        # -1 stands for what is not known, and a language of no family has no features.
+        # -1 stands for what is not known, and a language without a family has no features.
         vectors[(vectors < 0).any(1) | ~vectors.any(1)] = np.nan
         vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-        found[kind] = (1 - vectors @ vectors.T).clip(0)
-    return found
+        by_kind[kind] = (1 - vectors @ vectors.T).clip(0)
+    return by_kind
 
 
 def distance_correlations(
@@ -61,27 +60,23 @@ def distance_correlations(
 ) -> pd.DataFrame:
     """Tabulate the rank correlation of the shares between languages with their distances.
 
-    Of different languages alone: the diagonal would decide it by itself.
+    Only pairs of different languages count: the diagonal would decide it by itself.
 
     Args:
         shares: the table `shares`; the rows of the summed influence are taken.
         matrices: see `distances`.
 
     Returns:
-        Columns sign, distance, rho, p, pairs. Kinds that are the same for all pairs are left out.
+        Columns sign, distance, rho, p, pairs. Kinds of distance without a correlation, as those
+        that are the same for all pairs, are left out, see `xling.analysis.statistics.Correlation`.
     """
     place = {language: number for number, language in enumerate(languages)}
     rows = []
     for sign, table in shares[shares["epoch"] == 0].groupby("sign", sort=False):
         table = table[table["test_language"] != table["train_language"]]
-        a, b = (table[each].map(place) for each in ("test_language", "train_language"))
+        a, b = (table[side].map(place) for side in ("test_language", "train_language"))
         for kind, matrix in matrices.items():
-            apart = matrix[a, b]
-            good = ~np.isnan(apart)
-            if good.sum() < LEAST_PAIRS or np.ptp(apart[good]) < 1e-9:
-                continue
-            if table["share"][good].nunique() < 2:
-                continue
-            found = spearmanr(table["share"][good], apart[good])
-            rows.append((sign, kind, found.statistic, found.pvalue, int(good.sum())))
+            numbers = correlation(table["share"].to_numpy(float), matrix[a, b])
+            if not np.isnan(numbers.rho):
+                rows.append((sign, kind, numbers.rho, numbers.rho_p, numbers.points))
     return pd.DataFrame(rows, columns="sign distance rho p pairs".split())

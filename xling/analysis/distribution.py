@@ -3,18 +3,27 @@
 import numpy as np
 import pandas as pd
 
-from xling.analysis.examples import Examples
+from xling.analysis.example_metadata import Examples
 
 BINS = 60
 """About so many, over all languages."""
+MOST_BINS = 100 * BINS
 
 
 def bin_edges(least: float, most: float) -> np.ndarray:
-    """Return edges of bins of one round width that hold all scores; 0 is one of them."""
-    width = (most - least) / BINS
+    """Return edges of bins of one round width that hold all scores.
+
+    0 is one of them, unless the scores lie so far from it, and so close to each other, that it
+    would take more than MOST_BINS. Scores that are all the same lie in a bin of a millionth of
+    their size.
+    """
+    width = max((most - least) / BINS, 1e-6 * max(abs(least), abs(most)) / BINS, 1e-12)
     power = 10 ** np.floor(np.log10(width))
     width = power * next(step for step in (1, 2, 5, 10) if step * power >= width)
-    return width * np.arange(np.floor(min(least, 0) / width), np.ceil(max(most, 0) / width) + 1)
+    first, last = np.floor(min(least, 0) / width), np.ceil(max(most, 0) / width)
+    if last - first > MOST_BINS:
+        first, last = np.floor(least / width), np.ceil(most / width)
+    return width * np.arange(first, max(last, first + 1) + 1)
 
 
 def distribution(

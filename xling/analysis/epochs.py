@@ -5,9 +5,9 @@ from itertools import combinations
 
 import numpy as np
 import pandas as pd
-from scipy.stats import rankdata, wilcoxon
 
-from xling.analysis.examples import Examples
+from xling.analysis.example_metadata import Examples
+from xling.analysis.statistics import holm, signed_rank
 
 COLUMNS = "test_language first second p p_holm effect examples"
 
@@ -24,32 +24,15 @@ def epoch_tests(scores: Sequence[np.ndarray], test: Examples) -> pd.DataFrame:
 
     Returns:
         Columns test_language, first, second (epochs), p, p_holm (corrected for the number of pairs
-        of epochs and languages), effect (matched-pairs rank-biserial correlation, from -1: all
-        scores fall, to 1: all rise), examples.
+        of epochs and languages), effect (see `xling.analysis.statistics.SignedRank`), examples.
     """
     rows = []
     for number, language in enumerate(test.languages):
         for first, second in combinations(range(len(scores)), 2):
-            change = scores[second][:, number].astype(float) - scores[first][:, number]
-            found = signed_ranks(change)
-            rows.append((language, first + 1, second + 1, found[0], 0.0, found[1], len(change)))
+            before, after = scores[first][:, number], scores[second][:, number]
+            change = signed_rank(before, after)
+            rows.append(
+                (language, first + 1, second + 1, change.p, 0.0, change.effect, len(before))
+            )
     table = pd.DataFrame(rows, columns=COLUMNS.split())
     return table.assign(p_holm=holm(table["p"].to_numpy(float)))
-
-
-def signed_ranks(change: np.ndarray) -> tuple[float, float]:
-    """Return the p-value and the effect size of paired differences; no difference: 1 and 0."""
-    if not change.any():
-        return 1.0, 0.0
-    moved = change[change != 0]
-    ranks = rankdata(np.abs(moved))
-    return float(wilcoxon(moved).pvalue), float((ranks * np.sign(moved)).sum() / ranks.sum())
-
-
-def holm(p: np.ndarray) -> np.ndarray:
-    """Correct p-values for their number, step by step (Holm 1979)."""
-    order = np.argsort(p)
-    steps = np.maximum.accumulate((len(p) - np.arange(len(p))) * p[order])
-    corrected = np.empty(len(p))
-    corrected[order] = np.minimum(steps, 1)
-    return corrected

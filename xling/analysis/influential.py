@@ -4,7 +4,7 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from xling.analysis.examples import Examples
+from xling.analysis.example_metadata import Examples
 from xling.analysis.shares import SIGNS, ranking
 from xling.analysis.translations import translations
 from xling.attribution import Traces
@@ -49,36 +49,36 @@ def influential(
     Args:
         traces: of the summed influence.
         corpus: the training examples, in the order of `train`.
-        own_script: (train,) whether each is written wholly in its language's script.
+        own_script: (train,) whether an example is written wholly in its language's script.
 
     Returns:
         Columns test_id, sign, rank, train_id, train_language, label, score, translation,
         own_script, text, text_pair. `translation` is missing for tasks that are not parallel.
     """
     language_of = [test.languages[code] for code in test.language]
-    parts = []
+    tables = []
     for sign in SIGNS:
-        found = ranking(traces, sign)
+        ranked = ranking(traces, sign)
         for row, test_id in enumerate(test.ids):
-            members = found.index[row]
+            members = ranked.index[row]
             marks = (
                 translations(members, train, language_of[row])
                 if train.parallel is not None
                 else None
             )
-            parts.append(
+            tables.append(
                 pd.DataFrame(
                     {
                         "test_id": test_id,
                         "sign": sign,
                         "rank": np.arange(1, len(members) + 1),
                         "member": members,
-                        "score": found.score[row],
+                        "score": ranked.score[row],
                         "translation": marks,
                     }
                 )
             )
-    table = pd.concat(parts, ignore_index=True)
+    table = pd.concat(tables, ignore_index=True)
     columns = corpus.select_columns(["id", "language", "label", "text", "text_pair"]).to_pandas()
     columns = columns.rename(columns={"id": "train_id", "language": "train_language"})
     columns["own_script"] = own_script

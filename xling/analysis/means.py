@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from xling.analysis.examples import Examples
-from xling.analysis.intervals import interval
+from xling.analysis.example_metadata import Examples
+from xling.analysis.statistics import bootstrap_interval
 from xling.attribution import Traces
 
 
@@ -24,10 +24,10 @@ def mean_influence(
     rows = []
     for epoch, at_epoch in enumerate(traces):
         for language in test.languages:
-            of = at_epoch.group_mean[test.of(language)]
-            low, high = interval(of, seed=seed)
+            means = at_epoch.group_mean[test.rows_of(language)]
+            low, high = bootstrap_interval(means, seed=seed)
             rows += [
                 (epoch, language, name, *numbers)
-                for name, *numbers in zip(train.languages, of.mean(0), low, high, strict=True)
+                for name, *numbers in zip(train.languages, means.mean(0), low, high, strict=True)
             ]
     return pd.DataFrame(rows, columns="epoch test_language train_language mean low high".split())

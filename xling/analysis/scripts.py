@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 from fontTools import unicodedata
 
-from xling.analysis.examples import Examples
-from xling.analysis.intervals import interval, ratio
+from xling.analysis.example_metadata import Examples
 from xling.analysis.shares import SIGNS, ranking
+from xling.analysis.statistics import bootstrap_interval, pooled_share
 from xling.attribution import Traces
 
 NO_SCRIPT = {"Zyyy", "Zinh", "Zzzz"}
@@ -56,7 +56,7 @@ def wholly_own(texts: Sequence[str], train: Examples) -> tuple[np.ndarray, dict[
         (train,) booleans, and each language's own scripts.
     """
     own = {
-        language: own_scripts(texts[row] for row in train.of(language))
+        language: own_scripts(texts[int(row)] for row in train.rows_of(language))
         for language in train.languages
     }
     whole = [
@@ -74,7 +74,7 @@ def script_table(
     test: Examples,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Tabulate, per training language, the part of the influential examples in its own script.
+    """Tabulate, per training language, the share of its influential examples in its own script.
 
     Pooled over the test examples of other languages and, by itself, over those of its own.
 
@@ -85,7 +85,7 @@ def script_table(
     Returns:
         Columns sign, train_language, test_languages ("own" or "others"), scripts (Unicode names,
         joined by +), whole, low, high (missing for fewer than two test examples), members,
-        all_examples (the part among all its training examples).
+        all_examples (the share among all its training examples).
     """
     rows = []
     for sign in SIGNS:
@@ -94,17 +94,17 @@ def script_table(
             member = train.language[index] == number  # (test, k)
             at_home = np.array([test.languages[code] == language for code in test.language])
             for name, chosen in (("own", at_home), ("others", ~at_home)):
-                has = chosen & member.any(1)  # the rest has no part in the ratio
+                has = chosen & member.any(1)  # the rest does not enter the ratio
                 if not has.any():
                     continue
                 members = member[has].sum(1)
                 good = (member & whole[index])[has].sum(1)
-                low, high = interval(good, members, statistic=ratio, seed=seed)
+                low, high = bootstrap_interval(good, members, statistic=pooled_share, seed=seed)
                 rows.append(
                     (
                         *(sign, language, name, "+".join(sorted(own[language]))),
-                        *(ratio(good, members), low, high, members.sum()),
-                        whole[train.of(language)].mean(),
+                        *(pooled_share(good, members), low, high, members.sum()),
+                        whole[train.rows_of(language)].mean(),
                     )
                 )
     columns = "sign train_language test_languages scripts whole low high members all_examples"

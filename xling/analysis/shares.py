@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from xling.analysis.examples import Examples
-from xling.analysis.intervals import interval
+from xling.analysis.example_metadata import Examples
+from xling.analysis.statistics import bootstrap_interval
 from xling.attribution import Ranking, Traces
 
 SIGNS = {"+": "positive", "-": "negative"}
@@ -17,21 +17,21 @@ def ranking(traces: Traces, sign: str) -> Ranking:
     return getattr(traces, SIGNS[sign])
 
 
-def parts(ranking: Ranking, train: Examples) -> np.ndarray:
-    """Return how much of each test example's top-k set is whose, as (test, train languages)."""
+def language_shares(ranking: Ranking, train: Examples) -> np.ndarray:
+    """Return each language's share of each test example's top-k set, as (test, train languages)."""
     members = train.language[ranking.index]
-    return np.stack([(members == each).mean(1) for each in range(len(train.languages))], axis=1)
+    return np.stack([(members == code).mean(1) for code in range(len(train.languages))], axis=1)
 
 
 def base_rates(train: Examples) -> np.ndarray:
-    """Return each language's part of the training examples."""
+    """Return each language's share of the training examples."""
     return np.bincount(train.language, minlength=len(train.languages)) / len(train.ids)
 
 
 def shares(
     traces: Sequence[Traces], train: Examples, test: Examples, seed: int = 0
 ) -> pd.DataFrame:
-    """Tabulate share(a, b, ±): the mean part of the top-k sets of a's test examples that is b's.
+    """Tabulate share(a, b, ±): b's mean share of the top-k sets of a's test examples.
 
     Args:
         traces: of the summed influence (epoch 0), then of each epoch.
@@ -47,36 +47,32 @@ def shares(
     rows = []
     for epoch, at_epoch in enumerate(traces):
         for sign in SIGNS:
-            found = ranking(at_epoch, sign)
-            members = train.language[found.index]  # (test, k)
-            same = train.label[found.index] == test.label[:, None]
-            part = parts(found, train)
+            ranked = ranking(at_epoch, sign)
+            members = train.language[ranked.index]  # (test, k)
+            same = train.label[ranked.index] == test.label[:, None]
+            by_example = language_shares(ranked, train)
             for language in test.languages:
-                mine = test.of(language)
-                of = part[mine]
-                low, high = interval(of, seed=seed)
-                alike = np.bincount(members[mine][same[mine]], minlength=count)
-                among = alike / alike.sum() if alike.any() else np.full(count, np.nan)
+                mine = test.rows_of(language)
+                share = by_example[mine].mean(0)
+                low, high = bootstrap_interval(by_example[mine], seed=seed)
+                matching = np.bincount(members[mine][same[mine]], minlength=count)
+                same_label = matching / matching.sum() if matching.any() else np.full(count, np.nan)
+                columns = (train.languages, share, low, high, base, share / base, same_label)
                 rows += [
-                    (epoch, sign, language, name, *numbers, len(of))
-                    for name, *numbers in zip(
-                        *(train.languages, of.mean(0), low, high, base, of.mean(0) / base),
-                        among,
-                        strict=True,
-                    )
+                    (epoch, sign, language, *row, len(mine)) for row in zip(*columns, strict=True)
                 ]
     columns = "epoch sign test_language train_language share low high base_rate lift same_label"
     return pd.DataFrame(rows, columns=[*columns.split(), "test_examples"])
 
 
 def labels(traces: Traces, train: Examples, test: Examples, seed: int = 0) -> pd.DataFrame:
-    """Tabulate the part of the top-k sets that has the test example's own label.
+    """Tabulate the share of the top-k sets that has the test example's own label.
 
     Args:
         traces: of the summed influence.
 
     Returns:
-        Columns sign, test_language, same_label, low, high, base_rate (the part of all training
+        Columns sign, test_language, same_label, low, high, base_rate (the share of all training
         examples that has the label, averaged over the test examples).
     """
     frequency = np.bincount(train.label, minlength=test.label.max() + 1) / len(train.ids)
@@ -84,10 +80,10 @@ def labels(traces: Traces, train: Examples, test: Examples, seed: int = 0) -> pd
     for sign in SIGNS:
         same = (train.label[ranking(traces, sign).index] == test.label[:, None]).mean(1)
         for language in test.languages:
-            of = test.of(language)
-            low, high = interval(same[of], seed=seed)
-            base = frequency[test.label[of]].mean()
-            rows.append((sign, language, same[of].mean(), low, high, base))
+            mine = test.rows_of(language)
+            low, high = bootstrap_interval(same[mine], seed=seed)
+            base = frequency[test.label[mine]].mean()
+            rows.append((sign, language, same[mine].mean(), low, high, base))
     return pd.DataFrame(rows, columns="sign test_language same_label low high base_rate".split())
 
 

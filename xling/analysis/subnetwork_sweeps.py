@@ -1,10 +1,10 @@
 """Many runs with subnetworks in one table (Choenni et al. 2024, §5.2 to §6.1, appendices D to F).
 
-Of each run its results.json and its tables are given, by the run's name. Where a table does not
-apply, it is empty.
+The functions are given each run's results.json and its tables, by the run's name. A table that does
+not apply is empty.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import compress, product
 from typing import Any
 
@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from xling.analysis.change import CHANGE, accuracy_change
+from xling.analysis.statistics import percentile_interval, permutation_p
 from xling.analysis.sweeps import SWITCHES
 
 Runs = Mapping[str, dict[str, Any]]
@@ -20,10 +21,8 @@ Runs = Mapping[str, dict[str, Any]]
 Tables = Mapping[str, Mapping[str, pd.DataFrame]]
 """Name of a run → its tables by name."""
 
-PERCENTILES = (2.5, 97.5)
-
 MASKS = ("name", "seed", "language", "languages", "compose")
-"""What of a run's subnetworks says which masks they are."""
+"""The settings of a run's subnetworks that decide which masks they are."""
 
 
 def sweep_change(runs: Runs, tables: Tables) -> pd.DataFrame:
@@ -48,16 +47,16 @@ def random_masks(runs: Runs, tables: Tables) -> pd.DataFrame:
 
     Returns:
         Columns tuning, sign, test_language, train_language, change (of the identified),
-        random_mean, random_low, random_high (mean and 95 % percentiles over the random masks),
-        masks (how many random ones), p (how likely a random mask's change lies as far from their
-        mean; the least possible is 1 / (masks + 1)). If the runs differ in other switches, these
-        stand in front, and runs are compared that agree in them.
+        random_mean, random_low, random_high (mean and middle 95 % over the random masks), masks
+        (how many random ones), p (how likely a random mask's change lies as far from their mean;
+        the least possible is 1 / (masks + 1)). If the runs differ in other switches, these stand
+        in front, and runs are compared that agree in them.
     """
     pair = ["sign", "test_language", "train_language"]
     rows = []
     for switches, identified, others in _against_random(runs, tables, "subnetwork_change"):
-        each = pd.concat([tables[name]["subnetwork_change"] for name in others])
-        drawn = {key: of.to_numpy(float) for key, of in each.groupby(pair)["change"]}
+        random = pd.concat([tables[name]["subnetwork_change"] for name in others])
+        drawn = {key: values.to_numpy(float) for key, values in random.groupby(pair)["change"]}
         common = {**switches, "tuning": runs[identified]["tuning"]}
         for row in tables[identified]["subnetwork_change"][[*pair, "change"]].to_dict("records"):
             by_chance = drawn.get(tuple(row[key] for key in pair))
@@ -70,11 +69,10 @@ def random_masks(runs: Runs, tables: Tables) -> pd.DataFrame:
 def _by_chance(change: float, drawn: np.ndarray) -> dict[str, float]:
     """Say where a change lies among those by random masks."""
     mean = drawn.mean()
-    low, high = np.percentile(drawn, PERCENTILES)
-    as_far = np.abs(drawn - mean) >= abs(change - mean) - 1e-9
-    p = (1 + as_far.sum()) / (1 + len(drawn))
+    low, high = percentile_interval(drawn)
+    p = permutation_p(np.array(change), drawn, mean)
     numbers = {"random_mean": mean, "random_low": low, "random_high": high}
-    return {**numbers, "masks": len(drawn), "p": p}
+    return {**numbers, "masks": len(drawn), "p": float(p)}
 
 
 def random_accuracy(runs: Runs, tables: Tables) -> pd.DataFrame:
@@ -89,11 +87,12 @@ def random_accuracy(runs: Runs, tables: Tables) -> pd.DataFrame:
     columns = "tuning language identified random random_low random_high masks".split()
     rows = []
     for switches, identified, others in _against_random(runs, tables, "subnetwork_accuracy"):
-        each = pd.concat([tables[name]["subnetwork_accuracy"] for name in others])
-        drawn = {key: of.to_numpy(float) for key, of in each.groupby("language")["subnetwork"]}
+        random = pd.concat([tables[name]["subnetwork_accuracy"] for name in others])
+        by_language = random.groupby("language")["subnetwork"]
+        drawn = {language: values.to_numpy(float) for language, values in by_language}
         tuning = runs[identified]["tuning"]
-        of = tables[identified]["subnetwork_accuracy"]
-        for language, accuracy in zip(of["language"], of["subnetwork"], strict=True):
+        table = tables[identified]["subnetwork_accuracy"]
+        for language, accuracy in zip(table["language"], table["subnetwork"], strict=True):
             if language in drawn:
                 values = drawn[language]
                 numbers = (values.mean(), values.min(), values.max(), len(values))
@@ -128,23 +127,23 @@ def sft_accuracy(runs: Runs, tables: Tables, seed: int = 0) -> pd.DataFrame:
                 validate="one_to_one",
                 suffixes=("", "_sft"),
             )
-            found = accuracy_change(
+            changes = accuracy_change(
                 both["language"].tolist(),
                 both["subnetwork"].to_numpy(bool),
                 both["subnetwork_sft"].to_numpy(bool),
                 seed,
             ).rename(columns={"full": "after_full", "subnetwork": "after_sft"})
             common = {**switches, "variant": runs[full]["variant"]}
-            rows += [{**common, **row} for row in found.to_dict("records")]
+            rows += [{**common, **row} for row in changes.to_dict("records")]
     columns = "variant language after_full after_sft change low high p examples"
-    # Runs that differ in `apply` alone predict the same.
+    # Runs that differ only in `apply` predict the same.
     return _rows(rows, columns.split()).drop_duplicates(ignore_index=True)
 
 
 def own_share_epochs(runs: Runs, tables: Tables) -> pd.DataFrame:
     """Tabulate each epoch's share of the own language (Choenni et al. 2024, Fig. 16 to 18).
 
-    Runs without subnetworks are there to compare with; of them alone there is no table.
+    Runs without subnetworks are there to compare with; without any others there is no table.
 
     Returns:
         Columns run, variant, tuning, language, epoch (from 1), sign, share, low, high, base_rate.
@@ -154,8 +153,8 @@ def own_share_epochs(runs: Runs, tables: Tables) -> pd.DataFrame:
         return pd.DataFrame(columns=columns)
     parts = []
     for name, results in runs.items():
-        of = tables[name]["shares"]
-        own = of[(of["epoch"] > 0) & (of["test_language"] == of["train_language"])]
+        shares = tables[name]["shares"]
+        own = shares[(shares["epoch"] > 0) & (shares["test_language"] == shares["train_language"])]
         parts.append(own.assign(language=own["test_language"], run=name, **_labels(results)))
     return _together(parts, columns)
 
@@ -164,7 +163,7 @@ def composed(runs: Runs, tables: Tables) -> pd.DataFrame:
     """Tabulate what composing two languages' subnetworks changes (Choenni et al. 2024, Fig. 19).
 
     Returns:
-        Columns run, variant, compose ("union" or "intersection"), languages (the composed, as in
+        Columns run, variant, compose ("union" or "intersection"), languages (those composed, as in
         "es fr"), and those of `xling.analysis.change.change`.
     """
     parts = [
@@ -189,13 +188,13 @@ def disabled_heads(masks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         masks: task → the table `masks` of a run.
 
     Returns:
-        Columns task, language, disabled, heads, multiple (of what one step of the pruning takes, a
-        tenth of all heads).
+        Columns task, language, disabled, heads, multiple (whether `disabled` is a multiple of what
+        one step of the pruning takes, a tenth of all heads).
     """
     rows = []
     for task, table in masks.items():
-        for language, of in table.groupby("language", sort=False):
-            heads, disabled = len(of), int((~of["on"]).sum())
+        for language, mask in table.groupby("language", sort=False):
+            heads, disabled = len(mask), int((~mask["on"]).sum())
             multiple = disabled % max(1, int(0.1 * heads)) == 0
             rows.append((task, language, disabled, heads, multiple))
     return pd.DataFrame(rows, columns="task language disabled heads multiple".split())
@@ -219,7 +218,7 @@ def head_use(masks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 
 
 def _subnetwork(results: dict[str, Any]) -> str | None:
-    """Name what kind of subnetwork a run has, if any: runs of earlier versions say nothing."""
+    """Return the kind of subnetwork that a run has, if any; runs of earlier versions have none."""
     name = results.get("subnetwork", {}).get("name", "full")
     return None if name == "full" else name
 
@@ -234,7 +233,7 @@ def _labels(results: dict[str, Any]) -> dict[str, str]:
 
 
 def _by_setting(runs: Runs, switches: Sequence[str]) -> Iterator[tuple[dict[str, Any], list[str]]]:
-    """Part the runs with subnetworks by what else was swept.
+    """Group the runs with subnetworks by what else was swept.
 
     Yields:
         Those of the switches in which any of the runs differ, with their values, and the names of
@@ -281,14 +280,14 @@ def _against_random(
                 yield switches, name, others
 
 
-def _together(parts: list[pd.DataFrame], columns: list[str]) -> pd.DataFrame:
-    """Put tables below each other; none make an empty one."""
+def _together(parts: list[pd.DataFrame], columns: Iterable[str]) -> pd.DataFrame:
+    """Put tables below each other; no tables make an empty one."""
     if not parts:
-        return pd.DataFrame(columns=columns)
-    return pd.concat(parts, ignore_index=True)[columns]
+        return pd.DataFrame(columns=list(columns))
+    return pd.concat(parts, ignore_index=True)[list(columns)]
 
 
-def _rows(rows: list[dict[str, Any]], columns: list[str]) -> pd.DataFrame:
-    """Make a table of rows, with the switches that they name in front."""
+def _rows(rows: list[dict[str, Any]], columns: Sequence[str]) -> pd.DataFrame:
+    """Make a table of rows; the switches that they name stand in front."""
     switches = [key for key in rows[0] if key not in columns] if rows else []
     return pd.DataFrame(rows, columns=[*switches, *columns])

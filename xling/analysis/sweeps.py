@@ -5,9 +5,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import wilcoxon
 
-from xling.analysis.intervals import SIGNIFICANT, interval
+from xling.analysis.statistics import SIGNIFICANT, bootstrap_interval, signed_rank
 
 SWITCHES = ("task", "exclude", "imbalance", "imbalance_language", "model", "seed", "languages")
 
@@ -72,8 +71,8 @@ def imbalance_curves(
         for language in dict.fromkeys(languages):
             if run["imbalance"] and run["imbalance_language"] != language:
                 continue
-            of = own[own["test_language"] == language]
-            parts.append(of.assign(language=language, imbalance=run["imbalance"]))
+            curve = own[own["test_language"] == language]
+            parts.append(curve.assign(language=language, imbalance=run["imbalance"]))
     columns = "language imbalance sign share low high base_rate lift".split()
     if not parts:
         return pd.DataFrame(columns=columns)
@@ -98,21 +97,22 @@ def confidence_changes(jobs: Sequence[dict[str, Any]], seed: int = 0) -> pd.Data
     table = pd.DataFrame(jobs)
     table["change"] = table["after"] - table["before"]
     table["left_out"] = np.where(table["control"] == 0, "influential", "random")
-    keys = ["sign", "left_out", "k", "test_id"]
-    each = table.groupby(keys)["change"].mean().unstack("test_id")
+    means = table.groupby(["sign", "left_out", "k", "test_id"], as_index=False)["change"].mean()
+    settings: dict[Any, pd.Series] = {
+        setting: of_setting.set_index("test_id")["change"]
+        for setting, of_setting in means.groupby(["sign", "left_out", "k"])
+    }
     rows = []
-    for (sign, left_out, k), changes in each.iterrows():
-        values = changes.dropna().to_numpy()
-        low, high = interval(values, seed=seed)
-        later = [n for s, o, n in each.index if (s, o) == (sign, left_out) and n > k]
-        control = (sign, "random", k)
-        compared = left_out == "influential" and control in each.index
-        against = each.loc[control] if compared else None
-        following = each.loc[(sign, left_out, min(later))] if later else None
+    for (sign, left_out, k), changes in settings.items():
+        values = changes.to_numpy(float)
+        low, high = bootstrap_interval(values, seed=seed)
+        control = settings.get((sign, "random", k)) if left_out == "influential" else None
+        later = [n for s, o, n in settings if (s, o) == (sign, left_out) and n > k]
+        following = settings[sign, left_out, min(later)] if later else None
         rows.append(
             (
                 *(sign, k, left_out, values.mean(), low, high, len(values)),
-                *(paired(changes, one) for one in (against, following)),
+                *(_paired_p(changes, other) for other in (control, following)),
             )
         )
     columns = "sign k left_out change low high test_examples p_random p_next".split()
@@ -121,23 +121,21 @@ def confidence_changes(jobs: Sequence[dict[str, Any]], seed: int = 0) -> pd.Data
     )
 
 
-def paired(left: pd.Series, right: pd.Series | None) -> float:
-    """Return the p-value of a paired Wilcoxon test over the test examples that both have."""
+def _paired_p(left: pd.Series, right: pd.Series | None) -> float:
+    """Return the p-value of a signed-rank test over the test examples that both have."""
     if right is None:
         return np.nan
-    difference = (left - right).dropna().to_numpy()
-    if len(difference) < 2:
-        return np.nan
-    return float(wilcoxon(difference).pvalue) if difference.any() else 1.0
+    both = left.index.intersection(right.index)
+    return signed_rank(left[both].to_numpy(float), right[both].to_numpy(float)).p
 
 
 def flattens(changes: pd.DataFrame, sign: str) -> int | None:
     """Return the smallest k whose next step does not change the confidence significantly.
 
-    None if every step does, or there is no next step to tell, or there are so few test examples
-    that no change could be significant.
+    None if every step does, if there is no next step to compare with, or if there are so few test
+    examples that no change could be significant.
     """
-    of = changes[(changes["sign"] == sign) & (changes["left_out"] == "influential")]
-    of = of[2 * 0.5 ** of["test_examples"] < SIGNIFICANT]  # the least that the test can give
-    flat = of[of["p_next"] >= SIGNIFICANT]
-    return int(flat["k"].min()) if len(flat) else None
+    steps = changes[(changes["sign"] == sign) & (changes["left_out"] == "influential")]
+    steps = steps[2 * 0.5 ** steps["test_examples"] < SIGNIFICANT]  # the least possible p-value
+    flat = steps.loc[steps["p_next"] >= SIGNIFICANT, "k"]
+    return int(min(flat)) if len(flat) else None

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from xling.analysis.intervals import interval
 from xling.analysis.shares import SIGNS, ranking
+from xling.analysis.statistics import bootstrap_interval
 from xling.attribution import Traces
 
 
@@ -39,28 +39,28 @@ def zero_shot(
 
     Returns:
         Columns sign, language, measure, value, low, high, chance, test_examples. Measures:
-        `translations`, the part of the zero-shot model's set that translates an example of the
-        language in the full model's set (parallel tasks alone); `recovered`, the part of the full
+        `translations`, the share of the zero-shot model's set that translates an example of the
+        language in the full model's set (parallel tasks alone); `recovered`, the share of the full
         model's members from other languages that is in the zero-shot model's set again. `chance`
         is what sets drawn at random would have.
     """
     rows = []
     languages = np.array(test_languages)
     for sign in SIGNS:
-        both = [ranking(each.traces, sign).index for each in (full, without)]
+        both = [ranking(model.traces, sign).index for model in (full, without)]
         measured = [
             _overlaps(full, without, language, *rankings)
             for language, *rankings in zip(languages, *both, strict=True)
         ]
         table = pd.DataFrame(measured)
         for language in dict.fromkeys(test_languages):
-            of = table[languages == language]
+            mine = table[languages == language]
             for measure in ("translations", "recovered"):
-                values = of[measure].dropna().to_numpy(float)
+                values = mine[measure].dropna().to_numpy(float)
                 if not len(values):
                     continue
-                low, high = interval(values, seed=seed)
-                chance = of[f"{measure}_chance"].mean()
+                low, high = bootstrap_interval(values, seed=seed)
+                chance = mine[f"{measure}_chance"].mean()
                 rows.append(
                     (sign, language, measure, values.mean(), low, high, chance, len(values))
                 )
@@ -74,7 +74,7 @@ def _overlaps(
     """Measure one test example's two top-k sets."""
     own = full.languages[by_full] == language
     others = full.ids[by_full][~own]
-    found = {
+    overlaps = {
         "translations": np.nan,
         "translations_chance": np.nan,
         "recovered": np.isin(others, without.ids[by_other]).mean() if len(others) else np.nan,
@@ -82,6 +82,6 @@ def _overlaps(
     }
     if full.parallel is not None and without.parallel is not None:
         wanted = full.parallel[by_full][own]
-        found["translations"] = np.isin(without.parallel[by_other], wanted).mean()
-        found["translations_chance"] = np.isin(without.parallel, wanted).mean()
-    return found
+        overlaps["translations"] = np.isin(without.parallel[by_other], wanted).mean()
+        overlaps["translations_chance"] = np.isin(without.parallel, wanted).mean()
+    return overlaps

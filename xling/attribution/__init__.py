@@ -1,22 +1,36 @@
-"""TracIn influence between training and test examples, from their gradient sketches."""
+"""Which training examples made which predictions: methods of attribution, and their scores."""
 
+from xling.attribution.embedding import Embedding
 from xling.attribution.histograms import histograms, mean_scores
-from xling.attribution.products import Similarity, rows
-from xling.attribution.rerank import candidates, exact_scores, reranked, shortened
+from xling.attribution.method import Comparison, ExactMethod, Method, named
+from xling.attribution.products import InnerProducts, Similarity
+from xling.attribution.rankings import Traces, concatenated, shortened, trace
+from xling.attribution.rerank import candidates, reranked
+from xling.attribution.result import Scores
+from xling.attribution.tiles import Tile, score_matrix, tiled_means
 from xling.attribution.top_k import Ranking
-from xling.attribution.tracin import Traces, concatenated, trace
+from xling.attribution.tracin import TracIn
 
 __all__ = [
+    "Comparison",
+    "Embedding",
+    "ExactMethod",
+    "InnerProducts",
+    "Method",
     "Ranking",
+    "Scores",
     "Similarity",
+    "Tile",
+    "TracIn",
     "Traces",
     "candidates",
     "concatenated",
-    "exact_scores",
     "histograms",
     "mean_scores",
+    "named",
     "reranked",
-    "rows",
+    "score_matrix",
     "shortened",
+    "tiled_means",
     "trace",
 ]

@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xling.attribution.products import Similarity, rows
-from xling.attribution.tiles import TRAIN_TILE, sizes, spans, tiles
+from xling.attribution.method import Method
+from xling.attribution.tiles import checked_groups, compared, score_matrix
+from xling.attribution.tracin import TracIn
+from xling.errors import ArgumentError
 from xling.sketch.store import Sketches
 
 
@@ -16,47 +18,55 @@ def histograms(
     test_groups: np.ndarray,
     edges: np.ndarray,
     *,
-    similarity: Similarity = "cosine",
+    method: Method | None = None,
     weights: Sequence[float] | None = None,
     memory_gb: float = 2.0,
 ) -> np.ndarray:
     """Count the summed scores of every pair, in bins, a tile of scores at a time.
 
     Args:
-        train, test: sketches at each checkpoint.
+        train, test: representations at each checkpoint.
         groups, test_groups: (train,) and (test,) the group of each example, 0, 1, ...
         edges: (bins + 1,) evenly spaced; a score beyond the ends counts in the outermost bin.
-        similarity, weights, memory_gb: as in `trace`.
+        method, weights, memory_gb: as in `trace`.
 
     Returns:
         (test groups, train groups, bins) counts.
+
+    Raises:
+        ValueError: as `trace`, or edges that are not evenly spaced in ascending order.
     """
-    weights = [1.0] * len(train) if weights is None else weights
-    bins, wide = len(edges) - 1, groups.max() + 1
-    counts = np.zeros((test_groups.max() + 1) * wide * bins, np.int64)
-    fitting = sizes(train[0].metadata.dimensions, len(train), memory_gb)
-    for turn in fitting.turns(len(test_groups)):
-        for part, some, each in tiles(train, test, turn, fitting.train, similarity):
-            scores = sum(weight * one for weight, one in zip(weights, each, strict=True))
-            place = np.floor((scores - edges[0]) / (edges[1] - edges[0])).astype(np.int64)
-            place = place.clip(0, bins - 1)
-            cell = test_groups[turn][part, None] * wide + groups[some]
-            counts += np.bincount((cell * bins + place).ravel(), minlength=len(counts))
+    edges = np.asarray(edges, float)
+    widths = np.diff(edges)
+    if len(widths) < 1 or not np.all(widths > 0) or not np.allclose(widths, widths[0]):
+        raise ArgumentError("edges", "The edges of bins are evenly spaced in ascending order.")
+    if not train or not test:
+        raise ValueError("There are no representations to compare.")
+    test_sizes = checked_groups(test_groups, len(test[0]), "test_groups")
+    bins, wide = len(edges) - 1, len(checked_groups(groups, len(train[0])))
+    groups, test_groups = np.asarray(groups), np.asarray(test_groups)
+    counts = np.zeros(len(test_sizes) * wide * bins, np.int64)
+    stream = score_matrix(train, test, method or TracIn(), weights=weights, memory_gb=memory_gb)
+    for tile in stream:
+        place = np.floor((tile.summed - edges[0]) / (edges[1] - edges[0])).astype(np.int64)
+        place = place.clip(0, bins - 1)
+        cell = test_groups[tile.test, None] * wide + groups[tile.train]
+        counts += np.bincount((cell * bins + place).ravel(), minlength=len(counts))
     return counts.reshape(-1, wide, bins)
 
 
 def mean_scores(
-    train: Sketches, test: Sketches, test_groups: np.ndarray, similarity: Similarity = "cosine"
+    train: Sketches, test: Sketches, test_groups: np.ndarray, method: Method | None = None
 ) -> np.ndarray:
     """Return each training example's mean score over the test examples of each group.
 
+    Args:
+        train, test: representations at one checkpoint.
+        test_groups: (test,) the group of each test example, 0, 1, ...
+
     Returns:
-        (train, test groups), of one checkpoint.
+        (train, test groups).
     """
-    onehot = np.eye(test_groups.max() + 1, dtype=np.float32)[test_groups]
-    means = onehot.T @ rows(test, 0, len(test), similarity) / onehot.sum(0)[:, None]
-    parts = [
-        rows(train, some.start, some.stop, similarity) @ means.T
-        for some in spans(0, len(train), TRAIN_TILE)
-    ]
-    return np.concatenate(parts)
+    (comparison,) = compared([train], [test], method or TracIn())
+    checked_groups(test_groups, len(test), "test_groups")
+    return comparison.mean_scores(np.asarray(test_groups))

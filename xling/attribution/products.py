@@ -1,21 +1,21 @@
-"""Inner products of training and test sketches, tile by tile, in the arithmetic of their store."""
+"""Inner products of training and test rows, tile by tile, in the arithmetic of their store."""
 
+import dataclasses
 import platform
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 
-from xling.sketch.store import Sketches
+from xling.attribution.method import Scorer
+from xling.attribution.tiles import TRAIN_TILE, spans
+from xling.sketch.store import Sketches, check_comparable
 
 Similarity = Literal["cosine", "dot"]
 
-Scorer = Callable[[slice], np.ndarray]
-"""Scores a slice of the test examples against one tile of training examples: (test, train)."""
-
 ZERO_POINT = 64
-"""A test sketch's code of zero; codes reach 63 to both sides. Processors without a sum of four
+"""A test row's code of zero; codes reach 63 to both sides. Processors without a sum of four
 products add two of them in 16 bits, which 127 · 127 + 127 · 127 does not overflow."""
 
 FAST = (
@@ -26,41 +26,102 @@ FAST = (
 """Whether this build of torch multiplies 8-bit numbers faster than floats."""
 
 
+@dataclasses.dataclass(frozen=True)
+class InnerProducts:
+    """Scores that are inner products of rows: a `Comparison`.
+
+    Rows that are kept as int8 are multiplied as such, about twice as fast, with test rows of 7
+    bits: the rounding moves a cosine by about 0.02/√dimensions where a row's numbers are of one
+    size, and more where a few are much larger than the rest.
+
+    Attributes:
+        train, test: the rows of one checkpoint.
+        similarity: cosine, with the rows' own norms, or dot for the plain product.
+
+    Raises:
+        ValueError: rows that are not comparable, or of norm zero or not finite.
+    """
+
+    train: Sketches
+    test: Sketches
+    similarity: Similarity = "cosine"
+
+    def __post_init__(self) -> None:
+        check_similarity(self.similarity)
+        check_comparable(self.train, self.test)
+        for sketches in (self.train, self.test):
+            wrong = ~(np.isfinite(sketches.norms) & (sketches.norms > 0))
+            if wrong.any():
+                row = int(wrong.argmax())
+                raise ValueError(
+                    f"The row of example {sketches.ids[row]} has the norm {sketches.norms[row]:g} "
+                    f"({int(wrong.sum())} such examples): it has no direction to compare."
+                )
+
+    @property
+    def train_ids(self) -> Sequence[str]:
+        """Ids of the training examples."""
+        return self.train.ids
+
+    @property
+    def test_ids(self) -> Sequence[str]:
+        """Ids of the test examples."""
+        return self.test.ids
+
+    @property
+    def dimensions(self) -> int:
+        """Numbers of a row."""
+        return self.train.metadata.dimensions
+
+    def scorers(self, tests: slice) -> Callable[[slice], Scorer]:
+        """Take a slice of the test examples; return what makes the scorer of a training tile."""
+        made = _in_integers if self.train.metadata.precision == "int8" else _in_floats
+        taken = rows(self.test, tests.start, tests.stop, self.similarity)
+        return made(self.train, taken, self.similarity)
+
+    def mean_scores(self, test_groups: np.ndarray) -> np.ndarray:
+        """Return (train, test groups) mean scores: those of the groups' mean rows."""
+        onehot = np.eye(test_groups.max() + 1, dtype=np.float32)[test_groups]
+        tests = rows(self.test, 0, len(self.test), self.similarity)
+        means = onehot.T @ tests / onehot.sum(0)[:, None]
+        parts = [
+            rows(self.train, tile.start, tile.stop, self.similarity) @ means.T
+            for tile in spans(0, len(self.train), TRAIN_TILE)
+        ]
+        return np.concatenate(parts)
+
+
+def check_similarity(similarity: str) -> None:
+    """Refuse a similarity of another name.
+
+    Raises:
+        ValueError: naming those that there are.
+    """
+    known = get_args(Similarity)
+    if similarity not in known:
+        raise ValueError(f"There is no similarity {similarity!r}; there are {', '.join(known)}.")
+
+
 def rows(sketches: Sketches, start: int, stop: int, similarity: Similarity) -> np.ndarray:
     """Return the rows whose inner products are the scores."""
     units = sketches.units(start, stop)
     return units if similarity == "cosine" else units * sketches.norms[start:stop, None]
 
 
-def scorers(
-    train: Sketches, tests: np.ndarray, similarity: Similarity
-) -> Callable[[int, int], Scorer]:
-    """Return what makes the scorer of a tile of training examples, from `start` to `stop`.
-
-    Sketches that are kept as int8 are multiplied as such, about twice as fast, with test sketches
-    of 7 bits: the rounding moves a cosine by about 0.02/√dimensions where a row's numbers are of
-    one size, and more where a few are much larger than the rest.
-
-    Args:
-        tests: (test, dimensions) from `rows`; may be overwritten.
-    """
-    made = _in_integers if train.metadata.precision == "int8" else _in_floats
-    return made(train, tests, similarity)
-
-
 def _in_floats(
     train: Sketches, tests: np.ndarray, similarity: Similarity
-) -> Callable[[int, int], Scorer]:
-    def tile(start: int, stop: int) -> Scorer:
-        left = rows(train, start, stop, similarity)
+) -> Callable[[slice], Scorer]:
+    def scorer(tile: slice) -> Scorer:
+        left = rows(train, tile.start, tile.stop, similarity)
         return lambda part: tests[part] @ left.T
 
-    return tile
+    return scorer
 
 
 def _in_integers(
     train: Sketches, tests: np.ndarray, similarity: Similarity
-) -> Callable[[int, int], Scorer]:
+) -> Callable[[slice], Scorer]:
+    """Do so with 8-bit numbers; `tests` is overwritten."""
     scales = np.maximum(tests.max(1), -tests.min(1))[:, None] / (ZERO_POINT - 1)
     tests /= scales
     tests = np.rint(tests, out=tests)
@@ -68,18 +129,18 @@ def _in_integers(
     codes = tests.astype(np.uint8)
     multiplied = _by_onednn if FAST else _by_floats
 
-    def tile(start: int, stop: int) -> Scorer:
-        left, lengths = train.codes(start, stop)
+    def scorer(tile: slice) -> Scorer:
+        left, lengths = train.codes(tile.start, tile.stop)
         if similarity == "dot":
-            lengths = lengths * train.norms[start:stop]
+            lengths = lengths * train.norms[tile]
         product = multiplied(left, lengths)
         return lambda part: product(codes[part]) * scales[part]
 
-    return tile
+    return scorer
 
 
 def _by_onednn(left: np.ndarray, scales: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
-    """Return what multiplies codes of test sketches with those of training sketches.
+    """Return what multiplies codes of test rows with those of training rows.
 
     Args:
         left: (train, dimensions), int8.

@@ -1,147 +1,165 @@
-"""TracIn: scores per epoch and summed, their extremes and their means by group, in bounded memory.
-
-The scores themselves are never all there. The training sketches stream from disk in tiles; each
-tile is scored against the test sketches, and what it adds to the extremes and means is kept.
-"""
+"""TracIn: examples are represented by sketches of their loss gradients, at every checkpoint."""
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterator, Sequence
+from typing import Unpack
 
 import numpy as np
+import torch
+from torch import Tensor, nn
 
-from xling.attribution.products import Similarity
-from xling.attribution.tiles import TEST_TILE, sizes, spans, tiles
-from xling.attribution.top_k import Largest, Ranking
-from xling.errors import UserError
-from xling.sketch.store import Sketches, check_comparable
+from xling.attribution.method import PassOptions, Progress
+from xling.attribution.products import InnerProducts, Similarity, check_similarity
+from xling.errors import ArgumentError
+from xling.sketch import GradientSketcher, Projection, Sketches, Source, sketch_examples
+from xling.sketch.examples import batches, check_rows
 
 
 @dataclasses.dataclass(frozen=True)
-class Traces:
-    """Influence of all training examples on all test examples, for one epoch or summed.
+class TracIn:
+    """Influence by the similarity of loss gradients, sketched.
+
+    s_e(z, z') = cos(∇L(z, θ_e), ∇L(z', θ_e)): Choenni et al. 2023, eq. 2 with the normalisation of
+    Barshan et al. 2020. With `dot`, s_e is the inner product and the sum, weighted by the learning
+    rates, is the TracInCP of Pruthi et al. 2020. Both are those of the sketches, cosines with the
+    sketches' own norms.
 
     Attributes:
-        positive, negative: the largest and the smallest scores.
-        group_mean: (test, groups) mean score over the training examples of each group.
+        projection: of the gradients.
+        similarity: of two gradients.
+        skip: patterns of parameters to leave out.
     """
 
-    positive: Ranking
-    negative: Ranking
-    group_mean: np.ndarray
+    projection: Projection = dataclasses.field(default_factory=Projection)
+    similarity: Similarity = "cosine"
+    skip: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        check_similarity(self.similarity)
+
+    def represent(
+        self, model: nn.Module, examples: Source, epoch: int, **options: Unpack[PassOptions]
+    ) -> Sketches:
+        """Sketch the loss gradient of every example; see `xling.sketch.sketch_examples`."""
+        return sketch_examples(
+            model,
+            examples.losses,
+            examples.ids,
+            examples.lengths,
+            self.projection,
+            epoch,
+            skip=self.skip,
+            **options,
+        )
+
+    def compare(self, train: Sketches, test: Sketches) -> InnerProducts:
+        """Compare sketches of the same epoch and projection."""
+        return InnerProducts(train, test, self.similarity)
+
+    def exact_scores(
+        self,
+        model: nn.Module,
+        train: Source,
+        test: Source,
+        wanted: Sequence[np.ndarray],
+        *,
+        memory_gb: float = 2.0,
+        batch_tokens: int = 2048,
+        progress: Progress = lambda done, total: done,
+    ) -> list[np.ndarray]:
+        """Score chosen pairs by their whole gradients at the model's present weights.
+
+        The gradients of as many test examples as fit are kept, and every training example that one
+        of them wants is made anew for each such turn.
+
+        Args:
+            wanted: training examples of each test example.
+            memory_gb: bound of the memory for gradients, in 10⁹ bytes.
+            progress: wraps the numbers of training gradients done, given their total.
+
+        Returns:
+            Scores of the wanted pairs of each test example.
+
+        Raises:
+            ArgumentError: the bound is too small for two gradients.
+            ValueError: pairs that are not there.
+            UserError: a gradient that is zero or not finite.
+        """
+        _check_wanted(wanted, len(train.ids), len(test.ids))
+        scores = [np.empty(len(indices), np.float32) for indices in wanted]
+        with GradientSketcher(model, Projection(method="exact"), 0, self.skip) as sketcher:
+            size = sketcher.plan.dimensions(sketcher.projection)
+            turn, batch = _how_many(size, memory_gb)
+            turns = [range(at, min(at + turn, len(wanted))) for at in range(0, len(wanted), turn)]
+            unions = [np.unique(np.concatenate([wanted[row] for row in rows])) for rows in turns]
+
+            def work() -> Iterator[int]:
+                for rows, union in zip(turns, unions, strict=True):
+                    tests = torch.empty(len(rows), size)
+                    for group, made in _gradients(sketcher, test, list(rows), batch, batch_tokens):
+                        tests[[row - rows.start for row in group]] = self._comparable(made)
+                    chosen = union.tolist()
+                    for group, made in _gradients(sketcher, train, chosen, batch, batch_tokens):
+                        products = (tests @ self._comparable(made).T).numpy()
+                        for place, row in enumerate(rows):
+                            _, ours, theirs = np.intersect1d(
+                                wanted[row], group, return_indices=True
+                            )
+                            scores[row][ours] = products[place, theirs]
+                        yield len(group)
+
+            for _ in progress(work(), sum(map(len, unions))):
+                pass
+        return scores
+
+    def _comparable(self, gradients: Tensor) -> Tensor:
+        if self.similarity == "cosine":
+            return torch.nn.functional.normalize(gradients)
+        return gradients
 
 
-def trace(
-    train: Sequence[Sketches],
-    test: Sequence[Sketches],
-    groups: np.ndarray,
-    k: int,
-    *,
-    similarity: Similarity = "cosine",
-    weights: Sequence[float] | None = None,
-    memory_gb: float = 2.0,
-) -> list[Traces]:
-    """Score every pair at each checkpoint, and by the sum.
+METHOD = TracIn
 
-    s_e(z, z') = cos(∇L(z, θ_e), ∇L(z', θ_e)) and I(z, z') = Σ_e w_e s_e(z, z'): Choenni et al.
-    2023, eq. 2 with the normalisation of Barshan et al. 2020. With `dot`, s_e is the inner product
-    and, weighted by the learning rates, I is the TracInCP of Pruthi et al. 2020. Both are those of
-    the sketches, cosines with the sketches' own norms.
+
+def _check_wanted(wanted: Sequence[np.ndarray], train: int, test: int) -> None:
+    if len(wanted) > test:
+        raise ValueError(f"Pairs are wanted of {len(wanted)} test examples; there are {test}.")
+    for row, indices in enumerate(wanted):
+        if len(np.unique(indices)) != len(indices):
+            raise ValueError(f"A training example is wanted twice of test example {row}.")
+        if len(indices) and not 0 <= np.min(indices) <= np.max(indices) < train:
+            raise ValueError(
+                f"Of test example {row} a training example is wanted that is not there; there are "
+                f"{train}, numbered from 0."
+            )
+
+
+def _how_many(size: int, memory_gb: float) -> tuple[int, int]:
+    """Return test examples per turn and training examples per batch: half of the memory each."""
+    turn, batch = int(memory_gb * 0.5e9 / (4 * size)), int(memory_gb * 0.5e9 / (12 * size))
+    if batch < 1:
+        needed = f"{math.ceil(24e-7 * size) / 100:g}"
+        raise ArgumentError(
+            "memory_gb",
+            f"A memory of {memory_gb:g} GB is too little for exact gradients of {size:,} numbers: "
+            f"they need {needed} GB.",
+            needed,
+        )
+    return turn, batch
+
+
+def _gradients(
+    sketcher: GradientSketcher, source: Source, chosen: list[int], most: int, batch_tokens: int
+) -> Iterator[tuple[list[int], Tensor]]:
+    """Yield the whole gradients of some examples, (examples, numbers), a batch at a time.
 
     Args:
-        train, test: sketches at each checkpoint, in the order of the epochs.
-        groups: (train,) the group of each training example, 0, 1, ...
-        k: size of the rankings; equal scores stand in the order of the ids.
-        similarity: of two gradients.
-        weights: w_e of each epoch; None is 1. The traces of single epochs are not weighted.
-        memory_gb: bound of the working memory, in 10⁹ bytes; test examples are taken in as many
-            turns as it needs, and the training sketches read once a turn.
-
-    Returns:
-        The traces of I first, then of s_1, s_2, ...
-
-    Raises:
-        UserError: sketches that are not comparable or damaged, weights that do not fit the
-            epochs, a bound too small for one tile.
+        most: examples in a batch.
     """
-    for left, right in zip(train, test, strict=True):
-        check_comparable(left, right)
-    weights = [1.0] * len(train) if weights is None else list(weights)
-    if len(weights) != len(train):
-        raise UserError(f"{len(weights)} weights for {len(train)} epochs: one each is needed.")
-    k = min(k, len(groups))
-    # Of each test example, the extremes at both ends and what waits to be selected from.
-    beside = (len(train) + 1) * 2 * k * 6 * 20
-    fitting = sizes(train[0].metadata.dimensions, len(train), memory_gb, beside)
-    order = np.empty(len(groups), np.int64)
-    order[np.argsort(np.array(train[0].ids), kind="stable")] = np.arange(len(groups))
-    parts = []
-    for turn in fitting.turns(len(test[0])):
-        found = tiles(train, test, turn, fitting.train, similarity)
-        parts.append(_turn(found, turn.stop - turn.start, groups, k, order, weights))
-    return [concatenated(each) for each in zip(*parts, strict=True)]
-
-
-def _turn(
-    found: Iterable[tuple[slice, slice, list[np.ndarray]]],
-    tests: int,
-    groups: np.ndarray,
-    k: int,
-    order: np.ndarray,
-    weights: list[float],
-) -> list[Traces]:
-    """Keep of the tiles of one turn of test examples what is asked for."""
-    parts = spans(0, tests, TEST_TILE)
-    alone = weights == [1]  # then the sum is the epoch's
-    kinds = range(1 if alone else len(weights) + 1)  # the sum, then the epochs
-    ends = [
-        [[Largest(part.stop - part.start, k, order) for part in parts] for _ in kinds] for _ in "+-"
-    ]
-    counts = np.bincount(groups)
-    onehot = np.eye(len(counts), dtype=np.float32)[groups]
-    sums = [np.zeros((tests, len(counts))) for _ in kinds]
-    for part, some, each in found:
-        for kind, scores in enumerate(_summed(each, weights)):
-            sums[kind][part] += scores @ onehot[some]
-            high, low = (end[kind][part.start // TEST_TILE] for end in ends)
-            high.add(scores, some.start)
-            low.add(np.negative(scores, out=scores), some.start)
-    return [
-        Traces(
-            _stacked([each.ranking() for each in ends[0][kind]]),
-            _negated(_stacked([each.ranking() for each in ends[1][kind]])),
-            sums[kind] / counts,
-        )
-        for kind in ([0, 0] if alone else kinds)
-    ]
-
-
-def _summed(each: list[np.ndarray], weights: list[float]) -> Iterable[np.ndarray]:
-    """Yield a tile's scores: the sum, then each epoch's."""
-    if weights == [1]:
-        yield each[0]
-        return
-    total = weights[0] * each[0]
-    for weight, scores in zip(weights[1:], each[1:], strict=True):
-        total += scores if weight == 1 else weight * scores
-    yield total
-    yield from each
-
-
-def _stacked(rankings: Sequence[Ranking]) -> Ranking:
-    return Ranking(
-        np.concatenate([each.index for each in rankings]),
-        np.concatenate([each.score for each in rankings]),
-    )
-
-
-def _negated(ranking: Ranking) -> Ranking:
-    return Ranking(ranking.index, -ranking.score)
-
-
-def concatenated(parts: Sequence[Traces]) -> Traces:
-    """Join the traces of several sets of test examples of the same training examples."""
-    return Traces(
-        _stacked([part.positive for part in parts]),
-        _stacked([part.negative for part in parts]),
-        np.concatenate([part.group_mean for part in parts]),
-    )
+    for group in batches([source.lengths[index] for index in chosen], batch_tokens):
+        for start in range(0, len(group), most):
+            part = [chosen[place] for place in group[start : start + most]]
+            rows = sketcher(lambda part=part: source.losses(part), len(part)).rows.float().cpu()
+            check_rows(rows.numpy(), [source.ids[index] for index in part])
+            yield part, rows

@@ -1,1 +1,1 @@
-"""The command line: composing the configuration, explaining mistakes, what is said."""
+"""The command line: composing the configuration, explaining mistakes, printing messages."""

@@ -1,4 +1,4 @@
-"""What goes on beside a block of work, in a thread of its own."""
+"""Periodic work in a thread beside a block of code."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -6,18 +6,18 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def background(do: Callable[[], None], seconds: float) -> Iterator[None]:
-    """Call a function every so many seconds for as long as a block runs."""
-    over = threading.Event()
+def background(action: Callable[[], None], seconds: float) -> Iterator[None]:
+    """Call `action` every `seconds` for as long as a block runs."""
+    finished = threading.Event()
 
-    def repeat() -> None:
-        while not over.wait(seconds):
-            do()
+    def call_repeatedly() -> None:
+        while not finished.wait(seconds):
+            action()
 
-    thread = threading.Thread(target=repeat, daemon=True)
+    thread = threading.Thread(target=call_repeatedly, daemon=True)
     thread.start()
     try:
         yield
     finally:
-        over.set()
+        finished.set()
         thread.join()

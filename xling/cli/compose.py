@@ -1,4 +1,4 @@
-"""All that touches Hydra and OmegaConf: the folder conf/, its resolvers, composing, parsing."""
+"""Everything that touches Hydra and OmegaConf: conf/, its resolvers, composing, parsing."""
 
 import shlex
 from collections.abc import Iterator, Sequence
@@ -10,45 +10,51 @@ from xling.cli.launchers import PRESETS, parallel_jobs
 
 
 def conf_folder() -> Path:
-    """Return the folder of the configuration, in an installed package or in a checkout."""
+    """Return the configuration folder of the installed package or of the checkout."""
     here = Path(__file__).parents[1]
     return next(folder for folder in (here / "conf", here.parent / "conf") if folder.is_dir())
 
 
-def repeat(overrides: Sequence[str]) -> str:
-    """Return the command that repeats one run, also one of a sweep."""
-    own = ("sweep=", "experiment=", "force=")
-    return shlex.join(["xling", *(each for each in overrides if not each.startswith(own))])
+def repeat_command(overrides: Sequence[str]) -> str:
+    """Return the command that repeats one run, whether or not it belongs to a sweep."""
+    dropped = ("sweep=", "experiment=", "force=")
+    kept = [override for override in overrides if not override.startswith(dropped)]
+    return shlex.join(["xling", *kept])
 
 
-def keys() -> set[str]:
-    """Return all switches: the dotted keys and the groups of the default configuration."""
-    return set(flat(composed()))
+def switch_names() -> set[str]:
+    """Return the names of all switches: the keys and groups of the default configuration."""
+    return set(dotted_keys(compose_config()))
 
 
-def parsed(arguments: Sequence[str]) -> Any:
-    """Return Hydra's reading of a command line: its flags and the overrides."""
+def parse_arguments(arguments: Sequence[str]) -> Any:
+    """Parse a command line as Hydra does, into its flags and overrides."""
     from hydra._internal.utils import get_args_parser
 
     flags = {"-m", "--multirun"}
-    rest = [each for each in arguments if each not in flags]
-    # In front: between overrides Hydra would take what follows for something else.
+    rest = [argument for argument in arguments if argument not in flags]
+    # Flags come first: between overrides, Hydra would misread the arguments that follow them.
     return get_args_parser().parse_args([*(flags & set(arguments)), *rest])
 
 
 @contextmanager
 def composer() -> Iterator[Any]:
-    """Yield Hydra, ready to compose configurations of conf/."""
+    """Yield Hydra, ready to compose configurations from conf/."""
     from hydra import initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
+    from hydra.initialize import get_gh_backup, restore_gh_from_backup
 
+    before = get_gh_backup()
     GlobalHydra.instance().clear()
-    with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
-        yield GlobalHydra.instance().hydra
+    try:
+        with initialize_config_dir(str(conf_folder().resolve()), version_base="1.3"):
+            yield GlobalHydra.instance().hydra
+    finally:
+        restore_gh_from_backup(before)
 
 
-def composed(overrides: Sequence[str] = ()) -> Any:
-    """Return the configuration that overrides make, not yet resolved or checked."""
+def compose_config(overrides: Sequence[str] = ()) -> Any:
+    """Compose the configuration with these overrides, not yet resolved or checked."""
     from hydra import compose
 
     with composer():
@@ -56,58 +62,69 @@ def composed(overrides: Sequence[str] = ()) -> Any:
 
 
 def resolved(composed: Any) -> dict[str, Any]:
-    """Return a composed configuration as plain values; OmegaConf ends here."""
+    """Return a composed configuration as plain values, free of OmegaConf."""
     from omegaconf import OmegaConf
 
     return OmegaConf.to_container(composed, resolve=True, throw_on_missing=True)
 
 
-def flat(values: Any, prefix: str = "") -> Iterator[str]:
-    """Yield the dotted keys of nested values."""
+def dotted_keys(values: Any, prefix: str = "") -> Iterator[str]:
+    """Yield the dotted keys of a nested configuration."""
     from omegaconf import DictConfig
 
     for key in values:
         yield f"{prefix}{key}"
         node = values._get_node(key)
         if isinstance(node, DictConfig) and not node._is_none() and not node._is_interpolation():
-            yield from flat(node, f"{prefix}{key}.")
+            yield from dotted_keys(node, f"{prefix}{key}.")
 
 
 def register_resolvers() -> None:
-    """Teach OmegaConf and Hydra, in this process, the functions and launchers that conf/ uses."""
+    """Register the functions and launchers that conf/ uses with OmegaConf and Hydra."""
     from hydra.core.config_store import ConfigStore
     from hydra.core.plugins import Plugins
     from omegaconf import OmegaConf
 
-    for function in (each, some, all_of, others, parallel_jobs):
-        OmegaConf.register_new_resolver(function.__name__, function, replace=True)
-    Plugins.instance()  # now the store has the plugins' own presets
-    theirs = ConfigStore.instance().repo["hydra"]["launcher"]
-    for preset in PRESETS:  # ours are whole: Hydra need not mix the two, and warn that it does
-        theirs.pop(f"{preset}.yaml", None)
+    for name, function in RESOLVERS.items():
+        OmegaConf.register_new_resolver(name, function, replace=True)
+    Plugins.instance()  # adds the plugins' own presets to the store
+    plugin_presets = ConfigStore.instance().repo["hydra"]["launcher"]
+    for preset in PRESETS:  # ours are complete: merging the two would only make Hydra warn
+        plugin_presets.pop(f"{preset}.yaml", None)
 
 
-def each(values: Sequence[str]) -> str:
-    """Write values as a sweep over them, as in `de,en`."""
+def sweep_over(values: Sequence[str]) -> str:
+    """Write a sweep over all values, as in `de,en`."""
     return ",".join(values)
 
 
-def some(values: Sequence[str], wanted: Sequence[str]) -> str:
-    """Write a sweep over lists of one value: those wanted that are there, else every one."""
+def sweep_over_some(values: Sequence[str], wanted: Sequence[str]) -> str:
+    """Write a sweep over one-value lists: the wanted values that exist, or all if none does."""
     chosen = [value for value in wanted if value in values] or values
     return ",".join(f"[{value}]" for value in chosen)
 
 
-def all_of(values: Sequence[str], wanted: Sequence[str]) -> str:
-    """Write a list of the wanted values if all are there, else of as many first ones."""
-    there = all(value in values for value in wanted)
-    return f"[{','.join(wanted if there else values[: len(wanted)])}]"
+def list_of_wanted(values: Sequence[str], wanted: Sequence[str]) -> str:
+    """Write a list of the wanted values if all exist, else of equally many from the start."""
+    exist = all(value in values for value in wanted)
+    return f"[{','.join(wanted if exist else values[: len(wanted)])}]"
 
 
-def others(values: Sequence[str], wanted: Sequence[str], than: str) -> str:
-    """Write a sweep over those wanted that are there, else over all values; without one of them.
+def sweep_over_others(values: Sequence[str], wanted: Sequence[str], than: str) -> str:
+    """Write a sweep over values other than `than`: the wanted ones that exist, or all if none does.
 
-    That one is the first value if it is not there itself, as in `all_of`.
+    If `than` is not among the values, the first value is skipped, as `all_of` would choose it.
     """
-    left = [value for value in values if value != (than if than in values else values[0])]
-    return ",".join([value for value in wanted if value in left] or left)
+    skipped = than if than in values else values[0]
+    remaining = [value for value in values if value != skipped]
+    return ",".join([value for value in wanted if value in remaining] or remaining)
+
+
+RESOLVERS = {
+    "each": sweep_over,
+    "some": sweep_over_some,
+    "all_of": list_of_wanted,
+    "others": sweep_over_others,
+    "parallel_jobs": parallel_jobs,
+}
+"""The functions that files in conf/ call, as in `${each:${languages}}`, by name."""

@@ -1,4 +1,4 @@
-"""What the terminal shows: plain lines, and a progress bar where somebody watches."""
+"""Terminal output: plain lines, and progress bars when it is interactive."""
 
 import sys
 from collections.abc import Iterable, Sequence
@@ -10,12 +10,12 @@ Item = TypeVar("Item")
 
 
 def interactive() -> bool:
-    """Tell whether the output goes to a terminal."""
+    """Return whether the output goes to a terminal."""
     return sys.stdout.isatty()
 
 
 def plain_libraries() -> None:
-    """Keep the libraries' own progress bars out of output that nobody watches."""
+    """Turn off the libraries' own progress bars when the output is not interactive."""
     if not interactive():
         import datasets
         from transformers.utils import logging
@@ -25,13 +25,13 @@ def plain_libraries() -> None:
 
 
 def say(line: str) -> None:
-    """Print a line at once, above a progress bar if there is one."""
+    """Print a line immediately, above any progress bar."""
     tqdm.write(line)
     sys.stdout.flush()
 
 
 def tally(counts: Iterable[int], total: int, label: str) -> Iterable[int]:
-    """Pass on numbers of finished items, with a progress bar of their sum as in `track`."""
+    """Yield counts of finished items unchanged, with a progress bar of their sum as in `track`."""
     with tqdm(total=total, desc=label, leave=False, disable=not interactive()) as bar:
         for count in counts:
             bar.update(count)
@@ -39,12 +39,12 @@ def tally(counts: Iterable[int], total: int, label: str) -> Iterable[int]:
 
 
 def track(items: Sequence[Item], label: str) -> Iterable[Item]:
-    """Iterate, with a progress bar and the time left if the output goes to a terminal."""
+    """Iterate over items, with a progress bar and the time left on an interactive terminal."""
     return tqdm(items, desc=label, leave=False, disable=not interactive())
 
 
-def amount(count: float) -> str:
-    """Write bytes, as `1.2 GB`."""
+def format_bytes(count: float) -> str:
+    """Write a number of bytes, as in `1.2 GB`."""
     for unit in ("B", "kB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}"
@@ -52,17 +52,17 @@ def amount(count: float) -> str:
     return f"{count:.1f} GB"
 
 
-def duration(seconds: float) -> str:
-    """Write seconds, as `12 min`."""
+def format_duration(seconds: float) -> str:
+    """Write a number of seconds, as in `12 min`."""
     if seconds < 100:
         return f"{max(seconds, 1):.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
 def sample_lines(task: str) -> list[str]:
-    """Say that the figures of the sample corpus are none, and how to get others."""
+    """Warn that the sample corpus's figures mean nothing, and say how to get real ones."""
     return [
-        "This is the SAMPLE profile: a small generated corpus, to try the program. Its figures",
+        "This is the SAMPLE profile, a small generated corpus for trying the program. Its figures",
         "say nothing about natural language.",
         f"  The papers' setting:   python -m xling task={task} profile=paper",
         "  Your data and model:   python -m xling profile=paper data=files data.path=DIR "

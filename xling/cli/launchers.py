@@ -1,4 +1,4 @@
-"""The launchers' presets in conf/hydra/launcher/, and how many runs a machine carries at once."""
+"""The launcher presets in conf/hydra/launcher/, and how many runs fit on this machine at once."""
 
 import os
 
@@ -7,27 +7,27 @@ PRESETS = ("joblib", "submitit_local", "submitit_slurm", "ray")
 
 
 def parallel_jobs(accelerator: str, threads: int | None, devices: int, gigabytes: int) -> int:
-    """Return how many runs this machine carries at once, for `hydra/launcher=joblib`.
+    """Return how many runs fit on this machine at once, for `hydra/launcher=joblib`.
 
-    One where a GPU is used or where torch takes all cores (no number of threads): a second would
-    only be in the way.
+    The answer is one if a GPU is used, or if torch uses all cores (`threads` is None): a second run
+    would only slow down the first.
 
     Args:
-        accelerator, threads, devices: the switches trainer.*; devices are processes on a CPU.
-        gigabytes: memory that a run may take.
+        accelerator, threads, devices: the switches trainer.*; on a CPU, devices are processes.
+        gigabytes: memory that a run may use.
     """
     import torch
 
     if not threads or (accelerator != "cpu" and torch.accelerator.is_available()):
         return 1
-    return carried(len(os.sched_getaffinity(0)), memory(), threads * devices, gigabytes)
+    return fitting_runs(len(os.sched_getaffinity(0)), memory(), threads * devices, gigabytes)
 
 
-def carried(cores: int, memory: float, cores_each: int, memory_each: float) -> int:
-    """Return how many runs fit into the cores and the memory, at least one."""
-    return max(1, min(cores // cores_each, int(memory // memory_each)))
+def fitting_runs(cores: int, memory: float, run_cores: int, run_memory: float) -> int:
+    """Return how many runs fit the cores and the memory; at least one."""
+    return max(1, min(cores // run_cores, int(memory // run_memory)))
 
 
 def memory() -> float:
-    """Return the gigabytes of this machine's memory."""
+    """Return the size of this machine's memory in gigabytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30

@@ -1,19 +1,21 @@
-"""What a run says at its start and its end."""
+"""Messages of a run."""
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+from xling.cli.console import format_bytes, format_duration, sample_lines
+from xling.config import Config, Influence
 
-from xling.cli.console import amount, duration, sample_lines
-from xling.config import Config
-from xling.sketch import Estimate
-from xling.subnetwork import Masks
+if TYPE_CHECKING:  # a run prints its first line before heavy imports
+    import pandas as pd
+
+    from xling.sketch import Estimate
+    from xling.subnetwork import Masks
 
 
 def opening(config: Config) -> str:
-    """Say what is run; plainly so if it is only the sample."""
+    """Describe the run; warn if it uses the sample corpus."""
     lines = [
         f"xling · task {config.task.name} · languages {' '.join(config.languages)}"
         + (f" · trained without {' '.join(config.exclude)}" if config.exclude else "")
@@ -21,33 +23,37 @@ def opening(config: Config) -> str:
         + (" · sparse fine-tuning" if config.tuning.name == "sparse" else "")
         + (f" · subnetworks {config.subnetwork.name}" if config.subnetwork.name != "full" else "")
     ]
-    if config.data.source == "sample" and config.sweep is None:  # a sweep says it once
+    # A sweep warns once for all its runs.
+    if config.data.source == "sample" and config.sweep is None:
         lines += sample_lines(config.task.name)
     return "\n".join(lines)
 
 
 def tuning_line(config: Config, examples: int, dumps: int) -> str:
-    """Say what the training is about to do."""
+    """Describe the training that is about to start."""
     through = " through each language's subnetwork" if config.tuning.name == "sparse" else ""
     line = (
         f"Fine-tuning on {examples:,} examples{through} for up to {config.tuning.epochs} epochs "
         f"(learning rate {config.learning_rate:g}, batches of {config.tuning.batch_size})"
     )
     if dumps:
-        each = f", through each of {dumps} subnetworks" if dumps > 1 else ""
-        line += f", with a sketch of every example's gradient after each{each}"
+        masks = f", through each of {dumps} subnetworks" if dumps > 1 else ""
+        line += f", with a sketch of every example's gradient after each epoch{masks}"
     return line
 
 
-def passes_line(missing: int, wanted: int, examples: int) -> str:
-    """Say what sketch passes over the training examples are still to be made."""
-    kept = f"; {wanted - missing} are there already" if missing < wanted else ""
+def passes_line(influence: Influence, missing: int, wanted: int, examples: int) -> str:
+    """Say how many passes over the training examples remain."""
+    complete = f"; {wanted - missing} already complete" if missing < wanted else ""
     passes = "1 pass" if missing == 1 else f"{missing} passes"
-    return f"Sketching the training examples: {passes} over {examples:,} examples{kept}"
+    work = "Sketching the training examples"
+    if not influence.gradients:
+        work = f"Representing the training examples ({influence.method})"
+    return f"{work}: {passes} over {examples:,} examples{complete}"
 
 
 def epoch_line(record: dict[str, Any]) -> str:
-    """Say how an epoch went."""
+    """Report the loss and accuracy of an epoch."""
     languages = "  ".join(f"{key} {value:.2f}" for key, value in record["languages"].items())
     return (
         f"epoch {record['epoch']:>2}  loss {record['train_loss']:.3f}  "
@@ -55,50 +61,54 @@ def epoch_line(record: dict[str, Any]) -> str:
     )
 
 
-def disabled_line(masks: Masks) -> str:
-    """Say how many heads the subnetworks leave out (Choenni et al. 2024, Tab. 1)."""
+def disabled_line(masks: "Masks") -> str:
+    """Report how many heads each subnetwork disables (Choenni et al. 2024, Tab. 1)."""
     heads = next(iter(masks.values())).size
-    each = "  ".join(f"{language} {(~mask).sum()}" for language, mask in masks.items())
-    return f"Disabled heads, of {heads}:  {each}"
+    counts = "  ".join(f"{language} {(~mask).sum()}" for language, mask in masks.items())
+    return f"Disabled heads, of {heads}:  {counts}"
 
 
-def plan_line(estimate: Estimate, passes: int = 1) -> str:
-    """Say what the sketch pass of an epoch costs, and so many passes if there are more."""
-    more = estimate.batch_bytes > 0
-    memory = f"{amount(estimate.batch_bytes)} of memory" if more else "no more memory than so far"
+def plan_line(estimate: "Estimate", passes: int = 1) -> str:
+    """Report what one sketch pass costs, and what all passes cost together."""
+    memory = "no additional memory"
+    if estimate.batch_bytes > 0:
+        memory = f"{format_bytes(estimate.batch_bytes)} of memory"
     return (
         f"Each sketch pass: {estimate.examples:,} examples, {estimate.tokens:,} tokens; sketches "
-        f"of {estimate.dimensions:,} numbers, {amount(estimate.disk_bytes)} on disk; batches of up "
-        f"to {estimate.batch_tokens:,} tokens, {memory}; about {duration(estimate.seconds)}"
+        f"of {estimate.dimensions:,} numbers, {format_bytes(estimate.disk_bytes)} on disk; batches "
+        f"of up to {estimate.batch_tokens:,} tokens, {memory}; about "
+        f"{format_duration(estimate.seconds)}"
         + (
-            f"; {passes} passes {amount(passes * estimate.disk_bytes)} and "
-            f"{duration(passes * estimate.seconds)}"
+            f"; {passes} passes {format_bytes(passes * estimate.disk_bytes)} and "
+            f"{format_duration(passes * estimate.seconds)}"
             if passes > 1
             else ""
         )
     )
 
 
-def norm_line(coverage: pd.DataFrame) -> str:
-    """Say how much of an epoch's gradients the sketches cover, and where it sits."""
+def norm_line(coverage: "pd.DataFrame") -> str:
+    """Report the first epoch's gradient norm by parameter group, and the sketched share of it."""
     table = coverage[coverage["epoch"] == 1]
-    whole = table[table["language"] == "all"]
-    parts = [
+    groups = [
         f"{row.group} {row.square_norm_share:.0%}"
-        for row in whole.itertuples()
+        for row in table[table["language"] == "all"].itertuples()
         if row.square_norm_share >= 0.005
     ]
     covered = table[table["covered"] & (table["language"] != "all")]
     if table["square_norm_share"].isna().any():
-        return "          a part of the gradient norm is left out unmeasured"
-    least = covered.groupby("language")["square_norm_share"].sum().sort_values()
-    each = ", ".join(f"{name} {share:.1%}" for name, share in least.items())
-    each = "100% in every language" if least.iloc[0] > 0.9995 else each
-    return f"          squared gradient norm: {', '.join(parts)}; sketched: {each}"
+        return "          some of the gradient norm is neither sketched nor measured"
+    shares = covered.groupby("language")["square_norm_share"].sum().sort_values()
+    sketched = "100% in every language"
+    if shares.iloc[0] <= 0.9995:
+        sketched = ", ".join(f"{language} {share:.1%}" for language, share in shares.items())
+    return f"          squared gradient norm: {', '.join(groups)}; sketched: {sketched}"
 
 
 def closing(folder: Path) -> str:
-    """Tabulate a finished run's headline figures and say where its report is."""
+    """Tabulate a finished run's headline figures and name its report."""
+    import pandas as pd
+
     results = json.loads((folder / "results.json").read_text("utf-8"))
     shares = pd.read_parquet(folder / "tables" / "shares.parquet")
     accuracy = pd.read_parquet(folder / "tables" / "accuracy.parquet")
@@ -125,7 +135,9 @@ def closing(folder: Path) -> str:
             trained = language in results["train_examples"]
             line += "not traced" if trained else "not trained on"
         lines.append(line)
-    lines += ["", coverage_line(results["sketch"])]
+    lines.append("")
+    if results.get("sketch"):
+        lines.append(coverage_line(results["sketch"]))
     if results.get("twin"):
         lines.append(twin_line(results["twin"], shares))
     lines.append(f"Report: {folder / 'report.html'}")
@@ -133,7 +145,9 @@ def closing(folder: Path) -> str:
 
 
 def _own_changes(folder: Path) -> dict[str, str]:
-    """Return what the subnetworks change of the own languages' shares; nothing without any."""
+    """Return the change in each language's own share; nothing for a run without subnetworks."""
+    import pandas as pd
+
     file = folder / "tables" / "subnetwork_change.parquet"
     if not file.exists():
         return {}
@@ -147,18 +161,18 @@ def _own_changes(folder: Path) -> dict[str, str]:
 
 
 def coverage_line(sketch: dict[str, Any]) -> str:
-    """Say what the sketches cover."""
+    """Report how much of the parameters and of the gradient norm the sketches cover."""
     norm = sketch["square_norm_covered"]
     return (
         f"Sketches of {sketch['dimensions']:,} numbers cover {sketch['parameters_covered']:.1%} of "
         "the parameters and "
-        + (f"{norm:.1%}" if norm is not None else "an unmeasured part")
+        + (f"{norm:.1%}" if norm is not None else "an unmeasured share")
         + " of the squared gradient norm."
     )
 
 
-def twin_line(twin: dict[str, float], shares: pd.DataFrame) -> str:
-    """Say how far the sketches agree with their twins."""
+def twin_line(twin: dict[str, float], shares: "pd.DataFrame") -> str:
+    """Report how closely the sketches agree with their twins."""
     noise = shares[shares.epoch == 0]["noise"]
     return (
         f"Twin sketches: scores correlate at {twin['spearman']:.3f} (Spearman); "

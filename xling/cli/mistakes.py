@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from xling.cli.compose import conf_folder, keys
+from xling.cli.compose import conf_folder, switch_names
 from xling.errors import ArgumentError, UserError, nearest
 
 SWITCHES = {
@@ -18,15 +18,27 @@ SWITCHES = {
     "combine": "sketch.combine",
     "twin": "sketch.twin",
     "k": "influence.top_k",
+    "precision": "sketch.store",
+    "fraction": "subnetwork.fraction",
+    "keep": "subnetwork.keep",
+    "how": "subnetwork.compose",
+    "attribution": "influence.method",
 }
-"""Arguments of the library, and the switches that set them."""
+"""Library argument → the switch that sets it."""
+
+REMEDIES = {
+    "losses": "A lower tuning.learning_rate or trainer.precision=32-true may help.",
+    "lengths": "Lower data.max_length.",
+    "folder": "Remove that folder and run the same command again.",
+}
+"""Library argument that no switch sets → what to do if it cannot be used."""
 
 
-def check(arguments: list[str]) -> None:
-    """Refuse arguments that Hydra would take for something else than was meant.
+def refuse_mistyped(arguments: list[str]) -> None:
+    """Refuse arguments that Hydra would accept but misread.
 
     Raises:
-        UserError: `+key=value` (it would add a key that nothing reads), `--key value`.
+        UserError: `+key=value`, which would add a key that nothing reads, or `--key value`.
     """
     from hydra._internal.utils import get_args_parser
 
@@ -36,15 +48,17 @@ def check(arguments: list[str]) -> None:
             key = argument.lstrip("+~").split("=")[0]
             value = argument.partition("=")[2] or "VALUE"
             raise UserError(
-                f"{argument}: switches are neither added nor removed; every one of them exists. "
-                f"Write {key}={value} for one that does.{near_key(key)}"
+                f"{argument}: switches cannot be added or removed; all of them already exist. "
+                f"To set one, write {key}={value}.{near_key(key)}"
             )
         name, _, value = argument.partition("=")
+        if name in ("influence.method", "influence.gradients"):
+            raise UserError(f"{argument}: choose a method by its file; write influence=NAME.")
         if value == "null" and (conf_folder() / name).is_dir():
-            raise UserError(f"{argument}: to choose none of the files of {name}, leave it out.")
+            raise UserError(f"{argument}: to choose no file of {name}, omit this switch.")
         if name.startswith("-") and name not in flags:
             following = arguments[position + 1 : position + 2]
-            value = value or next((each for each in following if "=" not in each), "VALUE")
+            value = value or next((word for word in following if "=" not in word), "VALUE")
             key = name.lstrip("-").replace("-", "_")
             raise UserError(
                 f"{argument}: switches are written without dashes and with '=': {key}={value}."
@@ -53,97 +67,100 @@ def check(arguments: list[str]) -> None:
 
 
 def explain(error: BaseException, conf: Path) -> str | None:
-    """Return a message of a few lines for an error that the user can fix, None for another."""
+    """Return a short message for an error that the user can fix, or None for any other error."""
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
 
-    for each in causes(error):
-        if isinstance(each, UserError):
-            return f"xling: {each}"
-        if isinstance(each, ArgumentError):
-            return f"xling: {each}{switch_for(each)}"
-        if type(each).__name__ == "MisconfigurationException":  # Lightning's: not imported here
-            return f"xling: trainer.*: {str(each).splitlines()[0]}"
-        if full_disk(each):
+    for cause in causes(error):
+        if isinstance(cause, UserError):
+            return f"xling: {cause}"
+        if isinstance(cause, ArgumentError):
+            return f"xling: {translate_argument_error(cause)}"
+        if type(cause).__name__ == "MisconfigurationException":  # Lightning's: not imported here
+            return f"xling: trainer.*: {str(cause).splitlines()[0]}"
+        if full_disk(cause):
             return (
-                "xling: no space left on the disk. What was finished is kept: make room, or choose "
-                "another disk with folder=DIR, and give the same command again."
+                "xling: no space left on the disk. Finished work is kept: free some space, or "
+                "choose another disk with folder=DIR, and run the same command again."
             )
     text = str(error)
     if isinstance(error, MissingMandatoryValue):
-        return f"xling: {error.full_key} has no value yet: write {error.full_key}=..."
-    if found := re.match(r"Could not override '(?P<key>[^']+)'", text):
-        return f"xling: there is no switch {found['key']}.{near_key(found['key'])}\n{see_help()}"
-    if found := re.search(r"Unknown plugin class : '(?P<target>hydra_plugins[^']+)'", text):
-        return f"xling: {needs_plugin(found['target'], conf)}"
+        return f"xling: {error.full_key} has no value: write {error.full_key}=..."
+    if match := re.match(r"Could not override '(?P<key>[^']+)'", text):
+        return f"xling: there is no switch {match['key']}.{near_key(match['key'])}\n{see_help()}"
+    if match := re.search(r"Unknown plugin class : '(?P<target>hydra_plugins[^']+)'", text):
+        return f"xling: {needs_plugin(match['target'], conf)}"
     if 'Could not detect "srun"' in text:
         return (
-            "xling: hydra/launcher=submitit_slurm: there is no SLURM here (no srun on the path). "
-            "Give the command where you would give sbatch, or try hydra/launcher=submitit_local."
+            "xling: hydra/launcher=submitit_slurm: there is no SLURM here (srun is not on the "
+            "path). Run the command where you would run sbatch, or try "
+            "hydra/launcher=submitit_local."
         )
-    if found := re.search(r"Could not find '(?P<group>[^']+)/(?P<choice>[^'/]+)'", text):
-        choices = sorted(file.stem for file in (conf / found["group"]).glob("*.yaml"))
-        choices = ["basic", *choices] if found["group"] == "hydra/launcher" else choices
+    if match := re.search(r"Could not find '(?P<group>[^']+)/(?P<choice>[^'/]+)'", text):
+        choices = sorted(file.stem for file in (conf / match["group"]).glob("*.yaml"))
+        choices = ["basic", *choices] if match["group"] == "hydra/launcher" else choices
         return (
-            f"xling: {found['group']}={found['choice']} does not exist: write one of "
-            f"{', '.join(choices)}.{nearest(found['choice'], choices)}"
+            f"xling: {match['group']}={match['choice']} does not exist: write one of "
+            f"{', '.join(choices)}.{nearest(match['choice'], choices)}"
         )
     if isinstance(error, OverrideParseException):
-        return f"xling: {unread(error.override, text.splitlines()[0])}"
+        return f"xling: {explain_unreadable(error.override, text.splitlines()[0])}"
     if isinstance(error, HydraException | OmegaConfBaseException):
         return f"xling: {text.splitlines()[0]}\n{see_help()}"
     return None
 
 
-def switch_for(error: ArgumentError) -> str:
-    """Say by which switch an argument of the library is set, if there is one."""
-    if not (switch := SWITCHES.get(error.argument)):
-        return ""
-    value = "" if error.instead is None else f": write {switch}={error.instead}"
-    return f" The switch is {switch}{value}."
+def translate_argument_error(error: ArgumentError) -> str:
+    """Return the library's message, with what to write on the command line if that is known."""
+    if switch := SWITCHES.get(error.argument):
+        value = f"{switch}={error.instead}"
+        value = f"'{value}'" if "[" in value else value  # the shell reads brackets as a pattern
+        advice = "" if error.instead is None else f": write {value}"
+        return f"{error} The switch is {switch}{advice}."
+    return f"{error} {REMEDIES.get(error.argument, '')}".rstrip()
 
 
-def unread(override: str, why: str) -> str:
+def explain_unreadable(override: str, reason: str) -> str:
     """Say how to write an override that Hydra cannot read."""
     key, sign, value = override.partition("=")
     if not sign:
-        return f"{key} lacks its value: write {key}=VALUE.{near_key(key)}"
+        return f"{key} has no value: write {key}=VALUE.{near_key(key)}"
     if not value.isascii() and not set(value) & set("\"'"):
         words = r"[^\[\],]+" if value.startswith("[") else r".+"
         quoted = re.sub(words, lambda word: f'"{word[0].strip()}"', value)
         return (
-            f"{override}: letters beyond a to z are put into quotes, and these into others for the "
-            f"shell. Write {key}='{quoted}'"
+            f"{override}: put letters beyond a to z into quotes, and those quotes into another "
+            f"pair for the shell. Write {key}='{quoted}'"
         )
     return (
-        f"{override} cannot be read: {why}. Lists are written 'languages=[de,en]', texts with "
-        "spaces or signs in quotes: 'data.path=\"my data\"'."
+        f"{override} cannot be read: {reason}. Write lists as 'languages=[de,en]', and quote text "
+        "with spaces or special characters: 'data.path=\"my data\"'."
     )
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what it was raised from."""
+    """Yield an error and the chain of errors that caused it."""
     while error is not None:
         yield error
         error = error.__cause__ or error.__context__
 
 
 def full_disk(error: BaseException) -> bool:
-    """Tell whether an error means that the disk is full, whichever library raised it."""
+    """Return whether an error means that the disk is full, whichever library raised it."""
     known = isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT)
     return known or "No space left on device" in str(error) or "os error 28" in str(error)
 
 
 def near_key(key: str) -> str:
-    """Return the hint to the switch that is closest to a key, or nothing."""
-    known = keys()
+    """Suggest the switch closest to a key; return nothing for a key that exists."""
+    known = switch_names()
     if key in known:
         return ""
-    return nearest(key, known) or nearest(key, {each.rpartition(".")[2] for each in known})
+    return nearest(key, known) or nearest(key, {name.rpartition(".")[2] for name in known})
 
 
 def see_help() -> str:
-    """Say where the switches are listed."""
+    """Say which command lists the switches."""
     return "`python -m xling --help` lists all switches with examples."
 
 
@@ -151,9 +168,10 @@ def needs_plugin(target: str, conf: Path) -> str:
     """Say how to install the plugin whose launcher class is `target`.
 
     Args:
-        conf: the folder of the configuration, which has a preset for the launcher.
+        conf: the configuration folder, which has a preset for the launcher.
     """
     presets = (conf / "hydra" / "launcher").glob("*.yaml")
-    name = next(each.stem for each in presets if f"_target_: {target}\n" in each.read_text("utf-8"))
+    line = f"_target_: {target}\n"
+    name = next(preset.stem for preset in presets if line in preset.read_text("utf-8"))
     extra = "slurm" if name.startswith("submitit") else name
     return f"hydra/launcher={name} needs a plugin: pip install 'xling[{extra}]'"

@@ -1,4 +1,4 @@
-"""What can be known before anything heavy is imported: whether what a run needs is at hand."""
+"""Whether what a run needs is available, checked before heavy imports."""
 
 from xling.config import Config
 from xling.data import require_data
@@ -7,10 +7,10 @@ from xling.training.ranks import require_processes
 
 
 def preflight(config: Config) -> None:
-    """Make sure within two seconds that processes, data and model are here or can be fetched.
+    """Check within two seconds that processes, data and model are available or can be fetched.
 
     Raises:
-        UserError: naming what is missing, the command that fetches it, and the alternatives.
+        UserError: names what is missing, the command that fetches it, and the alternatives.
     """
     require_processes(config.trainer)
     require_data(config)

@@ -1,8 +1,8 @@
-"""The configuration: its schema, its checks, and what of it names a run."""
+"""The configuration: its schema, its checks, and the settings that name a run."""
 
 from xling.config.checks import checked
-from xling.config.identity import digest, identity, plain
-from xling.config.related import alone, nothing_left_out, whole_model
+from xling.config.identity import changed, delta, digest, plain, result_settings, settings
+from xling.config.related import nothing_left_out, single_language, whole_model
 from xling.config.schema import (
     FULL,
     Columns,
@@ -39,11 +39,14 @@ __all__ = [
     "Tracker",
     "Trainer",
     "Tuning",
-    "alone",
+    "changed",
     "checked",
+    "delta",
     "digest",
-    "identity",
     "nothing_left_out",
     "plain",
+    "result_settings",
+    "settings",
+    "single_language",
     "whole_model",
 ]

@@ -1,4 +1,4 @@
-"""Checks of the composed configuration: types and ranges, and fields that must fit each other."""
+"""Checks of the composed configuration: types, ranges, and fields that depend on each other."""
 
 import dataclasses
 from typing import Any
@@ -11,10 +11,10 @@ from xling.errors import UserError, nearest
 
 
 def checked(values: dict[str, Any]) -> Config:
-    """Turn the composed values into a `Config`.
+    """Turn the composed values into a checked `Config`.
 
     Raises:
-        UserError: a value of the wrong type or range, or values that do not fit each other.
+        UserError: a value of the wrong type or range, or values that contradict each other.
     """
     try:
         config = TypeAdapter(Config).validate_python(values)
@@ -23,14 +23,15 @@ def checked(values: dict[str, Any]) -> Config:
     _check_languages(config)
     _check_subnetwork(config)
     _check_tracker(config.tracker)
+    _check_influence(config)
     if config.sketch.twin and config.sketch.method == "exact":
         raise UserError(
-            "sketch.twin=true: exact gradients have no noise that a twin could tell. Leave it out, "
+            "sketch.twin=true: exact gradients have no noise that a twin could measure. Omit it, "
             "or choose sketch=default."
         )
-    if not config.imbalance:  # then the language makes no difference, nor may it name another run
+    if not config.imbalance:  # then the language has no effect and must not name another run
         config = dataclasses.replace(config, imbalance_language=None)
-    if not config.exclude:  # the model is trained on all languages: likewise
+    if not config.exclude:  # likewise: the model is trained on all languages
         config = dataclasses.replace(config, compare_full=False)
     if config.leave_out.example is None:
         config = nothing_left_out(config)
@@ -38,22 +39,24 @@ def checked(values: dict[str, Any]) -> Config:
 
 
 def _settled(subnetwork: Subnetwork) -> Subnetwork:
-    """Return the subnetwork with what makes no difference to it set back."""
+    """Return the subnetwork with every field that has no effect reset to its default."""
     if subnetwork.name == "full":
         return FULL
-    own = {
+    specific = {
         "random": ("seed",),
         "suboptimal": ("language",),
         "composed": ("languages", "compose"),
         "file": ("path",),
     }.get(subnetwork.name, ())
-    pruned = ("fraction", "keep", "normalize") if subnetwork.found else ()
-    kept = {key: getattr(subnetwork, key) for key in ("name", "apply", "only", *own, *pruned)}
-    return dataclasses.replace(FULL, **kept)
+    pruned = ("fraction", "keep", "normalize") if subnetwork.is_pruned else ()
+    relevant = {
+        key: getattr(subnetwork, key) for key in ("name", "apply", "only", *specific, *pruned)
+    }
+    return dataclasses.replace(FULL, **relevant)
 
 
 def _explain(problem: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in problem["loc"])
+    key = ".".join(str(name) for name in problem["loc"])
     if problem["type"] == "literal_error":
         allowed = problem["ctx"]["expected"]
         choices = [choice.strip("' ") for choice in allowed.replace(" or ", ", ").split(",")]
@@ -75,10 +78,10 @@ def _check_languages(config: Config) -> None:
                 f"{', '.join(config.languages)}.{nearest(language, config.languages)}"
             )
     if len(config.train_languages) < 2:
-        left = ", ".join(config.train_languages) or "none"
+        remaining = ", ".join(config.train_languages) or "none"
         raise UserError(
-            f"exclude={','.join(config.exclude)} leaves {left} to train on; influence between "
-            "languages needs two or more. Leave out fewer, or add some: languages=[...]."
+            f"exclude={','.join(config.exclude)} leaves {remaining} to train on; influence between "
+            "languages needs two or more. Exclude fewer languages, or add some: languages=[...]."
         )
     if config.imbalance and config.imbalance_language not in config.train_languages:
         raise UserError(
@@ -108,41 +111,68 @@ def _check_subnetwork(config: Config) -> None:
             "random or file."
         )
     elif tuning.strict and tuning.name != "sparse":
-        problem = "tuning.strict=true is of sparse fine-tuning: write tuning=sparse as well."
+        problem = "tuning.strict=true needs sparse fine-tuning: write tuning=sparse as well."
     elif subnetwork.name == "suboptimal" and not subnetwork.language:
         problem = (
-            "subnetwork=suboptimal: whose subnetwork should all test languages go through? Write "
-            f"subnetwork.language={config.languages[0]}, for instance."
+            "subnetwork=suboptimal: which language's subnetwork should all test languages use? "
+            f"Write subnetwork.language={config.languages[0]}, for instance."
         )
     elif subnetwork.name == "composed" and len(set(subnetwork.languages)) < 2:
         problem = (
-            "subnetwork=composed: of which languages? Write two or more, as in "
+            "subnetwork=composed: which languages' subnetworks? Write two or more, as in "
             f"'subnetwork.languages=[{','.join(config.languages[:2])}]'."
         )
     elif subnetwork.name == "file" and not subnetwork.path:
         problem = (
-            "subnetwork=file: write subnetwork.path=DIR, a folder with a mask per language, as in "
-            f"{config.languages[0]}.json; every run with subnetworks leaves one, masks/."
+            "subnetwork=file: write subnetwork.path=DIR, a folder with one mask per language, such "
+            f"as {config.languages[0]}.json; every run with subnetworks writes one, masks/."
         )
     elif subnetwork.name != "full" and config.compare_full:
-        problem = "compare_full=true is for runs without a subnetwork: leave one of the two out."
+        problem = "compare_full=true is for runs without a subnetwork: omit one of the two."
     elif subnetwork.name != "full" and config.leave_out.example is not None:
-        problem = "leave_out.example is for runs without a subnetwork: leave one of the two out."
-    elif subnetwork.only and not subnetwork.found:
+        problem = "leave_out.example is for runs without a subnetwork: omit one of the two."
+    elif subnetwork.only and not subnetwork.is_pruned:
         problem = "subnetwork.only=true: there is nothing to identify; write subnetwork=identified."
     if problem:
         raise UserError(problem)
 
 
+def _check_influence(config: Config) -> None:
+    """Refuse settings that need gradients if the method compares none.
+
+    The size of the sketches is not checked, as profiles set it.
+    """
+    if config.influence.gradients:
+        return
+    gradient_defaults = {
+        "influence": {"rerank": 0, "weights": "equal"},
+        "sketch": {"method": "kronecker", "combine": "sum", "seed": 0, "twin": False, "skip": ()},
+    }
+    for group, values in gradient_defaults.items():
+        for key, default in values.items():
+            value = getattr(getattr(config, group), key)
+            if value != default:
+                shown = f"[{','.join(value)}]" if key == "skip" else str(value)
+                shown = shown.lower() if key == "twin" else shown
+                raise UserError(
+                    f"{group}.{key}={shown} applies to gradients only, and "
+                    f"influence={config.influence.method} compares none: write influence=tracin, "
+                    "or omit it."
+                )
+
+
 def _check_tracker(tracker: Tracker) -> None:
     if tracker.name == "wandb":
         return
-    of_wandb = {"mode": tracker.mode == "online", "entity": tracker.entity}
-    of_wandb["artifacts"] = tracker.artifacts
-    for key, given in of_wandb.items():
-        if given:
+    wandb_only = {
+        "mode": tracker.mode == "online",
+        "entity": tracker.entity,
+        "artifacts": tracker.artifacts,
+    }
+    for key, is_set in wandb_only.items():
+        if is_set:
             value = str(getattr(tracker, key))
             raise UserError(
-                f"tracker.{key}={value.lower() if key == 'artifacts' else value} is of W&B and "
-                f"tracker={tracker.name} has no such thing: write tracker=wandb, or leave it out."
+                f"tracker.{key}={value.lower() if key == 'artifacts' else value} is for W&B only; "
+                f"tracker={tracker.name} does not support it. Write tracker=wandb, or omit it."
             )

@@ -1,4 +1,9 @@
-"""What names a run: the settings that can change its result, and their digest."""
+"""What names a run: the settings in which it differs from its profile, and their digest.
+
+A setting at its default is not part of a name, so a new switch with a default renames no finished
+folder. Finished folders record all their settings, and are refused if a default has changed since
+then (`changed`).
+"""
 
 import dataclasses
 import hashlib
@@ -7,46 +12,117 @@ from typing import Any
 
 from xling.config.schema import Config
 
-IDENTITY_EXCLUDED = (
-    "folder",
-    "tracker",
-    "profile",
-    "sweep",
-    "dry_run",
-    "force",
-    "fail_fast",
-    "experiment",
+IDENTITY_EXCLUDED = frozenset(
+    {
+        "folder",
+        "tracker",
+        "sweep",
+        "dry_run",
+        "force",
+        "fail_fast",
+        "experiment",
+        "sketch.batch_tokens",
+        "influence.gradients",  # follows from the method
+        "influence.memory_gb",
+        "subnetwork.path",  # replaced by the digest of its masks
+        "trainer.accelerator",
+        "trainer.devices",
+        "trainer.num_nodes",
+        "trainer.strategy",
+        "trainer.threads",
+    }
 )
-"""Settings that take no part in what a run's result is."""
+"""Settings that cannot change a result: where it is computed, written and tracked."""
+
+WHOLE = frozenset({"task.labels", "data.splits"})
+"""Settings that map the user's own names: compared as a whole, including their order."""
 
 
-def identity(config: Config, fingerprints: dict[str, str]) -> dict[str, Any]:
-    """Return all that can change a run's result, as plain values.
+def settings(config: Config) -> dict[str, Any]:
+    """Return all settings that can change a run's result, as plain values."""
+    return result_settings(dataclasses.asdict(config))
 
-    Left out: where it runs (trainer but for the precision), where it is written, how it is
-    tracked, and the batch size of the sketch pass. `fingerprints` are digests of local files that
-    the configuration only points to.
+
+def result_settings(values: dict[str, Any]) -> dict[str, Any]:
+    """Drop the settings that cannot change a result from a configuration's values.
+
+    The learning rate is the effective one, wherever it was set.
+
+    Args:
+        values: settings of all groups, as in config.yaml.
     """
-    values = dataclasses.asdict(config)
-    for key in IDENTITY_EXCLUDED:
-        del values[key]
-    del values["sketch"]["batch_tokens"]
-    del values["influence"]["memory_gb"]
-    del values["subnetwork"]["path"]  # the masks' digest stands for it
-    values["trainer"] = {"precision": config.trainer.precision}
-    values["tuning"]["learning_rate"] = config.learning_rate
-    return {**values, "fingerprints": fingerprints}
+    relevant = _without(json.loads(json.dumps(values)), "")
+    rates = (relevant[group]["learning_rate"] for group in ("tuning", "model", "task"))
+    relevant["tuning"]["learning_rate"] = next(filter(None, rates), None)
+    return relevant
+
+
+def delta(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings that differ from the defaults, with the nesting of both."""
+    differing: dict[str, Any] = {}
+    for key, (value, default) in _pairs(values, defaults, "").items():
+        if value != default:
+            *groups, name = key.split(".")
+            group = differing
+            for group_name in groups:
+                group = group.setdefault(group_name, {})
+            group[name] = value
+    return differing
+
+
+def changed(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """List a finished folder's settings that have changed, as in `tuning.epochs=4, now 5`.
+
+    Settings that only one of the two has come from an older or a newer version and are ignored.
+
+    Args:
+        recorded, now: settings as `result_settings` returns them.
+    """
+    return [
+        f"{key}={_shown(old)}, now {_shown(new)}"
+        for key, (old, new) in _pairs(recorded, now, "", only_common=True).items()
+        if old != new
+    ]
 
 
 def plain(config: Config) -> dict[str, Any]:
-    """Return the configuration as nested plain values, but for where it runs and is tracked."""
+    """Return the configuration as nested plain values, without where it runs and is tracked."""
     values = dataclasses.asdict(config)
-    for key in set(IDENTITY_EXCLUDED) - {"profile"}:
-        del values[key]
-    return values
+    return {key: value for key, value in values.items() if key not in IDENTITY_EXCLUDED}
 
 
 def digest(values: Any) -> str:
     """Return 8 hexadecimal digits that name plain values (sorted JSON)."""
     text = json.dumps(values, sort_keys=True, ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()[:8]
+
+
+def _without(values: dict[str, Any], prefix: str) -> dict[str, Any]:
+    kept = {}
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if name in WHOLE:
+            kept[key] = [[*pair] for pair in value.items()]
+        elif name not in IDENTITY_EXCLUDED:
+            kept[key] = _without(value, f"{name}.") if isinstance(value, dict) else value
+    return kept
+
+
+def _pairs(
+    values: dict[str, Any], others: dict[str, Any], prefix: str, only_common: bool = False
+) -> dict[str, tuple[Any, Any]]:
+    """Map dotted keys to both values; groups that only one side has are compared as a whole."""
+    pairs: dict[str, tuple[Any, Any]] = {}
+    for key, value in values.items():
+        if key not in others:
+            if not only_common:
+                pairs[f"{prefix}{key}"] = (value, None)
+        elif isinstance(value, dict) and isinstance(others[key], dict):
+            pairs |= _pairs(value, others[key], f"{prefix}{key}.", only_common)
+        else:
+            pairs[f"{prefix}{key}"] = (value, others[key])
+    return pairs
+
+
+def _shown(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value

@@ -1,4 +1,4 @@
-"""The configurations of the runs that a run builds on or is compared with."""
+"""Configurations of the runs that a run builds on or is compared with."""
 
 import dataclasses
 
@@ -6,19 +6,19 @@ from xling.config.schema import FULL, Config, LeaveOut
 
 
 def nothing_left_out(config: Config) -> Config:
-    """Return the run that a fine-tuning without some examples is compared with."""
+    """Return the run on all examples that a run without some of them is compared with."""
     return dataclasses.replace(config, leave_out=LeaveOut(None, "+", 1, 0))
 
 
 def whole_model(config: Config) -> Config:
-    """Return the run that one with subnetworks is compared with: all heads, in tuning and test."""
+    """Return the run without subnetworks, to compare with: every head on in tuning and tests."""
     tuning = dataclasses.replace(config.tuning, name="full", strict=False)
     return dataclasses.replace(config, tuning=tuning, subnetwork=FULL)
 
 
-def alone(config: Config, language: str) -> Config:
-    """Return the fine-tuning on a language alone, from which its subnetwork is pruned."""
-    others = tuple(each for each in config.languages if each != language)
+def single_language(config: Config, language: str) -> Config:
+    """Return the fine-tuning on one language only, from which its subnetwork is pruned."""
+    others = tuple(other for other in config.languages if other != language)
     return dataclasses.replace(
         nothing_left_out(whole_model(config)),
         exclude=others,

@@ -16,7 +16,7 @@ Strict = ConfigDict(extra="forbid")
 
 @dataclasses.dataclass(frozen=True)
 class Columns:
-    """Names of a data set's columns; `id: None` identifies a row by its number."""
+    """Names of a data set's columns; `id: None` means that rows are identified by their number."""
 
     id: str | None
     text: str
@@ -27,7 +27,7 @@ class Columns:
 
 @dataclasses.dataclass(frozen=True)
 class Hub:
-    """A data set on the Hugging Face hub, pinned to a revision."""
+    """A data set on the Hugging Face Hub, pinned to a revision."""
 
     path: str
     revision: str
@@ -57,7 +57,7 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Where the text comes from and how much of it is drawn; sizes are rows per language."""
+    """Where the text comes from and how much of it is drawn; sizes count rows per language."""
 
     source: Literal["sample", "hub", "files"]
     path: str | None
@@ -72,7 +72,7 @@ class Data:
 
 @dataclasses.dataclass(frozen=True)
 class Tiny:
-    """Shape of the encoder that is trained from scratch on the sample corpus."""
+    """Shape of an encoder that is trained from scratch on the sample corpus."""
 
     layers: Positive
     hidden: Positive
@@ -84,7 +84,7 @@ class Tiny:
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """The encoder: a hub id or folder (`path`), or a shape to build (`tiny`)."""
+    """The encoder: a Hub id or folder (`path`), or the shape of one to build (`tiny`)."""
 
     name: str
     path: str | None
@@ -110,7 +110,7 @@ class Tuning:
 
 @dataclasses.dataclass(frozen=True)
 class Subnetwork:
-    """Which attention heads are on; `full` is all of them."""
+    """Which attention heads are on; `full` means all of them."""
 
     name: Literal["full", "identified", "random", "suboptimal", "composed", "file"]
     apply: Literal["both", "test"]
@@ -126,13 +126,13 @@ class Subnetwork:
     __pydantic_config__: ClassVar = Strict
 
     @property
-    def found(self) -> bool:
-        """Whether the masks come from pruning: all but the whole model and the user's own files."""
+    def is_pruned(self) -> bool:
+        """Whether the masks come from pruning, not from the user's files or the whole model."""
         return self.name not in ("full", "file")
 
     @property
-    def in_tests_alone(self) -> bool:
-        """Whether sparse fine-tuning goes through each language's own subnetwork instead."""
+    def tests_only(self) -> bool:
+        """Whether only tests use it: sparse fine-tuning uses each language's own subnetwork."""
         return self.name in ("suboptimal", "composed")
 
 
@@ -144,7 +144,7 @@ FULL = Subnetwork(
 
 @dataclasses.dataclass(frozen=True)
 class Sketch:
-    """The random projection of the gradients, and the size of the sketch pass's batches."""
+    """The random projection of gradients, and the batch size of the sketch pass."""
 
     side: Positive
     stack: Positive
@@ -161,8 +161,15 @@ class Sketch:
 
 @dataclasses.dataclass(frozen=True)
 class Influence:
-    """How many test examples are traced and how large the sets of influential examples are."""
+    """The attribution method, the test examples to trace, and the number of examples to keep.
 
+
+    `gradients` says whether the method compares gradients; without them, `sketch`, `rerank` and
+    `weights=learning_rate` have no effect.
+    """
+
+    method: str
+    gradients: bool
     test_per_language: Positive
     test_languages: Languages | None
     top_k: Positive
@@ -189,7 +196,7 @@ class Tracker:
 
 @dataclasses.dataclass(frozen=True)
 class Trainer:
-    """Devices, precision and threads of the training; `devices` are those of a node."""
+    """Devices, precision and threads of the training; `devices` counts the devices of one node."""
 
     accelerator: Literal["auto", "cpu", "gpu", "cuda", "mps"]
     devices: Positive
@@ -202,7 +209,7 @@ class Trainer:
 
 @dataclasses.dataclass(frozen=True)
 class LeaveOut:
-    """What is dropped before fine-tuning again; `example: None` is nothing."""
+    """Which training examples are dropped before fine-tuning again; none if `example` is None."""
 
     example: NotNegative | None
     sign: Literal["+", "-"]
@@ -213,9 +220,10 @@ class LeaveOut:
 
 @dataclasses.dataclass(frozen=True)
 class Experiment:
-    """A sweep: grids of switch → values, as Hydra writes them.
+    """A sweep: grids that map switches to values, in Hydra's syntax.
 
-    With the sample data, the grids are those of `sample`, each with `sample_size` as well.
+    With the sample data, the grids in `sample` replace those in `sweep`, and `sample_size` is added
+    to each.
     """
 
     name: str
@@ -227,7 +235,7 @@ class Experiment:
 
 @dataclasses.dataclass(frozen=True)
 class Config:
-    """Everything that a run depends on. Made by `checked`."""
+    """Everything that a run depends on. Created by `checked`."""
 
     profile: str
     task: Task
@@ -263,9 +271,9 @@ class Config:
     def traced_languages(self) -> tuple[str, ...]:
         """Languages whose test examples are traced, in the run's order."""
         chosen = self.influence.test_languages
-        return tuple(each for each in self.languages if chosen is None or each in chosen)
+        return tuple(code for code in self.languages if chosen is None or code in chosen)
 
     @property
     def learning_rate(self) -> float:
-        """The override, else the model's own, else the task's (Choenni et al. 2023, §4.1)."""
+        """The override, else the model's rate, else the task's (Choenni et al. 2023, §4.1)."""
         return self.tuning.learning_rate or self.model.learning_rate or self.task.learning_rate

@@ -1,4 +1,4 @@
-"""A task's rows, from the sample corpus, the hub or files: checked, drawn, encoded."""
+"""A task's rows from the sample corpus, the Hub or files: checked, drawn and encoded."""
 
 from xling.data.corpus import fingerprint, load_corpus, require_data
 from xling.data.files import folder_digest

@@ -1,4 +1,4 @@
-"""The corpus of a run: read, checked, aligned, drawn."""
+"""The corpus of a run: reading, checking, aligning and drawing rows."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -8,15 +8,15 @@ from xling.config import Config
 from xling.data.readers import Table
 from xling.data.rows import (
     IGNORED,
-    Bad,
+    BadRow,
     Row,
     align,
+    bad_row_lines,
     check_equal_counts,
     empty_classes,
-    report,
-    usable,
+    separate_rows,
 )
-from xling.data.sampling import SPLITS, Part, allot, extra_size, parts_of, permutation
+from xling.data.sampling import SPLITS, Quota, allot, extra_size, permutation, quotas_by_source
 from xling.data.sources import Key, file_digests, require, tables_of
 from xling.errors import UserError
 
@@ -25,90 +25,91 @@ if TYPE_CHECKING:
 
 Say = Callable[[str], None]
 Pools = dict[str, dict[str, dict[str, Row]]]  # source split, language, id
-Drawn = dict[str, dict[str, list[Row]]]  # our split, language
+Drawn = dict[str, dict[str, list[Row]]]  # split of the run, language
 
 
 def load_corpus(config: Config, say: Say) -> "DatasetDict":
     """Return the examples of a run, with the splits train, dev and test.
 
     The columns are id, parallel_id (None if the task is not parallel), language, label (index into
-    `config.task.classes`), text and text_pair (None if the task has one text). The order is by
-    language as configured, then as drawn.
+    `config.task.classes`), text and text_pair (None if the task has one text). Examples are ordered
+    by language as configured, then as drawn.
 
     Args:
         config: the run's configuration.
-        say: takes plain lines on what was read, left out and drawn.
+        say: prints plain lines about the rows that are read, left out and drawn.
 
     Raises:
-        UserError: data that is not there, cannot be used, or is too little.
+        UserError: data that is missing, unusable or too small.
     """
     from datasets import DatasetDict
 
-    parts = parts_of(config)
-    pools = read_pools(config, parts, say)
-    drawn = draw(config, parts, pools)
+    quotas = quotas_by_source(config)
+    pools = read_pools(config, quotas, say)
+    drawn = draw_splits(config, quotas, pools)
     for split in SPLITS:
         say(_sizes(split, drawn[split]))
     return DatasetDict({split: _dataset(drawn[split], config) for split in SPLITS})
 
 
 def require_data(config: Config) -> None:
-    """Make sure that the data of a run is there or can be fetched: quick, nothing is read.
+    """Check that a run's data exists or can be fetched, without reading it.
 
     Raises:
-        UserError: it is not, or the sizes of the draws do not fit each other.
+        UserError: the data is unavailable, or the sizes of the draws contradict each other.
     """
-    require(config, _needed(config, parts_of(config)))
+    require(config, _required_sources(config, quotas_by_source(config)))
 
 
 def fingerprint(config: Config) -> dict[str, str]:
     """Return the digests of the contents of the local files that the run reads, by name.
 
-    Empty unless `data.source` is `files`: other sources are told by the configuration.
+    Empty unless `data.source` is `files`: the configuration identifies the other sources.
 
     Raises:
-        UserError: a file that is not there.
+        UserError: a missing file.
     """
     if config.data.source != "files":
         return {}
-    return file_digests(config, _needed(config, parts_of(config)))
+    return file_digests(config, _required_sources(config, quotas_by_source(config)))
 
 
-def read_pools(config: Config, parts: dict[str, list[Part]], say: Say) -> Pools:
+def read_pools(config: Config, quotas: dict[str, list[Quota]], say: Say) -> Pools:
     """Read and check all rows that may be drawn.
 
     Raises:
-        UserError: rows that cannot be used, unless `data.on_bad_row` is `drop`.
+        UserError: unusable rows, unless `data.on_bad_row` is `drop`.
     """
-    tables = tables_of(config, _needed(config, parts), say)
+    tables = tables_of(config, _required_sources(config, quotas), say)
     pools: Pools = {}
-    bad: list[Bad] = []
-    for source in parts:
-        chosen = {language: found for (language, split), found in tables.items() if split == source}
-        rows, refused = _read_split(config, source, chosen)
-        bad += refused
-        _say_counts(chosen, rows, refused, say)
-        kept = {
-            language: {row.id: row for row in found if row.label != IGNORED}
-            for language, found in rows.items()
+    bad: list[BadRow] = []
+    for source in quotas:
+        of_source = {
+            language: shards for (language, split), shards in tables.items() if split == source
         }
-        _check_classes(config, source, kept, refused)
-        pools[source] = kept
-    _judge(config, bad, say)
+        rows, refused = _read_split(config, source, of_source)
+        bad += refused
+        _say_counts(of_source, rows, refused, say)
+        pools[source] = {
+            language: {row.id: row for row in of_language if row.label != IGNORED}
+            for language, of_language in rows.items()
+        }
+        _check_classes(config, source, pools[source], refused)
+    _stop_or_drop(config, bad, say)
     return pools
 
 
-def draw(config: Config, parts: dict[str, list[Part]], pools: Pools) -> Drawn:
-    """Draw every split's rows from the pools of its source; pure but for the seed.
+def draw_splits(config: Config, quotas: dict[str, list[Quota]], pools: Pools) -> Drawn:
+    """Draw every split's rows from the pools of its source; deterministic given the seed.
 
-    Parallel tasks have one draw for all languages of the run, also the excluded ones, others a
-    stream per language: leaving a language out changes nothing for the rest.
+    Parallel tasks share one draw over all languages of the run, including excluded ones. Other
+    tasks have a random stream per language. So excluding a language changes nothing for the rest.
 
     Raises:
-        UserError: more rows wanted than there are.
+        UserError: more rows are requested than exist.
     """
     drawn: Drawn = {split: {} for split in SPLITS}
-    for source, shares in parts.items():
+    for source, sharing in quotas.items():
         common = list(next(iter(pools[source].values()))) if config.task.parallel else None
         order = permutation(common, config.seed, source) if common is not None else []
         for language in config.languages:
@@ -117,47 +118,47 @@ def draw(config: Config, parts: dict[str, list[Part]], pools: Pools) -> Drawn:
             pool = pools[source][language]
             if common is None:
                 order = permutation(pool, config.seed, f"{language}/{source}")
-            gets_more = shares[0].split == "train" and language == config.imbalance_language
+            gets_more = sharing[0].split == "train" and language == config.imbalance_language
             extra = extra_size(config) if gets_more else 0
             where = f"source split '{source}' of {language}"
-            ids = allot(order, shares, extra, where, config.imbalance)
-            ids[shares[0].split] += ids.pop("extra")
-            for split, chosen in ids.items():
+            ids = allot(order, sharing, extra, where, config.imbalance)
+            ids[sharing[0].split] += ids.pop("extra")
+            for split, row_ids in ids.items():
                 if language in _languages(config, split):
-                    drawn[split][language] = [pool[identity] for identity in chosen]
+                    drawn[split][language] = [pool[row_id] for row_id in row_ids]
     return drawn
 
 
 def _languages(config: Config, split: str) -> tuple[str, ...]:
-    """Excluded languages are tested on, but neither trained on nor used to stop the training."""
+    """Return a split's languages: the test split keeps excluded ones."""
     return config.languages if split == "test" else config.train_languages
 
 
-def _needed(config: Config, parts: dict[str, list[Part]]) -> list[Key]:
-    """Parallel ids are those that all languages have, so all are read, the excluded ones too."""
+def _required_sources(config: Config, quotas: dict[str, list[Quota]]) -> list[Key]:
+    """Return what to read; alignment needs all languages, even excluded ones."""
     return [
         (language, source)
-        for source, shares in parts.items()
+        for source, sharing in quotas.items()
         for language in config.languages
         if config.task.parallel
-        or any(language in _languages(config, part.split) for part in shares)
+        or any(language in _languages(config, quota.split) for quota in sharing)
     ]
 
 
 def _read_split(
     config: Config, source: str, tables: dict[str, list[Table]]
-) -> tuple[dict[str, list[Row]], list[Bad]]:
+) -> tuple[dict[str, list[Row]], list[BadRow]]:
     rows: dict[str, list[Row]] = {}
-    bad: list[Bad] = []
+    bad: list[BadRow] = []
     if config.task.parallel and any(
-        table.id_column is None for found in tables.values() for table in found
+        table.id_column is None for shards in tables.values() for table in shards
     ):
         counts = {
-            language: sum(table.count for table in found) for language, found in tables.items()
+            language: sum(table.count for table in shards) for language, shards in tables.items()
         }
         check_equal_counts(counts, source)
-    for language, found in tables.items():
-        rows[language], refused = usable(found, config.task)
+    for language, shards in tables.items():
+        rows[language], refused = separate_rows(shards, config.task)
         bad += refused
     if config.task.parallel:
         rows, refused = align(rows, config.task.classes)
@@ -166,47 +167,47 @@ def _read_split(
 
 
 def _say_counts(
-    tables: dict[str, list[Table]], rows: dict[str, list[Row]], bad: Sequence[Bad], say: Say
+    tables: dict[str, list[Table]], rows: dict[str, list[Row]], bad: Sequence[BadRow], say: Say
 ) -> None:
-    """Account for every row of every file; files of which the same is to say share a line."""
+    """Account for every row of every file; files with equal counts share a line."""
     refused = Counter(row.file for row in bad)
-    said: dict[str, list[str]] = {}
-    for language, found in tables.items():
-        total = sum(table.count for table in found)
-        unusable = sum(refused[table.name] for table in found)
+    files_by_line: dict[str, list[str]] = {}
+    for language, shards in tables.items():
+        total = sum(table.count for table in shards)
+        unusable = sum(refused[table.name] for table in shards)
         ignored = sum(row.label == IGNORED for row in rows[language])
-        names = ", ".join(table.name for table in found)
+        names = ", ".join(table.name for table in shards)
         if total != len(rows[language]) + unusable:
             raise UserError(
                 f"{names}: {total} rows, but {len(rows[language])} used and {unusable} refused. "
-                "This is a fault of xling, not of the data."
+                "This is a bug in xling, not a fault in the data."
             )
         line = f"{total:,} rows"
         line += f", {unusable:,} unusable" if unusable else ""
         line += f", {ignored:,} left out for their label (task.ignore_labels)" if ignored else ""
-        said.setdefault(line + found[0].remark, []).append(names)
-    for line, files in said.items():
+        files_by_line.setdefault(line + shards[0].remark, []).append(names)
+    for line, files in files_by_line.items():
         say(f"{', '.join(files)}: {'each ' if len(files) > 1 else ''}{line}")
 
 
 def _check_classes(
-    config: Config, source: str, pools: dict[str, dict[str, Row]], bad: Sequence[Bad]
+    config: Config, source: str, pools: dict[str, dict[str, Row]], bad: Sequence[BadRow]
 ) -> None:
-    """Unknown labels and a class without rows mean a wrong label map: dropping would hide it."""
+    """Refuse unknown labels beside an empty class: a wrong label map, which dropping would hide."""
     if not any(row.label for row in bad):
         return
     for language, pool in pools.items():
         if empty := empty_classes(pool.values(), config.task):
             raise UserError(
-                "\n".join(report(bad, config.task))
+                "\n".join(bad_row_lines(bad, config.task))
                 + f"\nSplit {source} of {language} has no row of class {', '.join(empty)}."
             )
 
 
-def _judge(config: Config, bad: Sequence[Bad], say: Say) -> None:
+def _stop_or_drop(config: Config, bad: Sequence[BadRow], say: Say) -> None:
     if not bad:
         return
-    lines = report(bad, config.task)
+    lines = bad_row_lines(bad, config.task)
     if config.data.on_bad_row == "stop":
         raise UserError("\n".join([*lines, "Write data.on_bad_row=drop to leave these rows out."]))
     for line in lines:
@@ -218,17 +219,17 @@ def _sizes(split: str, drawn: dict[str, list[Row]]) -> str:
     by_size: dict[int, list[str]] = {}
     for language, rows in drawn.items():
         by_size.setdefault(len(rows), []).append(language)
-    said = "; ".join(
-        f"{size:,} examples of each of {', '.join(found)}"
-        if len(found) > 1
-        else f"{size:,} of {found[0]}"
-        for size, found in by_size.items()
+    counts = "; ".join(
+        f"{size:,} examples of each of {', '.join(languages)}"
+        if len(languages) > 1
+        else f"{size:,} of {languages[0]}"
+        for size, languages in by_size.items()
     )
-    return f"{split}: {said}"
+    return f"{split}: {counts}"
 
 
 def example_id(language: str, row_id: str) -> str:
-    """Return an id as the papers write it: `en987`; ids that are not digits follow a colon."""
+    """Return an id as the papers write it (`en987`); ids other than digits follow a colon."""
     digits = row_id.isascii() and row_id.isdigit()
     return f"{language}{row_id}" if digits else f"{language}:{row_id}"
 

@@ -1,4 +1,4 @@
-"""A data set of the Hugging Face hub as a folder of files on this machine."""
+"""A data set from the Hugging Face Hub as a folder of files on this machine."""
 
 import os
 import re
@@ -23,9 +23,9 @@ TRUE = {"1", "on", "yes", "true"}
 
 @cache
 def hub_reachable() -> bool:
-    """Tell within 1.5 seconds whether the hub (or the proxy on the way to it) answers.
+    """Return within 1.5 seconds whether the Hub, or the proxy in front of it, answers.
 
-    `HF_ENDPOINT`, `HF_HUB_OFFLINE` and the proxy variables are respected. The answer is kept.
+    Respects `HF_ENDPOINT`, `HF_HUB_OFFLINE` and the proxy variables. The result is cached.
     """
     if _switched_off():
         return False
@@ -34,42 +34,42 @@ def hub_reachable() -> bool:
     if proxy and not proxy_bypass(endpoint.hostname or ""):
         endpoint = urlsplit(proxy if "//" in proxy else f"//{proxy}")
     port = endpoint.port or (80 if endpoint.scheme == "http" else 443)
-    return _answers(endpoint.hostname or "", port)
+    return _accepts_connections(endpoint.hostname or "", port)
 
 
 def _switched_off() -> bool:
     return any(os.environ.get(name, "").lower() in TRUE for name in OFFLINE)
 
 
-def _answers(host: str, port: int) -> bool:
-    """Open a connection in a thread: a name that does not resolve may take longer than allowed."""
-    answers: list[bool] = []
+def _accepts_connections(host: str, port: int) -> bool:
+    """Open a connection in a thread, as resolving a name may take longer than the limit."""
+    outcomes: list[bool] = []
 
     def connect() -> None:
         try:
             with socket.create_connection((host, port), timeout=SECONDS):
-                answers.append(True)
+                outcomes.append(True)
         except OSError:
-            answers.append(False)
+            outcomes.append(False)
 
     thread = threading.Thread(target=connect, daemon=True)
     thread.start()
     thread.join(SECONDS)
-    return answers == [True]
+    return outcomes == [True]
 
 
 def dataset_of(config: Config) -> tuple[str, str | None]:
     """Return the id and revision of the data set: the task's, or `data.path=OWNER/NAME@REVISION`.
 
     Raises:
-        UserError: the task has no data set on the hub.
+        UserError: the task has no data set on the Hub.
     """
     if config.data.path:
         name, _, revision = config.data.path.partition("@")
         if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
             raise UserError(
-                f"data.path={config.data.path}: with data=hub this is the id of a data set, "
-                "OWNER/NAME or OWNER/NAME@REVISION. For a folder write data=files data.path=DIR."
+                f"data.path={config.data.path}: with data=hub this must be the id of a data set, "
+                "OWNER/NAME or OWNER/NAME@REVISION. For a folder, write data=files data.path=DIR."
             )
         return name, revision or None
     if config.task.hub is None:
@@ -83,10 +83,10 @@ def dataset_of(config: Config) -> tuple[str, str | None]:
 
 
 def require_hub(config: Config, needed: Iterable[tuple[str, str]]) -> None:
-    """Make sure, in less than two seconds, that the data set is cached or the hub answers.
+    """Check in less than two seconds that the data set is cached or the Hub answers.
 
     Raises:
-        UserError: neither, or the task has no data set on the hub.
+        UserError: neither is the case, or the task has no data set on the Hub.
     """
     name, revision = dataset_of(config)
     needed = list(needed)
@@ -97,12 +97,12 @@ def require_hub(config: Config, needed: Iterable[tuple[str, str]]) -> None:
 def hub_folder(
     config: Config, needed: Iterable[tuple[str, str]], say: Callable[[str], None]
 ) -> Path:
-    """Return the folder of the data set, with the files of all (language, split) needed.
+    """Return the folder of the data set, with the files of every (language, split) in `needed`.
 
-    What the hub's cache has at the pinned commit is taken from there without network.
+    Files in the Hub's cache at the pinned commit are used without a network.
 
     Raises:
-        UserError: no data set, no network, or files missing in it.
+        UserError: no data set, no network, or missing files.
     """
     name, revision = dataset_of(config)
     needed = list(needed)
@@ -154,12 +154,15 @@ def _download(
 
     if not sys.stderr.isatty():
         disable_progress_bars()
-    with _refusals(name, revision):
+    with _explained(name, revision):
         info = HfApi().dataset_info(name, revision=revision)
     index = _index((file.rfilename for file in info.siblings or ()), config)
-    found = [find(index, language, split, f"Data set {name}") for language, split in needed]
-    files = [file for names in found for file in names]
-    with _refusals(name, revision):
+    files = [
+        file
+        for language, split in needed
+        for file in find(index, language, split, f"Data set {name}")
+    ]
+    with _explained(name, revision):
         folder = snapshot_download(
             name, repo_type="dataset", revision=info.sha, allow_patterns=files
         )
@@ -167,38 +170,38 @@ def _download(
 
 
 @contextmanager
-def _refusals(name: str, revision: str | None) -> Iterator[None]:
-    """Explain whatever the hub's client raises: its errors and those of its HTTP library."""
+def _explained(name: str, revision: str | None) -> Iterator[None]:
+    """Explain errors of the Hub's client and of its HTTP library."""
     try:
         yield
     except Exception as error:
-        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise UserError(
-            f"Data set {name}{f' at {revision}' if revision else ''} cannot be fetched: {said}\n"
+            f"Data set {name}{f' at {revision}' if revision else ''} cannot be fetched: {reason}\n"
             "Check its id and revision (data.path=OWNER/NAME@REVISION) and, if it is gated, log in "
-            "by `hf auth login`; or read files: data=files data.path=DIR"
+            "with `hf auth login`; or read your own files: data=files data.path=DIR"
         ) from error
 
 
 def _offline(config: Config, name: str, revision: str | None, needed: list[tuple[str, str]]) -> str:
     pinned = f" --revision {revision}" if revision else ""
     languages = sorted({language for language, _ in needed})
-    wanted = "".join(f' --include "{language}/*"' for language in languages)
+    patterns = "".join(f' --include "{language}/*"' for language in languages)
     size = config.data.train_per_language
-    same = f" data.train_per_language={size}" if size else ""
+    sample_size = f" data.train_per_language={size}" if size else ""
     reason = f"{' or '.join(OFFLINE)} is set" if _switched_off() else "the hub does not answer"
     return (
         f"Data set {name} is not on this machine and {reason}.\n"
-        "Fetch it beforehand, where there is a network, and run again:\n"
-        f"  hf download {name} --repo-type dataset{pinned}{wanted}\n"
-        "Or fetch it with --local-dir DIR, bring the folder here and write:\n"
-        f"  data=files data.path=DIR{same} data.on_bad_row={config.data.on_bad_row}"
+        "Fetch it on a machine with a network, and run again:\n"
+        f"  hf download {name} --repo-type dataset{pinned}{patterns}\n"
+        "Or fetch it with --local-dir DIR, copy the folder here and write:\n"
+        f"  data=files data.path=DIR{sample_size} data.on_bad_row={config.data.on_bad_row}"
         f"{_or_sample(config)}"
     )
 
 
 def _or_sample(config: Config) -> str:
-    from xling.data.sample import TASKS
+    from xling.data.sample import TASKS  # its lexicon is read only where needed
 
     if config.task.name not in TASKS:
         return ""

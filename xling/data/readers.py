@@ -1,4 +1,4 @@
-"""Reading one data file: TSV, CSV, JSON lines or Parquet, every row of it, with its place."""
+"""Read every row of a data file (TSV, CSV, JSON Lines or Parquet) with its line number."""
 
 import csv
 import io
@@ -15,9 +15,9 @@ EXTENSIONS = ("tsv", "csv", "jsonl", "parquet")
 
 
 class Record(NamedTuple):
-    """A row as it stands in a file: its values by column, or the problem that forbids to read it.
+    """A row as read from a file: its values by column, or the problem that makes it unreadable.
 
-    `line` counts from 1: the line of the file where the row starts; in Parquet, the row.
+    `line` is the line where the row starts, counted from 1; in Parquet, the row's number.
     """
 
     line: int
@@ -27,9 +27,14 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """The rows of a file. `count` is found without reading them one by one, as a check.
+    """The rows of a file.
 
-    `id_column` is the column that identifies the rows, or None: then their numbers do.
+    Attributes:
+        name: name of the file in messages.
+        records: the rows.
+        count: number of rows, counted independently of `records` as a check.
+        id_column: column that identifies the rows; if None, their numbers do.
+        remark: addition to messages about the file.
     """
 
     name: str
@@ -40,24 +45,24 @@ class Table:
 
 
 def read_table(path: Path, name: str, task: Task) -> Table:
-    """Open a file of a known extension; `name` is what messages call it.
+    """Open a file with a known extension; messages refer to it as `name`.
 
     Raises:
-        UserError: not UTF-8, quotes that do not match, or columns that the task does not know.
+        UserError: text that is not UTF-8, unbalanced quotes, or missing columns.
     """
     read = {"tsv": _tsv, "csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
     return read[path.suffix[1:]](path, name, task)
 
 
 def _tsv(path: Path, name: str, task: Task) -> Table:
-    """Quotes mean nothing, and only "\\n" ends a row: texts may hold other line separators."""
+    """Read TSV: quotes are plain characters, and only "\\n" ends a row."""
     lines = _lines(path, name)
     rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1)]
     return _with_header(name, rows, task)
 
 
 def _csv(path: Path, name: str, task: Task) -> Table:
-    """Quoted fields may hold commas and line ends."""
+    """Read CSV: quoted fields may contain commas and line ends."""
     reader = csv.reader(io.StringIO(_text(path, name), newline=""), strict=True)
     rows = []
     while True:
@@ -68,7 +73,7 @@ def _csv(path: Path, name: str, task: Task) -> Table:
             return _with_header(name, rows, task)
         except csv.Error as error:
             raise UserError(
-                f"{name}:{start}: the quotes of this row do not match: {error}."
+                f"{name}:{start}: the quotes in this row are not balanced: {error}."
             ) from None
 
 
@@ -124,7 +129,7 @@ def _text(path: Path, name: str) -> str:
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UserError(
-            f"{name}:{line}: not UTF-8 ({error.reason}). Convert the file, for instance by "
+            f"{name}:{line}: not UTF-8 ({error.reason}). Convert the file, for instance with "
             "`iconv -f LATIN1 -t UTF-8`."
         ) from None
 
@@ -137,7 +142,7 @@ def _lines(path: Path, name: str) -> list[str]:
 
 
 def _with_header(name: str, rows: list[tuple[int, list[str]]], task: Task) -> Table:
-    """Tell a header from a first row, and give every field its column."""
+    """Detect whether the first row is a header, and assign every field to its column."""
     if not rows:
         raise UserError(f"{name} is empty.")
     first = tuple(field.strip() for field in rows[0][1])
@@ -152,7 +157,7 @@ def _with_header(name: str, rows: list[tuple[int, list[str]]], task: Task) -> Ta
         id_column = columns.id if columns.id in names else None
         return Table(name, records, len(rows), id_column, f" (no header: {', '.join(names)})")
     _check_columns(name, first, columns)
-    raise AssertionError("unreachable: the check has the label and the text among its columns")
+    raise AssertionError("unreachable: the check covers the label and text columns")
 
 
 def _record(line: int, fields: list[str], names: tuple[str, ...]) -> Record:
@@ -163,17 +168,18 @@ def _record(line: int, fields: list[str], names: tuple[str, ...]) -> Record:
     return Record(line, dict(zip(names, fields, strict=True)))
 
 
-def _check_columns(name: str, found: tuple[str, ...], columns: Columns) -> None:
-    repeated = [column for column in wanted_columns(columns) if found.count(column) > 1]
+def _check_columns(name: str, present: tuple[str, ...], columns: Columns) -> None:
+    repeated = [column for column in wanted_columns(columns) if present.count(column) > 1]
     if repeated:
         raise UserError(f"{name} has the column '{repeated[0]}' twice.")
     for role in ("label", "text", "text_pair", "id"):
         column = getattr(columns, role)
-        if column is not None and column not in found:
-            shown = ", ".join(field if len(field) <= 30 else field[:30] + "…" for field in found)
+        if column is not None and column not in present:
+            shown = ", ".join(field if len(field) <= 30 else field[:30] + "…" for field in present)
+            hint = nearest(column, present)
             raise UserError(
-                f"{name} has no column '{column}' (task.columns.{role}).{nearest(column, found)}\n"
+                f"{name} has no column '{column}' (task.columns.{role}).{hint}\n"
                 f"Its first line has: {shown or 'nothing'}.\n"
                 f"The task reads {', '.join(wanted_columns(columns))}. "
-                f"Write task.columns.{role}=NAME for the name in your files."
+                f"Write task.columns.{role}=NAME with the name in your files."
             )

@@ -1,4 +1,4 @@
-"""From a file's rows to the rows that a task can use, and the bad ones with their reasons."""
+"""Separate a file's rows into those a task can use and those it cannot, with reasons."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -8,11 +8,11 @@ from xling.config import Task
 from xling.data.readers import Record, Table
 from xling.errors import UserError, nearest
 
-IGNORED = -1  # stands for the labels that a task leaves out on purpose
+IGNORED = -1  # the class of labels that a task leaves out on purpose
 
 
 class Row(NamedTuple):
-    """A row that can be used; `id` is the row's own, equal over languages in parallel data."""
+    """A usable row; in parallel data, translations of a row have the same `id`."""
 
     id: str
     label: int
@@ -22,8 +22,8 @@ class Row(NamedTuple):
     line: int
 
 
-class Bad(NamedTuple):
-    """A row that cannot be used: `reason` is its kind, `detail` says it in full."""
+class BadRow(NamedTuple):
+    """An unusable row: `reason` is the kind of problem, `detail` describes it in full."""
 
     file: str
     line: int
@@ -33,58 +33,60 @@ class Bad(NamedTuple):
 
 
 def label_index(task: Task) -> dict[str, int]:
-    """Return the class of each raw label, compared as a string; `IGNORED` for the ignored ones.
+    """Map each raw label, as a string, to its class, or to `IGNORED`.
 
     Raises:
-        UserError: a raw label that stands twice in the task's lists.
+        UserError: a raw label that occurs twice in the task's lists.
     """
     pairs = [(str(raw), number) for number, raws in enumerate(task.labels.values()) for raw in raws]
     pairs += [(str(raw), IGNORED) for raw in task.ignore_labels]
     for raw, uses in Counter(raw for raw, _ in pairs).items():
         if uses > 1:
             raise UserError(
-                f"The label '{raw}' stands {uses} times in task.labels and task.ignore_labels; "
-                "leave it in one place."
+                f"The label '{raw}' occurs {uses} times in task.labels and task.ignore_labels; "
+                "keep only one of them."
             )
     return dict(pairs)
 
 
-def usable(tables: Sequence[Table], task: Task) -> tuple[list[Row], list[Bad]]:
-    """Sort the rows of one language and split into usable and bad ones; ignored ones stay in.
+def separate_rows(tables: Sequence[Table], task: Task) -> tuple[list[Row], list[BadRow]]:
+    """Separate the rows of one language and split into usable, including ignored, and bad ones.
 
-    Rows without an id column are numbered from 0 through all tables, bad ones included.
+    Without an id column, rows are numbered from 0 across all tables, including bad rows.
 
     Raises:
-        UserError: the number of rows read is not the number that the file has.
+        UserError: the number of rows read differs from the number in the file.
     """
     labels = label_index(task)
     rows: dict[str, Row] = {}
-    bad: list[Bad] = []
+    bad: list[BadRow] = []
     number = 0
     for table in tables:
         start = number
         for record in table.records:
             result = _checked(table, record, str(number), task, labels)
             number += 1
-            if isinstance(result, Bad):
+            if isinstance(result, BadRow):
                 bad.append(result)
             elif first := rows.get(result.id):
-                detail = f"duplicate id {result.id}: {first.file}:{first.line} has it too"
-                bad.append(Bad(result.file, result.line, "duplicate id", detail))
+                detail = f"duplicate id {result.id}: also at {first.file}:{first.line}"
+                bad.append(BadRow(result.file, result.line, "duplicate id", detail))
             else:
                 rows[result.id] = result
         if number - start != table.count:
-            raise UserError(f"{table.name}: {number - start} rows read, but it has {table.count}.")
+            raise UserError(
+                f"{table.name}: {number - start} rows read, but the file has {table.count}."
+            )
     return list(rows.values()), bad
 
 
 def _checked(
     table: Table, record: Record, number: str, task: Task, labels: dict[str, int]
-) -> Row | Bad:
+) -> Row | BadRow:
     columns, values = task.columns, record.values
 
-    def refused(reason: str, detail: str = "", label: str = "") -> Bad:
-        return Bad(table.name, record.line, reason, detail or reason, label)
+    def refused(reason: str, detail: str = "", label: str = "") -> BadRow:
+        return BadRow(table.name, record.line, reason, detail or reason, label)
 
     if record.problem:
         counted = "fields instead" in record.problem
@@ -129,33 +131,39 @@ def _text_problem(text: object) -> str:
 
 def align(
     rows: dict[str, list[Row]], classes: Sequence[str]
-) -> tuple[dict[str, list[Row]], list[Bad]]:
-    """Keep the rows whose id every language has, with one label; the others are bad."""
-    by_id = {language: {row.id: row for row in found} for language, found in rows.items()}
-    common = set.intersection(*(set(found) for found in by_id.values()))
-    agreed = {each for each in common if len({found[each].label for found in by_id.values()}) == 1}
-    kept: dict[str, list[Row]] = {language: [] for language in rows}
-    bad: list[Bad] = []
-    for language, found in rows.items():
-        for row in found:
+) -> tuple[dict[str, list[Row]], list[BadRow]]:
+    """Keep the rows that every language has with the same label; the others are bad."""
+    by_id = {
+        language: {row.id: row for row in of_language} for language, of_language in rows.items()
+    }
+    common = set.intersection(*(set(of_language) for of_language in by_id.values()))
+    agreed = {
+        row_id
+        for row_id in common
+        if len({of_language[row_id].label for of_language in by_id.values()}) == 1
+    }
+    aligned: dict[str, list[Row]] = {language: [] for language in rows}
+    bad: list[BadRow] = []
+    for language, of_language in rows.items():
+        for row in of_language:
             if row.id in agreed:
-                kept[language].append(row)
+                aligned[language].append(row)
             else:
                 bad.append(_not_aligned(row, by_id, classes))
-    return kept, bad
+    return aligned, bad
 
 
-def _not_aligned(row: Row, by_id: dict[str, dict[str, Row]], classes: Sequence[str]) -> Bad:
-    missing = [language for language, found in by_id.items() if row.id not in found]
+def _not_aligned(row: Row, by_id: dict[str, dict[str, Row]], classes: Sequence[str]) -> BadRow:
+    missing = [language for language, rows in by_id.items() if row.id not in rows]
     if missing:
         reason = "missing translation"
         detail = f"no usable row {row.id} in {', '.join(missing)}"
     else:
         reason = "label differs between translations"
-        labels = {language: found[row.id].label for language, found in by_id.items()}
-        said = (f"{language} {_name(label, classes)}" for language, label in labels.items())
-        detail = f"row {row.id} is {', '.join(said)}"
-    return Bad(row.file, row.line, reason, f"{reason}: {detail}")
+        labels = {language: rows[row.id].label for language, rows in by_id.items()}
+        names = (f"{language} {_name(label, classes)}" for language, label in labels.items())
+        detail = f"row {row.id} is {', '.join(names)}"
+    return BadRow(row.file, row.line, reason, f"{reason}: {detail}")
 
 
 def _name(label: int, classes: Sequence[str]) -> str:
@@ -163,22 +171,22 @@ def _name(label: int, classes: Sequence[str]) -> str:
 
 
 def check_equal_counts(counts: dict[str, int], split: str) -> None:
-    """Refuse parallel data whose rows are told by number but whose languages differ in length.
+    """Refuse parallel data that is aligned by row number but whose languages differ in length.
 
     Raises:
-        UserError: with the number of rows of each language.
+        UserError: lengths that differ; gives the number of rows of each language.
     """
     if len(set(counts.values())) > 1:
-        said = ", ".join(f"{language} {count:,}" for language, count in counts.items())
+        lengths = ", ".join(f"{language} {count:,}" for language, count in counts.items())
         raise UserError(
-            f"Split {split}: the rows of the languages are aligned by their number, but the files "
-            f"differ in length: {said}.\nIf the files have a column that identifies a row, write "
+            f"Split {split}: the rows of the languages are aligned by row number, but the files "
+            f"differ in length: {lengths}.\nIf a column of the files identifies the rows, write "
             "task.columns.id=NAME."
         )
 
 
-def report(bad: Sequence[Bad], task: Task) -> list[str]:
-    """Say in a few lines what the bad rows are: by reason, the first of them, unknown labels."""
+def bad_row_lines(bad: Sequence[BadRow], task: Task) -> list[str]:
+    """Summarise bad rows in a few lines: counts by reason, the first rows, unknown labels."""
     reasons = Counter(row.reason for row in bad).most_common()
     lines = [
         f"{len(bad):,} rows cannot be used: "
@@ -191,28 +199,28 @@ def report(bad: Sequence[Bad], task: Task) -> list[str]:
     return lines + _unknown_labels(bad, task)
 
 
-def _unknown_labels(bad: Sequence[Bad], task: Task) -> list[str]:
+def _unknown_labels(bad: Sequence[BadRow], task: Task) -> list[str]:
     unknown = Counter(row.label for row in bad if row.label)
     if not unknown:
         return []
     first = {row.label: row for row in reversed(bad) if row.label}
     known = label_index(task)
-    said = [
-        f"  '{label}': {count:,} rows, the first {first[label].file}:{first[label].line}."
+    lines = [
+        f"  '{label}': {count:,} rows, the first at {first[label].file}:{first[label].line}."
         f"{nearest(label, known)}"
         for label, count in unknown.most_common(10)
     ]
     if len(unknown) > 10:
-        said.append(f"  … and {len(unknown) - 10:,} more labels")
+        lines.append(f"  … and {len(unknown) - 10:,} more labels")
     return [
-        f"Labels that task {task.name} does not know:",
-        *said,
-        f"Known: {', '.join(known)}. Add the others to a class of task.labels, or to "
+        f"Unknown labels in task {task.name}:",
+        *lines,
+        f"Known labels: {', '.join(known)}. Add the others to a class in task.labels, or to "
         "task.ignore_labels to leave their rows out.",
     ]
 
 
 def empty_classes(rows: Iterable[Row], task: Task) -> list[str]:
-    """Return the classes that no row has."""
+    """Return the classes without rows."""
     present = {row.label for row in rows}
     return [name for number, name in enumerate(task.classes) if number not in present]

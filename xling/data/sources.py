@@ -1,4 +1,4 @@
-"""Where the rows come from: the sample corpus, the hub, or files; as tables of one language."""
+"""Tables of rows from the sample corpus, the Hub or files."""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -16,10 +16,10 @@ Key = tuple[str, str]  # language, source split
 def tables_of(
     config: Config, needed: Iterable[Key], say: Callable[[str], None]
 ) -> dict[Key, list[Table]]:
-    """Return the tables (several if the data is sharded) of each (language, source split).
+    """Return the tables of each (language, source split); several if the data is sharded.
 
     Raises:
-        UserError: data that is not there or cannot be read.
+        UserError: data that is missing or cannot be read.
     """
     needed = list(needed)
     if config.data.source == "sample":
@@ -36,10 +36,10 @@ def tables_of(
 
 
 def require(config: Config, needed: Iterable[Key]) -> None:
-    """Make sure, in less than two seconds, that the data is there or can be fetched.
+    """Check in less than two seconds that the data exists or can be fetched.
 
     Raises:
-        UserError: it is not.
+        UserError: neither is the case.
     """
     needed = list(needed)
     if config.data.source == "sample":
@@ -60,7 +60,7 @@ def file_digests(config: Config, needed: Iterable[Key]) -> dict[str, str]:
 
 def _folder(config: Config) -> Path:
     if not config.data.path:
-        raise UserError("data=files needs the folder of your files: data.path=DIR")
+        raise UserError("data=files needs the folder of your files: write data.path=DIR")
     folder = Path(config.data.path).expanduser()
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "no such folder"
@@ -74,18 +74,18 @@ def _files(config: Config, folder: Path, needed: list[Key]) -> dict[Key, list[st
 
 
 def _sample(config: Config, language: str, split: str) -> Table:
-    from xling.data.sample import rows
+    from xling.data.sample import rows  # its lexicon is read only where needed
 
     _check_sample(config, language)
     if split not in SPLITS:
         raise UserError(f"data.splits: the sample corpus has {', '.join(SPLITS)}, not '{split}'.")
-    found = rows(config.task.name, language, split)
-    records = [Record(number, dict(row)) for number, row in enumerate(found, 1)]
-    return Table(f"sample/{config.task.name}/{split}.{language}", records, len(found), "id")
+    sample = rows(config.task.name, language, split)
+    records = [Record(number, dict(row)) for number, row in enumerate(sample, 1)]
+    return Table(f"sample/{config.task.name}/{split}.{language}", records, len(sample), "id")
 
 
 def _check_sample(config: Config, language: str) -> None:
-    from xling.data.sample import LANGUAGES, TASKS
+    from xling.data.sample import LANGUAGES, TASKS  # its lexicon is read only where needed
 
     task = config.task.name
     if task not in TASKS:
@@ -97,5 +97,5 @@ def _check_sample(config: Config, language: str) -> None:
         raise UserError(
             f"languages={language}: the sample corpus has {', '.join(LANGUAGES)}."
             f"{nearest(language, LANGUAGES)}\n"
-            f"For other languages read your own files: task={task} data=files data.path=DIR"
+            f"For other languages, read your own files: task={task} data=files data.path=DIR"
         )

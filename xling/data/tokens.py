@@ -1,4 +1,4 @@
-"""From texts to token ids."""
+"""Encode texts as token ids."""
 
 from typing import TYPE_CHECKING
 
@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 def encode(dataset: "Dataset", tokenizer: "PreTrainedTokenizerBase", max_length: int) -> "Dataset":
     """Add the tokenizer's columns (input_ids, attention_mask, …), `length` and `truncated`.
 
-    All other columns are kept. Of pairs that are too long, the longer text is cut first.
+    All other columns are kept. Pairs that are too long are truncated from the longer text first.
 
     Args:
-        max_length: tokens of an example at most, special ones included.
+        max_length: maximum number of tokens of an example, including special tokens.
 
     Raises:
-        UserError: a `max_length` that the tokenizer cannot keep to.
+        UserError: a `max_length` that the tokenizer cannot observe.
     """
     from datasets import Dataset, concatenate_datasets
 
@@ -37,12 +37,12 @@ def encode(dataset: "Dataset", tokenizer: "PreTrainedTokenizerBase", max_length:
             max_length=max_length,
         )
         for name, values in cut.items():
-            for place, value in zip(long, values, strict=True):
-                columns[name][place] = value
+            for position, value in zip(long, values, strict=True):
+                columns[name][position] = value
     columns["length"] = [len(tokens) for tokens in columns["input_ids"]]
     columns["truncated"] = [False] * len(texts)
-    for place in long:
-        columns["truncated"][place] = True
+    for position in long:
+        columns["truncated"][position] = True
     return concatenate_datasets([dataset, Dataset.from_dict(columns)], axis=1)
 
 

@@ -7,7 +7,7 @@ from xling.pipeline.paths import RunPaths, masked
 from xling.tracker.artifacts import Artifact
 
 
-def artifacts(paths: RunPaths, folder: Path) -> list[Artifact]:
+def run_artifacts(paths: RunPaths, folder: Path) -> list[Artifact]:
     """Return what a run's figures were made from, as far as it is there.
 
     Args:
@@ -17,16 +17,16 @@ def artifacts(paths: RunPaths, folder: Path) -> list[Artifact]:
     masks = [mask_rows(file) for file in sorted((folder / "masks").glob("*.json"))]
     names = dict.fromkeys([paths.sketches, *(masked(paths.sketches, mask) for mask in masks)])
     stage, run = paths.tuning, paths.run.name
-    found = [
-        Artifact("checkpoints", stage.name, there(stage, "checkpoints"), settled=True),
-        Artifact("sketches", stage.name, there(stage, *names), settled=True),
-        Artifact("test-sketches", run, there(folder, "sketches"), settled=False),
-        Artifact("masks", run, there(folder, "masks"), settled=False),
+    artifacts = [
+        Artifact("checkpoints", stage.name, existing(stage, "checkpoints"), settled=True),
+        Artifact("sketches", stage.name, existing(stage, *names), settled=True),
+        Artifact("test-sketches", run, existing(folder, "sketches"), settled=False),
+        Artifact("masks", run, existing(folder, "masks"), settled=False),
     ]
-    return [each for each in found if each.folders]
+    return [artifact for artifact in artifacts if artifact.folders]
 
 
-def there(folder: Path, *names: str) -> list[Path]:
+def existing(folder: Path, *names: str) -> list[Path]:
     """Return those of a folder's folders that exist."""
     return [folder / name for name in names if (folder / name).is_dir()]
 

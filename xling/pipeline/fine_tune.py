@@ -1,6 +1,7 @@
 """The stage of fine-tuning, which runs share: checkpoints and the training examples' sketches."""
 
 import dataclasses
+import json
 from functools import partial
 from typing import Any
 
@@ -13,7 +14,7 @@ from xling.cli.messages import epoch_line, passes_line, tuning_line
 from xling.config import Config
 from xling.models.classifier import Classifier
 from xling.pipeline.inputs import RunInputs, at_epoch, distinct, say_plan, train_dumps
-from xling.pipeline.paths import RunPaths
+from xling.pipeline.paths import RunPaths, require_same_settings, tuning_settings
 from xling.pipeline.provenance import machine, software
 from xling.pipeline.results import write_json
 from xling.stage import stage
@@ -64,12 +65,18 @@ class FineTuned:
         """Return the class probabilities of a split's examples at an epoch, (examples, classes)."""
         return probabilities(
             self.at(epoch),
+            self.inputs.kind,
             self.inputs.encoded[split],
             self.inputs.collate,
             2 * self.config.tuning.batch_size,
             self.gates,
             f"{split} predictions",
         )
+
+    def correct(self, split: str, predicted: np.ndarray) -> np.ndarray:
+        """Tell which predictions of a split's examples are right, (examples,)."""
+        labels = np.array(self.inputs.corpus[split]["label"])
+        return self.inputs.kind.correct(predicted, labels)
 
 
 def tune(
@@ -93,7 +100,8 @@ def tune(
     with stage(paths.tuning, config.force) as part:
         if part:
             say(tuning_line(config, len(inputs.encoded["train"]), len(dumps)))
-            made_by = {"settings": paths.tuned_by, "software": software(), "machine": machine()}
+            made_by = {"settings": tuning_settings(config)}
+            made_by |= {"software": software(), "machine": machine()}
             write_json(part / "made_by.json", made_by)
             with tracker.following(tracked if several else None, part):
                 fine_tune(
@@ -107,6 +115,8 @@ def tune(
                     masks,
                 )
         else:
+            made_by = json.loads((paths.tuning / "made_by.json").read_text("utf-8"))
+            require_same_settings(paths.tuning, made_by["settings"], tuning_settings(config))
             say(f"The model is fine-tuned already: {paths.tuning}")
         for record in read_history(part or paths.tuning):
             tracker.log_epoch(tracked, record)  # those that it did not see: of an earlier try
@@ -114,16 +124,17 @@ def tune(
 
 
 def sketch_train(model: FineTuned) -> None:
-    """Make the training examples' sketches that the fine-tuning did not dump.
+    """Make the training examples' representations that the fine-tuning did not dump.
 
-    Those of another design, or through other subnetworks; at the epochs up to the kept one.
+    Sketches of another design or through other subnetworks, or what needs no gradients; at the
+    epochs up to the kept one.
     """
     dumps = distinct(model.train_dumps())
     missing = [(dump, epoch) for dump in dumps for epoch in dump.missing(model.kept)]
     if not missing:
         return
     wanted, examples = len(dumps) * model.kept, len(model.inputs.encoded["train"])
-    say(passes_line(len(missing), wanted, examples))
+    say(passes_line(model.config.influence, len(missing), wanted, examples))
     plan: Any = partial(say_plan, passes=len(missing))
     for dump, epoch in missing:
         dataclasses.replace(dump, plan=plan)(model.at(epoch), epoch)

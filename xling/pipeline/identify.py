@@ -10,7 +10,7 @@ import pandas as pd
 import torch
 
 from xling.cli.console import say, track
-from xling.config import Config, Subnetwork, alone
+from xling.config import Config, Subnetwork, single_language
 from xling.models.classifier import Classifier
 from xling.pipeline.fine_tune import tune
 from xling.pipeline.inputs import RunInputs, at_epoch, prepare
@@ -52,36 +52,36 @@ class Subnetworks:
 
 def subnetworks(config: Config, inputs: RunInputs) -> Subnetworks:
     """Return the subnetworks that the configuration asks for, identified first where need be."""
-    asked = config.subnetwork
+    choice = config.subnetwork
     size = shape(inputs.classifier)
-    if asked.name == "file":
-        folder = Path(asked.path).expanduser()
-        masks = {each: read_mask(folder / f"{each}.json", size) for each in config.languages}
+    if choice.name == "file":
+        folder = Path(choice.path).expanduser()
+        masks = {name: read_mask(folder / f"{name}.json", size) for name in config.languages}
         return Subnetworks(masks, masks, None)
-    found = {each: identified(config, each, size) for each in config.languages}
-    own = {language: mask for language, (mask, _) in found.items()}
-    steps = pd.concat([table for _, table in found.values()], ignore_index=True)
+    identified = {language: identify(config, language, size) for language in config.languages}
+    own = {language: mask for language, (mask, _) in identified.items()}
+    steps = pd.concat([table for _, table in identified.values()], ignore_index=True)
     used = own
-    if asked.name == "random":
+    if choice.name == "random":
         used = {
-            language: shuffled(mask, [asked.seed, *language.encode()])
+            language: shuffled(mask, [choice.seed, *language.encode()])
             for language, mask in own.items()
         }
         return Subnetworks(used, used, steps)
-    if asked.name == "suboptimal":
-        used = dict.fromkeys(own, own[asked.language])
-    elif asked.name == "composed":
-        together = composed([own[each] for each in asked.languages], asked.compose)
+    if choice.name == "suboptimal":
+        used = dict.fromkeys(own, own[choice.language])
+    elif choice.name == "composed":
+        together = composed([own[name] for name in choice.languages], choice.compose)
         used = dict.fromkeys(own, together)
         if not together.any():
             say(
-                f"WARNING: the subnetworks of {' and '.join(asked.languages)} share no head. All "
+                f"WARNING: the subnetworks of {' and '.join(choice.languages)} share no head. All "
                 "heads are off: tokens do not see each other, and the model predicts one class."
             )
     return Subnetworks(used, own, steps)
 
 
-def identified(
+def identify(
     config: Config, language: str, size: tuple[int, int]
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return a language's mask and the steps of its pruning, made once for all runs.
@@ -91,18 +91,18 @@ def identified(
     Args:
         size: layers and heads of the model.
     """
-    own = alone(config, language)
+    own = single_language(config, language)
     paths = run_paths(own)
     folder, settings = pruning(config.subnetwork, own, paths)
     with stage(folder, config.force) as part:
         if part:
             say(f"Identifying the subnetwork of {language}")
-            _identify(config.subnetwork, own, paths, part, settings)
+            _fine_tune_and_prune(config.subnetwork, own, paths, part, settings)
     return read_mask(folder / "mask.json", size), pd.read_csv(folder / "pruning.csv")
 
 
-def _identify(
-    asked: Subnetwork, own: Config, paths: RunPaths, folder: Path, settings: dict[str, Any]
+def _fine_tune_and_prune(
+    choice: Subnetwork, own: Config, paths: RunPaths, folder: Path, settings: dict[str, Any]
 ) -> None:
     """Fine-tune on the language alone, prune, and write mask.json and pruning.csv."""
     (language,) = own.train_languages
@@ -111,13 +111,13 @@ def _identify(
     classifier = at_epoch(own, paths, inputs, kept_epoch(history))
     steps = prune(
         shape(classifier),
-        partial(importance, inputs, classifier, asked.normalize),
+        partial(importance, inputs, classifier, choice.normalize),
         partial(accuracy, own, inputs, classifier),
-        asked.fraction,
-        asked.keep,
+        choice.fraction,
+        choice.keep,
         _say_step,
     )
-    chosen = stops_at(steps, asked.keep)
+    chosen = stops_at(steps, choice.keep)
     table = steps_table(language, steps, chosen)
     table.to_csv(folder / "pruning.csv", index=False)
     about = {"task": own.task.name, "model": own.model.path or own.model.name}
@@ -133,7 +133,7 @@ def importance(
     inputs: RunInputs, classifier: Classifier, normalize: bool, mask: np.ndarray
 ) -> np.ndarray:
     """Return the heads' importance on the training examples of a language, through a mask."""
-    examples = source(classifier, inputs.encoded["train"], inputs.collate)
+    examples = source(classifier, inputs.kind, inputs.encoded["train"], inputs.collate)
     return head_importance(
         classifier,
         examples.losses,
@@ -149,8 +149,10 @@ def accuracy(config: Config, inputs: RunInputs, classifier: Classifier, mask: np
     dev = inputs.encoded["dev"]
     gates = torch.from_numpy(mask).expand(len(inputs.collate.languages), *mask.shape)
     size = 2 * config.tuning.batch_size
-    found = probabilities(classifier, dev, inputs.collate, size, gates, "development set")
-    return float((found.argmax(1) == np.array(dev["label"])).mean())
+    predicted = probabilities(
+        classifier, inputs.kind, dev, inputs.collate, size, gates, "development set"
+    )
+    return float(inputs.kind.correct(predicted, np.array(dev["label"])).mean())
 
 
 def steps_table(language: str, steps: list[PruningStep], chosen: int) -> pd.DataFrame:

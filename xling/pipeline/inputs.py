@@ -1,5 +1,6 @@
 """What the stages of a run work on: the examples, the model, and what sketches them."""
 
+import copy
 import dataclasses
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -21,26 +22,29 @@ from xling.pipeline.paths import RunPaths, masked
 from xling.sketch import Estimate, Sketches
 from xling.subnetwork import Masks
 from xling.subnetwork.masks import stacked
+from xling.tasks import TaskKind, kind_of
 from xling.training.batches import Collator
 from xling.training.fit import device
 from xling.training.history import weights_file
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 
 
 @dataclasses.dataclass(frozen=True)
 class RunInputs:
-    """What the stages work on: the corpus as text and as tokens, and the untrained model."""
+    """What the stages of a run work on.
+
+    Attributes:
+        corpus, encoded: the examples of each split, as text and as tokens.
+        collate: makes batches of the encoded examples.
+        kind: of the task.
+        classifier: at its start. No stage changes it: each takes a copy for its own weights.
+    """
 
     corpus: datasets.DatasetDict
     encoded: datasets.DatasetDict
     collate: Collator
+    kind: TaskKind
     classifier: Classifier
-
-
-def fresh(config: Config, inputs: RunInputs) -> RunInputs:
-    """Return the same with a model at its start: a fine-tuning leaves other weights in it."""
-    classifier, _ = load(config, lambda: tokenizer_texts(config, inputs.corpus))
-    return dataclasses.replace(inputs, classifier=classifier)
 
 
 def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
@@ -59,7 +63,8 @@ def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
                 f"{split}: {cut:,} of {len(rows):,} examples are longer than "
                 f"data.max_length={config.data.max_length} tokens and were cut"
             )
-    return RunInputs(corpus, encoded, Collator(tokenizer, config.languages), classifier)
+    collate = Collator(tokenizer, config.languages)
+    return RunInputs(corpus, encoded, collate, kind_of(config.task), classifier)
 
 
 def tokenizer_texts(config: Config, corpus: datasets.DatasetDict) -> Iterable[str]:
@@ -97,7 +102,7 @@ def train_dumps(
     by_name: dict[str, SketchDump] = {}
     names = {}
     for language in config.traced_languages:
-        name, gates, label = sketches, None, "training sketches"
+        name, gates, label = sketches, None, f"training {rows_name(config)}"
         if masks and config.subnetwork.apply == "both":
             mask = masks[language]
             name = masked(sketches, mask.astype(int).tolist())
@@ -107,14 +112,21 @@ def train_dumps(
         by_name[name] = by_name.get(name) or SketchDump(
             inputs.encoded["train"],
             inputs.collate,
+            method_of(config),
             config.sketch,
             tuning / name,
             label,
+            inputs.kind,
             gates,
             say_plan,
-            None if gates is not None else say_norms,
+            say_norms if gates is None and config.influence.gradients else None,
         )
     return {language: by_name[name] for language, name in names.items()}
+
+
+def rows_name(config: Config) -> str:
+    """Say what the examples are represented by, in a word."""
+    return "sketches" if config.influence.gradients else "representations"
 
 
 def distinct(dumps: dict[str, SketchDump], epochs: int = 1) -> list[SketchDump]:
@@ -123,7 +135,7 @@ def distinct(dumps: dict[str, SketchDump], epochs: int = 1) -> list[SketchDump]:
     passes = epochs * (1 + len(others)) if others else 1
     return [
         dataclasses.replace(first, plan=partial(say_plan, passes=passes)),
-        *(dataclasses.replace(each, plan=None) for each in others),
+        *(dataclasses.replace(dump, plan=None) for dump in others),
     ]
 
 
@@ -138,8 +150,13 @@ def say_norms(sketches: Sketches) -> None:
 
 
 def at_epoch(config: Config, paths: RunPaths, inputs: RunInputs, epoch: int) -> Classifier:
-    """Return the model with the weights of an epoch."""
+    """Return a model of its own with the weights of an epoch."""
+    return with_weights(config, inputs, weights_file(paths.tuning, epoch))
+
+
+def with_weights(config: Config, inputs: RunInputs, weights: Path) -> Classifier:
+    """Return a model of its own with the weights of a file, on the configured device."""
     dtype = torch.float64 if config.trainer.precision == "64-true" else torch.float32
-    classifier = inputs.classifier.to(device(config.trainer), dtype)
-    load_model(classifier, str(weights_file(paths.tuning, epoch)))
+    classifier = copy.deepcopy(inputs.classifier).to(device(config.trainer), dtype)
+    load_model(classifier, str(weights))
     return classifier

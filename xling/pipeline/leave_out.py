@@ -7,20 +7,19 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors.torch import load_model
 
 from xling.cli.console import say
 from xling.config import Config, LeaveOut, nothing_left_out
 from xling.errors import UserError
 from xling.evaluation.leave_k_out import matched_control, round_robin
 from xling.pipeline.fine_tune import FineTuned
-from xling.pipeline.inputs import RunInputs, prepare
+from xling.pipeline.inputs import RunInputs, prepare, with_weights
 from xling.pipeline.paths import RunPaths
 from xling.pipeline.results import write_json
 from xling.pipeline.score import summed
-from xling.pipeline.trace import sketched
+from xling.pipeline.trace import represented
 from xling.stage import stage
-from xling.training.fit import device, fine_tune
+from xling.training.fit import fine_tune
 from xling.training.history import kept_epoch, read_history, weights_file
 from xling.training.predict import probabilities
 
@@ -107,12 +106,13 @@ def probability_without(
         lambda record: None,
         without=frozenset(members.tolist()),
     )
-    classifier = inputs.classifier.to(device(config.trainer))
-    load_model(classifier, str(weights_file(folder, epochs)))
+    classifier = with_weights(config, inputs, weights_file(folder, epochs))
     test = inputs.corpus["test"]
     place = test["id"].index(test_id)
     encoded = inputs.encoded["test"].select([place])
-    return float(probabilities(classifier, encoded, inputs.collate, 1)[0][test[place]["label"]])
+    return float(
+        probabilities(classifier, inputs.kind, encoded, inputs.collate, 1)[0][test[place]["label"]]
+    )
 
 
 def influential(
@@ -134,8 +134,8 @@ def influential(
             f"leave_out.k={out.k}: there are {len(inputs.corpus['train'])} training examples."
         )
     place = {identity: number for number, identity in enumerate(inputs.corpus["test"]["id"])}
-    chosen = np.array([place[each] for each in traced["test_id"]])
+    chosen = np.array([place[test_id] for test_id in traced["test_id"]])
     model = FineTuned(config, paths, inputs, read_history(paths.tuning))
-    (part,) = sketched(model, paths.run, chosen)
-    traces = summed(model, part, out.k)
+    (traced_set,) = represented(model, paths.run, chosen)
+    traces = summed(model, traced_set, out.k)
     return (traces.positive if out.sign == "+" else traces.negative).index[row]

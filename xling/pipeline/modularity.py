@@ -1,9 +1,9 @@
 """What changes when test examples go through a subnetwork instead of the whole model."""
 
+import dataclasses
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xling.analysis.change import (
@@ -13,12 +13,12 @@ from xling.analysis.change import (
     specialization,
     specialization_correlation,
 )
-from xling.analysis.examples import examples
-from xling.analysis.masks import mask_overlap, mask_table, similarity, similarity_correlation
+from xling.analysis.example_metadata import examples
+from xling.analysis.overlap import mask_overlap, mask_table, similarity, similarity_correlation
 from xling.config import Config
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.identify import Subnetworks
-from xling.pipeline.results import told_apart
+from xling.pipeline.results import RunResult, told_apart
 from xling.pipeline.trace import analyse, predict
 from xling.pipeline.zero_shot import traces_of
 from xling.subnetwork import Masks
@@ -26,26 +26,23 @@ from xling.subnetwork import Masks
 
 def change_through(
     model: FineTuned, whole: FineTuned, subnetworks: Subnetworks, folder: Path
-) -> tuple[dict[str, Any], dict[str, pd.DataFrame]]:
+) -> RunResult:
     """Trace test examples that both classify correctly, and compare (Choenni et al. 2024, §5, §6).
 
     Args:
         model: with the masks that test examples go through.
         whole: fine-tuned without subnetworks, all heads on.
-        folder: takes the test examples' sketches.
-
-    Returns:
-        The headline figures and the tables.
+        folder: takes the test examples' representations.
     """
     config, corpus = model.config, model.inputs.corpus
     test = corpus["test"]
-    right = predict(whole).argmax(1) == np.array(test["label"])
+    right = whole.correct("test", predict(whole))
     traced = analyse(model, folder, right)
     by_whole = traces_of(whole, traced.chosen, folder / "whole")
     train, tested = (
-        examples(each, config.languages) for each in (corpus["train"], test.select(traced.chosen))
+        examples(split, config.languages) for split in (corpus["train"], test.select(traced.chosen))
     )
-    both = (by_whole, traced.found.traces[0], train, tested, config.seed)
+    both = (by_whole, traced.scores.summed, train, tested, config.seed)
     languages = test["language"]
     tables = traced.tables | {
         "subnetwork_change": change(*both),
@@ -65,7 +62,8 @@ def change_through(
     tables["specialization_correlation"] = specialization_correlation(tables["specialization"])
     tables["similarity"] = similarity(tables["mask_overlap"], tables["shares"])
     tables["similarity_correlation"] = similarity_correlation(tables["similarity"])
-    return traced.results | subnetwork_results(config, subnetworks.used), tables
+    results = traced.results | subnetwork_results(config, subnetworks.used)
+    return dataclasses.replace(traced, results=results, tables=tables)
 
 
 def mask_tables(subnetworks: Subnetworks) -> dict[str, pd.DataFrame]:

@@ -1,11 +1,26 @@
-"""Where a run stands, and the stages that runs share: folders named by their settings."""
+"""The folders of a run and of the stages that runs share, named by their settings."""
 
 import dataclasses
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from xling.config import Config, Model, Subnetwork, digest, identity
+from xling.cli.compose import compose_config, conf_folder, resolved
+from xling.config import (
+    Config,
+    Model,
+    Subnetwork,
+    changed,
+    checked,
+    delta,
+    digest,
+    settings,
+)
 from xling.data import fingerprint, folder_digest
+from xling.errors import UserError
+
+TRACED_BY = ("influence", "sketch", "compare_full", "subnetwork")
+"""Groups of settings that a fine-tuning does not depend on."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,9 +30,9 @@ class RunPaths:
     Attributes:
         run: the report, the tables and all that is this run's own.
         tuning: the fine-tuned checkpoints, shared by the runs that differ only in what is traced.
-        sketches: the training examples' sketches of one design, in a folder of the tuning stage;
-            those through a mask have its digest behind.
-        tuned_by: the settings that the tuning stage depends on.
+        sketches: the training examples' sketches of one design, or what else represents them, in a
+            folder of the tuning stage; those through a mask have its digest behind.
+        tuned_by: what names the tuning stage: the settings it depends on that are no defaults.
         fingerprints: digests of the local files that the names depend on.
     """
 
@@ -42,32 +57,71 @@ def model_fingerprint(model: Model) -> dict[str, str]:
     return {"model": folder_digest(model.path)} if here else {}
 
 
-def named_paths(config: Config, fingerprints: dict[str, str]) -> RunPaths:
-    """Name the folders by the readable switches and a digest of every value that matters.
+@cache
+def default_settings(profile: str) -> dict[str, Any]:
+    """Return the settings of a profile that nobody overrides; of a user's own, those of conf/."""
+    known = (conf_folder() / "profile" / f"{profile}.yaml").is_file()
+    return settings(checked(resolved(compose_config([f"profile={profile}"] if known else []))))
+
+
+def named_paths(
+    config: Config, fingerprints: dict[str, str], defaults: dict[str, Any] | None = None
+) -> RunPaths:
+    """Name the folders by the readable switches and a digest of what differs from the defaults.
 
     Args:
         fingerprints: digests of the local files that the configuration points to.
+        defaults: the settings that take no part in names; None: those of the run's profile.
     """
-    values = identity(config, fingerprints)
+    defaults = default_settings(config.profile) if defaults is None else defaults
+    values = {**delta(settings(config), defaults), "profile": config.profile}
+    values |= {"fingerprints": fingerprints} if fingerprints else {}
     root = Path(config.folder) / config.task.name
-    traced_by = ("influence", "sketch", "compare_full", "subnetwork")
-    tuned_by = {key: values[key] for key in values if key not in traced_by}
+    tuned_by = {key: value for key, value in values.items() if key not in TRACED_BY}
     if config.tuning.name == "sparse":
         tuned_by["subnetwork"] = tuned_through(config)
-    else:
+    elif set(fingerprints) == {"masks"}:
+        del tuned_by["fingerprints"]
+    elif fingerprints:
         tuned_by["fingerprints"] = {k: v for k, v in fingerprints.items() if k != "masks"}
     name = "-".join([*switches(config), *traced_through(config), digest(values)])
     side = config.sketch.side
     design = f"{config.sketch.method}-{config.sketch.combine}-{config.sketch.stack}x{side}x{side}"
     if config.sketch.method == "exact":
         design = "exact"
+    sketches = f"sketches-{design}-{digest(values.get('sketch', {}))}"
+    if not config.influence.gradients:
+        stored = {key: getattr(config.sketch, key) for key in ("precision", "store")}
+        sketches = f"{config.influence.method}-{digest(stored)}"
     return RunPaths(
         run=root / name,
         tuning=root / "stages" / "-".join(["tuning", *switches(config), digest(tuned_by)]),
-        sketches=f"sketches-{design}-{digest(values['sketch'])}",
+        sketches=sketches,
         tuned_by=tuned_by,
         fingerprints=fingerprints,
     )
+
+
+def tuning_settings(config: Config) -> dict[str, Any]:
+    """Return all settings that a fine-tuning depends on, defaults and all."""
+    values = settings(config)
+    return {key: value for key, value in values.items() if key not in TRACED_BY}
+
+
+def require_same_settings(folder: Path, recorded: dict[str, Any], now: dict[str, Any]) -> None:
+    """Make sure that no default has changed since a folder was made: names do not tell.
+
+    Args:
+        recorded, now: settings, as of `xling.config.result_settings`.
+
+    Raises:
+        UserError: the folder was made with another value.
+    """
+    if differing := changed(recorded, now):
+        raise UserError(
+            f"{folder} was made when other settings were the default: {'; '.join(differing)}. "
+            "Write force=true to make it again, or folder=DIR to keep it and write elsewhere."
+        )
 
 
 def masked(sketches: str, mask: list[list[int]]) -> str:
@@ -86,10 +140,16 @@ def pruning(subnetwork: Subnetwork, alone: Config, tuned: RunPaths) -> tuple[Pat
     Args:
         alone, tuned: the fine-tuning on the language alone, and its folders.
     """
-    settings = {key: getattr(subnetwork, key) for key in ("fraction", "keep", "normalize")}
-    settings["tuning"] = tuned.tuned_by
+    settings = {**pruned_by(subnetwork, alone.profile), "tuning": tuned.tuned_by}
     name = "-".join(["subnetwork", *switches(alone), digest(settings)])
     return tuned.tuning.with_name(name), settings
+
+
+def pruned_by(subnetwork: Subnetwork, profile: str) -> dict[str, Any]:
+    """Return the settings of a pruning that differ from the defaults of a profile."""
+    defaults = default_settings(profile)["subnetwork"]
+    values = {key: getattr(subnetwork, key) for key in ("fraction", "keep", "normalize")}
+    return {key: value for key, value in values.items() if value != defaults[key]}
 
 
 def tuned_through(config: Config) -> dict[str, Any]:
@@ -101,10 +161,10 @@ def tuned_through(config: Config) -> dict[str, Any]:
     subnetwork = config.subnetwork
     if subnetwork.name == "file":
         return {"name": "file"}
-    settings = {key: getattr(subnetwork, key) for key in ("fraction", "keep", "normalize")}
+    pruned = pruned_by(subnetwork, config.profile)
     if subnetwork.name == "random":
-        return {"name": "random", "seed": subnetwork.seed, **settings}
-    return {"name": "identified", **settings}
+        return {"name": "random", "seed": subnetwork.seed, **pruned}
+    return {"name": "identified", **pruned}
 
 
 def traced_through(config: Config) -> list[str]:
@@ -118,6 +178,7 @@ def traced_through(config: Config) -> list[str]:
         "composed": [f"{subnetwork.compose}_{'+'.join(subnetwork.languages)}"],
         "file": ["own_masks"],
     }[subnetwork.name]
+    parts = [*([config.influence.method] if config.influence.method != "tracin" else []), *parts]
     parts += ["test_only"] if subnetwork.apply == "test" else []
     parts += ["masks_only"] if subnetwork.only else []
     chosen = config.influence.test_languages

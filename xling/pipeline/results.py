@@ -7,13 +7,33 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
 from xling.analysis.shares import own_language_share
-from xling.config import Config, plain
+from xling.attribution import Scores
+from xling.config import Config, Sketch, plain
 from xling.report.sections.coverage import overall
 from xling.training.history import kept_epoch
+
+
+@dataclasses.dataclass(frozen=True)
+class RunResult:
+    """What a run comes to.
+
+    Attributes:
+        results, tables: the headline figures, for results.json, and the tables.
+        scores: of the traced test examples.
+        chosen: these: rows of the test set.
+        correct: (test,) whether the kept model classifies each test example correctly.
+    """
+
+    results: dict[str, Any]
+    tables: dict[str, pd.DataFrame]
+    scores: Scores
+    chosen: np.ndarray
+    correct: np.ndarray
 
 
 def headline(
@@ -21,7 +41,6 @@ def headline(
     run: str,
     history: list[dict[str, Any]],
     train_languages: Sequence[str],
-    dimensions: int,
     tables: dict[str, pd.DataFrame],
 ) -> dict[str, Any]:
     """Return the figures of results.json, and what is needed to repeat the run.
@@ -29,13 +48,10 @@ def headline(
     Args:
         run: name of the run's folder.
         train_languages: the language of each training example.
-        dimensions: numbers per sketch.
         tables: the analyses' tables.
     """
     kept = kept_epoch(history)
     tested = tables["accuracy"].query("split == 'test'")
-    coverage = overall(tables["coverage"])
-    covered = coverage[coverage["covered"]]
     return {
         "run": run,
         "task": config.task.name,
@@ -45,6 +61,7 @@ def headline(
         "imbalance": config.imbalance,
         "imbalance_language": config.imbalance_language,
         "model": config.model.path or config.model.name,
+        "method": config.influence.method,
         "classes": config.task.classes,
         "epochs": len(history),
         "kept_epoch": kept,
@@ -53,18 +70,36 @@ def headline(
         "test_accuracy": dict(zip(tested["language"], tested["accuracy"], strict=True)),
         "own_language_share": own_language_share(tables["shares"]),
         "top_k": min(config.influence.top_k, len(train_languages)),
-        "sketch": {
-            "side": config.sketch.side,
-            "stack": config.sketch.stack,
-            "combine": config.sketch.combine,
-            "dimensions": dimensions,
-            "parameters_covered": float(covered["parameters"].sum() / coverage["parameters"].sum()),
-            "square_norm_covered": None
-            if coverage["square_norm_share"].isna().any()
-            else float(covered["square_norm_share"].sum()),
-        },
         **told_apart(config),
         "config": plain(config),
+    }
+
+
+def sketch_results(
+    sketch: Sketch, dimensions: int, coverage: pd.DataFrame, agreement: dict[str, float] | None
+) -> dict[str, Any]:
+    """Return what results.json says of sketched gradients.
+
+    Args:
+        dimensions: numbers per sketch.
+        coverage: the table.
+        agreement: of the sketches with their twins, if there are any.
+    """
+    whole = overall(coverage)
+    covered = whole[whole["covered"]]
+    unmeasured = whole["square_norm_share"].isna().any()
+    return {
+        "sketch": {
+            "side": sketch.side,
+            "stack": sketch.stack,
+            "combine": sketch.combine,
+            "dimensions": dimensions,
+            "parameters_covered": float(covered["parameters"].sum() / whole["parameters"].sum()),
+            "square_norm_covered": None
+            if unmeasured
+            else float(covered["square_norm_share"].sum()),
+        },
+        "twin": agreement,
     }
 
 
@@ -104,8 +139,8 @@ def profile(config: Config) -> str:
 
 def counts(values: Sequence[str], order: Sequence[str]) -> dict[str, int]:
     """Count how often each value occurs."""
-    found = Counter(values)
-    return {each: found[each] for each in order}
+    counter = Counter(values)
+    return {value: counter[value] for value in order}
 
 
 def write_json(file: Path, values: dict[str, Any]) -> None:

@@ -8,30 +8,27 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
+import yaml
 
 from xling import report, tracker
 from xling.cli.console import plain_libraries, say
 from xling.cli.messages import closing, disabled_line, opening
-from xling.config import Config, nothing_left_out, whole_model
-from xling.pipeline.artifacts import artifacts
+from xling.config import Config, nothing_left_out, result_settings, settings, whole_model
+from xling.pipeline.artifacts import run_artifacts
 from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
 from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
-from xling.pipeline.inputs import RunInputs, distinct, fresh, prepare, train_dumps
+from xling.pipeline.inputs import RunInputs, distinct, prepare, train_dumps
 from xling.pipeline.leave_out import leave_out
 from xling.pipeline.modularity import change_through, mask_tables, subnetwork_results
-from xling.pipeline.paths import RunPaths, run_paths
+from xling.pipeline.paths import RunPaths, require_same_settings, run_paths
 from xling.pipeline.provenance import machine, software
-from xling.pipeline.results import profile, write_config, write_json
+from xling.pipeline.results import RunResult, profile, write_config, write_json
 from xling.pipeline.trace import analyse
 from xling.pipeline.zero_shot import compare
 from xling.report.export import write_tables
-from xling.stage import made, stage
+from xling.stage import is_complete, stage
 from xling.training.history import read_history
-
-Outcome = tuple[dict[str, Any], dict[str, pd.DataFrame]]
-"""The headline figures and the tables."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,7 +66,8 @@ def job(config: Config, command: str) -> None:
     else:
         whole = nothing_left_out(config)
         paths, base_paths = run_paths(config), run_paths(whole)
-        if not made(base_paths.run, config.force):
+        if not is_complete(base_paths.run, config.force):
+            say(opening(whole))
             run(whole, command)
         leave_out(config, paths, base_paths)
 
@@ -80,7 +78,6 @@ def run(config: Config, command: str) -> None:
     Args:
         command: what the user wrote, for the record.
     """
-    say(opening(config))
     paths = run_paths(config)
     origin = {"command": command, "fingerprints": paths.fingerprints, "software": software()}
     with stage(paths.run, config.force) as folder:
@@ -88,24 +85,25 @@ def run(config: Config, command: str) -> None:
             with tracker.tracking(config, paths.run.name, folder) as tracked:
                 complete(config, paths, folder, tracked, origin)
         else:
+            recorded = yaml.safe_load((paths.run / "config.yaml").read_text("utf-8"))
+            require_same_settings(paths.run, result_settings(recorded), settings(config))
             say("This run is finished already.")
     say(closing(paths.run))
 
 
 def heads_alone(config: Config) -> None:
     """Identify the subnetworks and stop there: the folder has masks/, tables/ and results."""
-    say(opening(config))
     paths = run_paths(config)
     with stage(paths.run, config.force) as folder:
         if folder:
             write_config(config, folder)
-            found = subnetworks(config, prepare(config))
-            write_masks(folder / "masks", config, found.used)
-            write_tables(folder / "tables", mask_tables(found))
+            heads = subnetworks(config, prepare(config))
+            write_masks(folder / "masks", config, heads.used)
+            write_tables(folder / "tables", mask_tables(heads))
             about = {"task": config.task.name, "languages": config.languages}
             about |= {"profile": profile(config), "fingerprints": paths.fingerprints}
-            write_json(folder / "results.json", about | subnetwork_results(config, found.used))
-            say(disabled_line(found.used))
+            write_json(folder / "results.json", about | subnetwork_results(config, heads.used))
+            say(disabled_line(heads.used))
         else:
             say("These subnetworks are identified already.")
     say(f"Masks: {paths.run / 'masks'}")
@@ -128,48 +126,47 @@ def complete(
     with timed(seconds, "corpus"):
         inputs = prepare(config)
     going = RunContext(config, paths, inputs, folder, tracked, partial(timed, seconds))
-    results, tables = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
-    write_json(folder / "results.json", results | origin)
-    write_tables(folder / "tables", tables)
+    result = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
+    write_json(folder / "results.json", result.results | origin)
+    write_tables(folder / "tables", result.tables, method=config.influence.method)
     with timed(seconds, "report"):
         report.write_report(folder)
-        tracker.log_results(tracked, results, tables, folder)
+        tracker.log_results(tracked, result.results, result.tables, folder)
         if config.tracker.artifacts:
-            tracker.log_artifacts(tracked, artifacts(paths, folder))
+            tracker.log_artifacts(tracked, run_artifacts(paths, folder))
     write_json(folder / "run.json", {"machine": machine(), "seconds": seconds})
 
 
-def with_all_heads(run: RunContext) -> Outcome:
+def with_all_heads(run: RunContext) -> RunResult:
     """Fine-tune, trace, and compare if asked to."""
     with run.timed("tuning"):
         model = fine_tuned(run.config, run.paths, run.inputs, run.tracked)
     with run.timed("tracing"):
         traced = analyse(model, run.folder)
     if not run.config.compare_full:
-        return traced.results, traced.tables
+        return traced
     with run.timed("comparison"):
         full = dataclasses.replace(run.config, exclude=(), compare_full=False)
         say(f"Comparing with the model that is trained on {' '.join(full.languages)}")
         other = fine_tuned(full, run_paths(full), prepare(full), None)
-        return traced.results, traced.tables | compare(model, other, run.folder)
+        tables = traced.tables | compare(model, other, run.folder)
+        return dataclasses.replace(traced, tables=tables)
 
 
-def through_heads(run: RunContext) -> Outcome:
+def through_heads(run: RunContext) -> RunResult:
     """Find the subnetworks, fine-tune, trace through them, and compare with the whole model."""
     config, inputs = run.config, run.inputs
     with run.timed("subnetworks"):
-        found = subnetworks(config, inputs)
-        write_masks(run.folder / "masks", config, found.used)
-        say(disabled_line(found.used))
+        heads = subnetworks(config, inputs)
+        write_masks(run.folder / "masks", config, heads.used)
+        say(disabled_line(heads.used))
     with run.timed("tuning"):
         other = whole_model(config)
         sparse = config.tuning.name == "sparse"
         whole = fine_tuned(other, run_paths(other), inputs, None if sparse else run.tracked)
-        if sparse:
-            inputs = fresh(config, inputs)
-        model = fine_tuned(config, run.paths, inputs, run.tracked, found)
+        model = fine_tuned(config, run.paths, inputs, run.tracked, heads)
     with run.timed("tracing"):
-        return change_through(model, whole, found, run.folder)
+        return change_through(model, whole, heads, run.folder)
 
 
 def fine_tuned(
@@ -185,7 +182,7 @@ def fine_tuned(
         train_dumps(config, paths.tuning, paths.sketches, inputs, used), config.tuning.epochs
     )
     if through is None or config.tuning.name == "sparse":  # else it is the whole model's
-        tune(config, paths, inputs, tracked, dumps, trained)
+        tune(config, paths, inputs, tracked, dumps if config.influence.gradients else [], trained)
     model = FineTuned(config, paths, inputs, read_history(paths.tuning), used)
     sketch_train(model)
     return model

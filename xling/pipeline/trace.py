@@ -1,6 +1,5 @@
 """From a fine-tuned model to the tables: which training examples made which predictions."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -10,11 +9,12 @@ import numpy as np
 import pandas as pd
 
 from xling.analysis.accuracy import accuracy
+from xling.analysis.coverage import coverage, mean_coverage
 from xling.analysis.distances import available as distances_available
 from xling.analysis.distances import distance_correlations, distances
 from xling.analysis.distribution import distribution
 from xling.analysis.epochs import epoch_tests
-from xling.analysis.examples import Examples, examples
+from xling.analysis.example_metadata import Examples, examples
 from xling.analysis.influential import influential, traced
 from xling.analysis.means import mean_influence
 from xling.analysis.permutation import with_significance
@@ -22,76 +22,73 @@ from xling.analysis.scripts import script_table, wholly_own
 from xling.analysis.shares import labels, shares
 from xling.analysis.translations import reinforcing
 from xling.analysis.twins import with_noise
+from xling.attribution import Scores
 from xling.cli.console import say
 from xling.config import Config
 from xling.pipeline.fine_tune import FineTuned
-from xling.pipeline.results import headline
-from xling.pipeline.score import Found, Part, score
+from xling.pipeline.inputs import rows_name
+from xling.pipeline.results import RunResult, headline, sketch_results
+from xling.pipeline.score import TracedSet, score
 from xling.training.predict import draw_traced
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 
 
-@dataclasses.dataclass(frozen=True)
-class Traced:
-    """What was traced of a model.
-
-    Attributes:
-        chosen: rows of the test set.
-        correct: (test,) whether the kept model classifies each test example correctly.
-        found: what the sketches say of the chosen ones.
-        results, tables: the headline figures and the tables.
-    """
-
-    chosen: np.ndarray
-    correct: np.ndarray
-    found: Found
-    results: dict[str, Any]
-    tables: dict[str, pd.DataFrame]
-
-
-def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> Traced:
+def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> RunResult:
     """Trace correctly classified test examples, through the subnetworks if there are any.
 
     Args:
-        folder: takes the test examples' sketches.
+        folder: takes the test examples' representations.
         also: (test,) those that the whole model classifies correctly; only such are traced.
     """
     config, kept = model.config, model.kept
     corpus, test = model.inputs.corpus, model.inputs.corpus["test"]
     predicted = predict(model)
-    correct = predicted.argmax(1) == np.array(test["label"])
+    correct = model.correct("test", predicted)
     eligible, who = correct, "The model classifies"
     if also is not None:
         eligible, who = correct & also, "The whole model and the subnetworks both classify"
     chosen = choose(config, test["language"], eligible, who)
-    say(f"Kept epoch {kept} of {len(model.history)}; tracing {len(chosen)} test examples")
+    unit = model.inputs.kind.unit
+    say(f"Kept epoch {kept} of {len(model.history)}; tracing {len(chosen)} test {unit}s")
     train, tested = (
-        examples(each, config.languages) for each in (corpus["train"], test.select(chosen))
+        examples(split, config.languages) for split in (corpus["train"], test.select(chosen))
     )
-    found = score(model, train, tested, sketched(model, folder, chosen))
+    sets = represented(model, folder, chosen)
+    scores = score(model, train, tested, sets)
+    covered = coverage_table(sets)
     history = dev_history(model)
     tables = {
         "accuracy": accuracy(history, corpus["dev"]["language"], test["language"], correct, kept),
-        "coverage": found.coverage,
+        **({} if covered is None else {"coverage": covered}),
         "traced": traced(test.select(chosen), predicted[chosen], config.task.classes),
-        **influence_tables(config, found, corpus["train"], train, tested),
+        **influence_tables(config, scores, corpus["train"], train, tested),
     }
     languages, name = corpus["train"]["language"], model.paths.run.name
-    results = headline(config, name, model.history, languages, found.dimensions, tables)
-    return Traced(chosen, correct, found, results | {"twin": found.agreement}, tables)
+    results = headline(config, name, model.history, languages, tables)
+    if covered is not None:
+        dimensions = sets[0].train[0].metadata.dimensions
+        results |= sketch_results(config.sketch, dimensions, covered, scores.agreement)
+    return RunResult(results, tables, scores, chosen, correct)
+
+
+def coverage_table(sets: Sequence[TracedSet]) -> pd.DataFrame | None:
+    """Tabulate what the sketches cover; None where the representations are not of gradients."""
+    if not sets[0].train[0].metadata.sizes:
+        return None
+    return mean_coverage([coverage(traced_set.train) for traced_set in sets])
 
 
 def predict(model: FineTuned) -> np.ndarray:
     """Return the kept model's class probabilities of all test examples."""
-    found = model.probabilities("test", model.kept)
-    if len(classes := np.unique(found.argmax(1))) == 1:
+    predicted = model.probabilities("test", model.kept)
+    if len(classes := np.unique(predicted.argmax(1))) == 1:
         say(
             f"WARNING: {'through its subnetworks ' if model.masks else ''}the kept model predicts "
             f"{model.config.task.classes[classes[0]]} for every test example. It has not learnt "
             "the task, and what influences it says little: train longer, on more, or with another "
             "tuning.learning_rate."
         )
-    return found
+    return predicted
 
 
 def choose(config: Config, languages: Sequence[str], correct: np.ndarray, who: str) -> np.ndarray:
@@ -108,8 +105,8 @@ def choose(config: Config, languages: Sequence[str], correct: np.ndarray, who: s
     return wanted[drawn]
 
 
-def sketched(model: FineTuned, folder: Path, chosen: np.ndarray) -> list[Part]:
-    """Sketch the chosen test examples at every checkpoint; part them by what they go through."""
+def represented(model: FineTuned, folder: Path, chosen: np.ndarray) -> list[TracedSet]:
+    """Represent the chosen test examples at every checkpoint, in sets by what they go through."""
     dumps = model.train_dumps()
     languages = np.array(model.inputs.corpus["test"]["language"])[chosen]
     if model.masks is None:
@@ -119,23 +116,25 @@ def sketched(model: FineTuned, folder: Path, chosen: np.ndarray) -> list[Part]:
             (f"test-{language}", np.flatnonzero(languages == language), dump)
             for language, dump in dumps.items()
         ]
-    parts = []
+    sets = []
     for name, rows, train in groups:
         test = test_dump(model, folder / "sketches" / name, chosen[rows])
         for epoch in test.missing(model.kept):
             test(model.at(epoch), epoch)
-        parts.append(Part(rows, train, test))
-    return parts
+        sets.append(TracedSet(rows, train, test, train.read(model.kept), test.read(model.kept)))
+    return sets
 
 
 def test_dump(model: FineTuned, folder: Path, chosen: np.ndarray) -> SketchDump:
-    """Return what sketches, or sketched, test examples, each through its own language's heads."""
+    """Return what represents, or represented, test examples, through their languages' heads."""
     return SketchDump(
         model.inputs.encoded["test"].select(chosen),
         model.inputs.collate,
+        method_of(model.config),
         model.config.sketch,
         folder,
-        "test sketches",
+        f"test {rows_name(model.config)}",
+        model.inputs.kind,
         model.gates,
     )
 
@@ -147,21 +146,23 @@ def dev_history(model: FineTuned) -> list[dict[str, Any]]:
     subnetwork, which need not be the one that is used now.
     """
     sparse = model.config.tuning.name == "sparse"
-    if model.masks is None or (sparse and not model.config.subnetwork.in_tests_alone):
+    if model.masks is None or (sparse and not model.config.subnetwork.tests_only):
         return model.history
     dev = model.inputs.corpus["dev"]
-    languages, labels = np.array(dev["language"]), np.array(dev["label"])
+    languages = np.array(dev["language"])
     records = []
     for record in model.history[: model.kept]:
-        correct = model.probabilities("dev", record["epoch"]).argmax(1) == labels
-        each = {name: float(correct[languages == name].mean()) for name in dict.fromkeys(languages)}
-        records.append(record | {"dev_accuracy": float(correct.mean()), "languages": each})
+        correct = model.correct("dev", model.probabilities("dev", record["epoch"]))
+        by_language = {
+            name: float(correct[languages == name].mean()) for name in dict.fromkeys(languages)
+        }
+        records.append(record | {"dev_accuracy": float(correct.mean()), "languages": by_language})
     return records
 
 
 def influence_tables(
     config: Config,
-    found: Found,
+    scores: Scores,
     train: datasets.Dataset,
     trained: Examples,
     tested: Examples,
@@ -171,19 +172,22 @@ def influence_tables(
         f"{text} {pair or ''}" for text, pair in zip(train["text"], train["text_pair"], strict=True)
     ]
     whole, own = wholly_own(texts, trained)
-    pair = found.pair and tuple(shares(each, trained, tested, config.seed) for each in found.pair)
-    total, seed = found.traces[0], config.seed
-    plain = with_noise(shares(found.traces, trained, tested, seed), pair)
+    seed, total, traces = config.seed, scores.summed, [scores.summed, *scores.epochs]
+    pair = None
+    if scores.twins is not None:
+        first, second = (shares(twin, trained, tested, seed) for twin in scores.twins)
+        pair = first, second
+    plain = with_noise(shares(traces, trained, tested, seed), pair)
     tables = {
         "shares": with_significance(plain, total, trained, tested, seed),
-        "mean_influence": mean_influence(found.traces, trained, tested, seed),
+        "mean_influence": mean_influence(traces, trained, tested, seed),
         "labels": labels(total, trained, tested, seed),
-        "distribution": distribution(found.counts, found.edges, trained, tested),
+        "distribution": distribution(scores.counts, scores.edges, trained, tested),
         "scripts": script_table(total, whole, own, trained, tested, seed),
         "influential": influential(total, train, trained, tested, config.task.classes, whole),
     }
-    if len(found.means) > 1:
-        tables["epoch_tests"] = epoch_tests(found.means, tested)
+    if len(scores.means) > 1:
+        tables["epoch_tests"] = epoch_tests(scores.means, tested)
     if distances_available():
         languages = tuple(config.languages)
         tables["distances"] = distance_correlations(

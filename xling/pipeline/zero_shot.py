@@ -6,14 +6,14 @@ import datasets
 import numpy as np
 import pandas as pd
 
-from xling.analysis.examples import examples
+from xling.analysis.example_metadata import examples
 from xling.analysis.shares import shares
 from xling.analysis.zero_shot import Trained, zero_shot
 from xling.attribution import Traces
 from xling.cli.console import say
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.score import extremes
-from xling.pipeline.trace import predict, sketched
+from xling.pipeline.trace import predict, represented
 from xling.training.predict import draw_traced
 
 
@@ -23,7 +23,7 @@ def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.D
     Args:
         without: the model that has not seen these languages.
         full: the model that has.
-        folder: takes the test examples' sketches.
+        folder: takes the test examples' representations.
 
     Returns:
         The tables zero_shot, zero_shot_shares (both models on the same test examples) and
@@ -34,7 +34,7 @@ def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.D
     languages = np.array(test["language"])
     unseen = np.isin(languages, config.exclude)
     correct = {
-        name: predict(model).argmax(1) == np.array(test["label"])
+        name: model.correct("test", predict(model))
         for name, model in (("without", without), ("full", full))
     }
     rows = np.flatnonzero(unseen)
@@ -79,8 +79,8 @@ def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.D
 
 def traces_of(model: FineTuned, chosen: np.ndarray, folder: Path) -> Traces:
     """Trace test examples with all heads of a model; return the summed influence."""
-    (part,) = sketched(model, folder, chosen)
-    return extremes(model, part)
+    (traced_set,) = represented(model, folder, chosen)
+    return extremes(model, traced_set)
 
 
 def _trained(train: datasets.Dataset, parallel: bool, traces: Traces) -> Trained:

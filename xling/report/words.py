@@ -3,9 +3,8 @@
 from collections.abc import Iterable, Mapping
 
 import pandas as pd
-from scipy.stats import binomtest
 
-from xling.analysis.intervals import SIGNIFICANT as SIGNIFICANT  # one import for the room
+from xling.analysis.statistics import SIGNIFICANT as SIGNIFICANT  # one import for the room
 
 THIN = "\u202f"  # narrow no-break space
 MINUS = "\u2212"
@@ -35,12 +34,6 @@ def points(change: float, digits: int = 1) -> str:
 def interval(low: float, high: float, digits: int = 1) -> str:
     """Write an interval of shares as `29.0–33.8%`."""
     return f"{100 * low:.{digits}f}–{100 * high:.{digits}f}%"
-
-
-def wilson(share: float, count: int) -> tuple[float, float]:
-    """Return the 95% interval (Wilson) of a share of so many examples."""
-    ends = binomtest(round(share * count), int(count)).proportion_ci(method="wilson")
-    return ends.low, ends.high
 
 
 def change_interval(low: float, high: float) -> str:

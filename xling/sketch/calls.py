@@ -1,8 +1,8 @@
 """Calls with frozen parameters, and what each contributes to its parameters' sketches.
 
-A call computes its output as torch does. On the way back it computes the gradient of its input
-alone, and one block per parameter, (batch, numbers), in the sketch's precision. Kronecker blocks
-are never formed from the parameter's gradient: the two factors of its outer products are projected
+A call computes its output as torch does. In the backward pass it computes the gradient of its
+input only, and one block per parameter, (batch, numbers), in the sketch's precision. Kronecker
+blocks never form the parameter's gradient: the two factors of its outer products are projected
 first, then contracted over the positions.
 """
 
@@ -19,16 +19,16 @@ Maps = Callable[[str, torch.dtype], Map]
 Blocks = dict[str, Tensor]
 
 DENSE_ENOUGH = 0.9
-"""Part of the rows that must be zero-free before skipping the others does not pay."""
+"""Share of rows with a nonzero number above which skipping the others does not pay."""
 
 
 @dataclasses.dataclass(frozen=True)
 class ActiveRows:
-    """The rows, among all positions of a batch, that the losses are thought to depend on.
+    """The rows, among all positions of a batch, that the losses are assumed to depend on.
 
     Attributes:
-        inside, outside: numbers of the rows that do, and of all others.
-        even: every example has as many rows inside.
+        inside, outside: indices of these rows, and of all others.
+        even: every example has the same number of rows inside.
     """
 
     inside: Tensor
@@ -36,8 +36,8 @@ class ActiveRows:
     even: bool
 
     @classmethod
-    def of(cls, mask: Tensor, even: bool = False) -> "ActiveRows | None":
-        """Return the reach of a mask, True inside; None if leaving out the others does not pay."""
+    def from_mask(cls, mask: Tensor, even: bool = False) -> "ActiveRows | None":
+        """Return the rows where a mask is True; None if leaving out the others does not pay."""
         inside = mask.flatten().nonzero().squeeze(1)
         if len(inside) > DENSE_ENOUGH * mask.numel():
             return None
@@ -48,17 +48,17 @@ class Linear:
     """x Wᵀ + b: weight gradient Σ_t g_t x_tᵀ, bias gradient Σ_t g_t.
 
     Rows of the output gradient that are zero are left out of the products: those of padding, and
-    in the last layer those of all positions that are not classified by. Where they are known
-    beforehand they are not computed on the way forward either, and zero.
+    in the last layer those of all positions but the classified one. Where they are known in
+    advance, the forward pass does not compute them either: their outputs are zero.
 
     Attributes:
-        maps: parameter ("weight", "bias") and type to its projection.
-        cast: a parameter in another type.
-        batch: examples in it.
+        maps: (role, type) → projection; the roles are "weight" and "bias".
+        cast: returns a parameter in another type.
+        batch: number of examples.
         transposed: the weight is stored as Wᵀ.
-        heads: if not 0, the input is that many slices, each as if multiplied by a gate of one, and
-            the gates' gradients Σ_t ⟨gx_t, x_t⟩ are a block of their own, "gates".
-        reach: rows to compute; None is all of them.
+        heads: if not 0, the input consists of that many slices, each as if multiplied by a gate of
+            one, and the gates' gradients Σ_t ⟨gx_t, x_t⟩ are a block of their own, "gates".
+        active_rows: rows to compute; None is all of them.
     """
 
     def __init__(
@@ -73,20 +73,20 @@ class Linear:
     ) -> None:
         self.weight, self.bias, self.maps, self.cast = weight, bias, maps, cast
         self.batch, self.transposed, self.heads = batch, transposed, heads
-        self.reach: ActiveRows | None = None
+        self.active_rows: ActiveRows | None = None
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return the output, and the projected input (with the input, if there are heads)."""
+        """Return the output and the projected input (and the input itself, if there are heads)."""
         kind = x.device.type
         dtype = torch.get_autocast_dtype(kind) if torch.is_autocast_enabled(kind) else x.dtype
         x = x.to(dtype)
         bias = None if self.bias is None else self.cast(self.bias, dtype)
         flat = x.reshape(-1, x.shape[-1])
-        inside = None if self.reach is None else self.reach.inside
-        some = flat if inside is None else flat.index_select(0, inside)
-        output = spread(functional.linear(some, self._weight(dtype), bias), inside, len(flat))
+        inside = None if self.active_rows is None else self.active_rows.inside
+        active = flat if inside is None else flat.index_select(0, inside)
+        output = spread(functional.linear(active, self._weight(dtype), bias), inside, len(flat))
         map = self.maps("weight", dtype)
-        projected = (map.rows if self.transposed else map.columns)(some)
+        projected = (map.rows if self.transposed else map.columns)(active)
         projected = self._by_example(projected, inside, len(flat))
         output = output.view(*x.shape[:-1], -1)
         return output, (projected, x) if self.heads else (projected,)
@@ -97,21 +97,21 @@ class Linear:
         """Return the gradient of the input, and the blocks."""
         exact = block_type(gradient.dtype)
         flat = gradient.reshape(-1, gradient.shape[-1])
-        kept = nonzero_rows(flat) if self.reach is None else self.reach.inside
-        some = flat if kept is None else flat.index_select(0, kept)
-        map = self.maps("weight", some.dtype)
-        own = (map.columns if self.transposed else map.rows)(some)
-        own, projected = self._by_example(own, kept, len(flat)).to(exact), projected.to(exact)
-        factors = (projected, own) if self.transposed else (own, projected)
+        kept = nonzero_rows(flat) if self.active_rows is None else self.active_rows.inside
+        active = flat if kept is None else flat.index_select(0, kept)
+        map = self.maps("weight", active.dtype)
+        factor = (map.columns if self.transposed else map.rows)(active)
+        factor, projected = self._by_example(factor, kept, len(flat)).to(exact), projected.to(exact)
+        factors = (projected, factor) if self.transposed else (factor, projected)
         blocks = {"weight": self.maps("weight", exact).outer(*factors)}
         if self.bias is not None:
-            sums = (flat if self._spread else some).view(self.batch, -1, flat.shape[1])
+            sums = (flat if self._spread else active).view(self.batch, -1, flat.shape[1])
             blocks["bias"] = self.maps("bias", exact).gradient(sums.sum(1, dtype=exact))
         if not needed and not self.heads:
             return None, blocks
-        back = spread(some @ self._weight(gradient.dtype), kept, len(flat))
+        back = spread(active @ self._weight(gradient.dtype), kept, len(flat))
         back = back.view(*gradient.shape[:-1], -1)
-        if self.heads:
+        if self.heads and x is not None:  # `forward` saved it
             slices = (back * x).view(self.batch, -1, self.heads, x.shape[-1] // self.heads)
             blocks["gates"] = slices.sum((1, 3), dtype=exact)
         return back, blocks
@@ -122,12 +122,12 @@ class Linear:
 
     @property
     def _spread(self) -> bool:
-        """Whether examples can be told apart only when every position is there."""
-        return self.reach is None or not self.reach.even
+        """Whether rows can be assigned to examples only after they are spread to all positions."""
+        return self.active_rows is None or not self.active_rows.even
 
-    def _by_example(self, some: Tensor, kept: Tensor | None, length: int) -> Tensor:
-        rows = spread(some, kept, length) if self._spread else some
-        return rows.view(self.batch, -1, some.shape[1])
+    def _by_example(self, rows: Tensor, kept: Tensor | None, length: int) -> Tensor:
+        rows = spread(rows, kept, length) if self._spread else rows
+        return rows.view(self.batch, -1, rows.shape[1])
 
 
 class Embedding:
@@ -138,7 +138,7 @@ class Embedding:
         self.padding = padding if padding is None or padding >= 0 else padding + len(weight)
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return the rows, and their numbers."""
+        """Return the rows, and their indices."""
         return functional.embedding(x, self.weight), (x,)
 
     def backward(self, gradient: Tensor, x: Tensor, *, needed: bool) -> tuple[None, Blocks]:
@@ -172,7 +172,7 @@ class LayerNorm:
         self.maps, self.batch = maps, batch
 
     def forward(self, x: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
-        """Return the output, and what the way back needs."""
+        """Return the output, and what the backward pass needs."""
         output, mean, scale = torch.native_layer_norm(
             x, self.shape, self.weight, self.bias, self.epsilon
         )
@@ -207,15 +207,15 @@ def block_type(dtype: torch.dtype) -> torch.dtype:
 
 
 def nonzero_rows(matrix: Tensor) -> Tensor | None:
-    """Return which rows hold anything but zeros; None if leaving out the others does not pay.
+    """Return the rows that hold anything but zeros; None if leaving out the others does not pay.
 
-    On a GPU always None: to look would stop it for longer than it saves.
+    On a GPU always None: looking would make it wait for longer than skipping rows saves.
     """
     if matrix.device.type != "cpu":
         return None
     if int(matrix[:, 0].count_nonzero()) > DENSE_ENOUGH * len(matrix):
         return None
-    zero = (matrix[:, ::64] == 0).all(1)  # most rows are told by a few of their numbers
+    zero = (matrix[:, ::64] == 0).all(1)  # a few numbers settle most rows
     if len(matrix) - int(zero.sum()) > DENSE_ENOUGH * len(matrix):
         return None
     doubtful = zero.nonzero().squeeze(1)
@@ -225,13 +225,13 @@ def nonzero_rows(matrix: Tensor) -> Tensor | None:
 
 
 def spread(rows: Tensor, kept: Tensor | None, length: int) -> Tensor:
-    """Put rows back to their places among zeros."""
+    """Put rows back where they belong among rows of zeros."""
     if kept is None:
         return rows
     return rows.new_zeros(length, rows.shape[1]).index_add_(0, kept, rows)
 
 
 def any_nonzero(rows: Tensor) -> Tensor:
-    """Tell, on the device, whether there is anything but zeros, such as what is not finite."""
+    """Tell, on the device, whether there is anything but zeros; what is not finite counts too."""
     least, most = rows.aminmax()  # several times faster than `any`
     return (least != 0) | (most != 0)

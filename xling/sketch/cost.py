@@ -1,4 +1,4 @@
-"""What a sketch pass costs, and the token budget that makes it fastest."""
+"""The cost of a sketch pass, and the token budget that makes it fastest."""
 
 import dataclasses
 import resource
@@ -8,23 +8,23 @@ from collections.abc import Callable
 import torch
 
 CPU_TOKENS = 1024
-"""Token budget on a CPU: more would leave its caches."""
+"""Token budget on a CPU: larger batches would not fit its caches."""
 
 LEAST_TOKENS, MOST_TOKENS = 2048, 65_536
-"""Token budgets to choose from on a GPU."""
+"""Smallest and largest token budget to try on a GPU."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Estimate:
-    """What a pass is going to cost.
+    """The estimated cost of a pass.
 
     Attributes:
-        examples, tokens: to be sketched, without padding.
+        examples, tokens: number of examples to sketch, and of their tokens without padding.
         dimensions: numbers per sketch.
-        disk_bytes: of the sketches.
+        disk_bytes: size of the sketches.
         batch_tokens: padded tokens per batch, at most.
         batch_bytes: memory that the first batch, of the longest examples, took beyond the model.
-        seconds: at the speed of the first batch.
+        seconds: for the whole pass at the speed of the first batch.
     """
 
     examples: int
@@ -37,7 +37,7 @@ class Estimate:
 
 
 class Meter:
-    """Time and memory from its making to `read`."""
+    """Measures time and memory from its creation to `read`."""
 
     def __init__(self, device: torch.device) -> None:
         self.device = device
@@ -48,7 +48,7 @@ class Meter:
         self.start = time.perf_counter()
 
     def read(self) -> tuple[float, int]:
-        """Return seconds and bytes."""
+        """Return the seconds and bytes taken so far."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
         return time.perf_counter() - self.start, self._memory() - self.memory
@@ -60,20 +60,20 @@ class Meter:
 
 
 def fastest_budget(tokens_per_second: Callable[[int], float]) -> int:
-    """Double the token budget while that makes the pass faster by a twentieth or more.
+    """Double the token budget as long as that makes the pass at least 5 % faster.
 
     Args:
-        tokens_per_second: measures a budget; raises `torch.OutOfMemoryError` if it is too much.
+        tokens_per_second: measures a budget; raises `torch.OutOfMemoryError` if it is too large.
     """
-    best, speed = LEAST_TOKENS, 0.0
+    best, best_speed = LEAST_TOKENS, 0.0
     budget = LEAST_TOKENS
     while budget <= MOST_TOKENS:
         try:
-            found = tokens_per_second(budget)
+            speed = tokens_per_second(budget)
         except torch.OutOfMemoryError:
             break
-        if found < 1.05 * speed:
+        if speed < 1.05 * best_speed:
             break
-        best, speed = budget, found
+        best, best_speed = budget, speed
         budget *= 2
     return best

@@ -1,4 +1,4 @@
-"""Sketches of a whole set of examples: batches by length, in blocks that a stopped pass keeps."""
+"""Sketches of a whole set of examples, in batches of similar length and blocks to resume at."""
 
 import dataclasses
 import hashlib
@@ -10,23 +10,35 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xling.errors import UserError
+from xling.errors import ArgumentError
+from xling.sketch.checks import (
+    check_equally_many,
+    distinct_ids,
+    strings,
+    token_counts,
+    whole_number,
+)
 from xling.sketch.cost import CPU_TOKENS, Estimate, Meter, fastest_budget
 from xling.sketch.gradients import Batch, GradientSketcher, Plan
 from xling.sketch.projection import VERSION, Projection
-from xling.sketch.store import Precision, Sketches, SketchMetadata, bytes_on_disk
+from xling.sketch.store import Precision, Sketches, SketchMetadata, bytes_on_disk, check_rows
 
 Losses = Callable[[list[int]], Tensor]
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 
 
 def batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
-    """Group examples of like length, longest first, into batches of at most `batch_tokens`.
+    """Group examples of similar length, longest first, into batches of at most `batch_tokens`.
 
     Args:
         lengths: tokens of each example.
-        batch_tokens: examples in a batch times its longest length; one example may be longer.
+        batch_tokens: limit of a batch's examples times their greatest length; an example that is
+            longer is a batch by itself.
+
+    Raises:
+        ArgumentError: a limit that is not a positive whole number.
     """
+    whole_number("batch_tokens", batch_tokens)
     groups: list[list[int]] = []
     for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
         if not groups or (len(groups[-1]) + 1) * lengths[groups[-1][0]] > batch_tokens:
@@ -37,16 +49,22 @@ def batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Examples whose exact gradients can be made.
+    """Examples whose gradients can be computed.
 
     Attributes:
-        losses: runs the model on the examples of these indices, one loss each.
-        ids, lengths: of the examples.
+        losses: runs the model on the examples with these indices and returns one loss each.
+        ids, lengths: of the examples, lengths in tokens.
+
+    Raises:
+        ValueError: another number of lengths than of ids.
     """
 
-    losses: Callable[[list[int]], Tensor]
+    losses: Losses
     ids: Sequence[str]
     lengths: Sequence[int]
+
+    def __post_init__(self) -> None:
+        check_equally_many(ids=self.ids, lengths=self.lengths)
 
 
 def sketch_examples(
@@ -67,38 +85,45 @@ def sketch_examples(
     progress: Progress = lambda done, total: done,
     announce: Callable[[Estimate], None] | None = None,
 ) -> Sketches:
-    """Sketch the loss gradient of every example at the model's present weights.
+    """Sketch the loss gradient of every example at the model's current weights.
 
     Args:
-        model: its weights are frozen meanwhile and its modes restored.
-        losses: runs the model on the examples of these indices, one loss each.
-        ids, lengths: of the examples, in order.
+        model: its weights are frozen during the pass and its modes restored afterwards.
+        losses: runs the model on the examples with these indices and returns one loss each.
+        ids, lengths: of the examples, in order; ids are distinct, lengths in tokens.
         projection, epoch: of the random matrices; the same for sketches to be compared.
-        folder: takes the sketches; a pass that was stopped there goes on at the next block.
+        folder: takes the sketches; a pass that was stopped there resumes at the next block.
             None keeps them in memory.
         skip: patterns of parameters to leave out.
-        groups: what each example belongs to, such as its language: mean squared gradient norms
-            are kept for each.
-        batch_tokens: see `batches`; halved when a batch does not fit into memory. None takes what
-            an earlier try took; else, on a GPU, what proves fastest.
+        groups: of each example, such as its language: mean squared gradient norms are kept for each
+            group.
+        batch_tokens: see `batches`; halved when a batch does not fit into memory. None: what an
+            earlier pass in the folder used, or else, on a GPU, what proves fastest.
         block_rows: examples per block.
         precision: of the stored rows.
-        share: this process and the number of them; each makes its part of the blocks.
+        share: the number of this process, from 0, and the number of processes; each sketches its
+            share of the blocks.
         progress: wraps the numbers of examples done, given their total.
-        announce: is told the cost of the pass after its first batch.
+        announce: receives the estimated cost of the pass after its first batch.
 
     Returns:
-        The sketches; with several processes complete only when all have returned.
+        The sketches; with several processes they are complete when all processes have returned.
 
     Raises:
-        UserError: a gradient that is zero or not finite, naming the example; examples that
-            influence each other's gradients; a folder of other sketches.
+        ArgumentError: a gradient that is zero or not finite, naming the example; examples that
+            influence each other's gradients; an argument out of its range; see `GradientSketcher`.
+        ValueError: ids, lengths and groups of different sizes, or that are not what they should be.
+        OtherSketchesError: a folder of other sketches.
     """
+    ids, lengths = distinct_ids(ids), token_counts(lengths)
+    groups = None if groups is None else strings("groups", groups)
+    check_equally_many(ids=ids, lengths=lengths, groups=groups)
+    rank, processes = checked_share(share)
     with GradientSketcher(model, projection, epoch, skip) as sketcher:
         if batch_tokens is None:
             batch_tokens = _budget(sketcher, losses, lengths, folder)
         metadata = SketchMetadata(
-            ids=list(ids),
+            ids=ids,
             settings=settings(model, sketcher.plan, projection, epoch),
             dimensions=sketcher.plan.dimensions(projection),
             sizes=sketcher.plan.sizes,
@@ -109,7 +134,7 @@ def sketch_examples(
             copies=projection.copies,
         )
         sketches = Sketches.empty(metadata, folder)
-        todo = [block for block in sketches.missing() if block % share[1] == share[0]]
+        todo = [block for block in sketches.missing() if block % processes == rank]
         work = _Pass(sketcher, losses, ids, lengths, groups, sketches, todo, announce)
         total = sum(map(len, work.spans.values()))
         for _ in progress((count for block in work.spans for count in work.block(block)), total):
@@ -117,28 +142,48 @@ def sketch_examples(
     return sketches
 
 
+def checked_share(share: tuple[int, int]) -> tuple[int, int]:
+    """Return the number of a process and the number of processes.
+
+    Raises:
+        ValueError: not a pair of whole numbers, the first below the second.
+    """
+    words = f"share={share!r} is not possible: write (process, processes), such as (0, 1)."
+    if not isinstance(share, tuple | list) or len(share) != 2:
+        raise ValueError(words)
+    rank, processes = (whole_number("share", number, least=0) for number in share)
+    if rank >= processes:
+        raise ValueError(words)
+    return rank, processes
+
+
 def settings(model: nn.Module, plan: Plan, projection: Projection, epoch: int) -> dict:
-    """Return what has to agree for sketches to be comparable."""
+    """Return what has to be equal for sketches to be comparable."""
     parameters = dict(model.named_parameters())
     text = repr([(name, tuple(parameters[name].shape)) for name in plan.covered])
-    weights = hashlib.blake2b(digest_size=8)
-    for parameter in parameters.values():
-        weights.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy())
     return {
         "version": VERSION,
         "epoch": epoch,
         **dataclasses.asdict(projection),
         "parameters": hashlib.sha256(text.encode()).hexdigest()[:16],
-        "weights": weights.hexdigest(),
+        "weights": weights_digest(model),
     }
+
+
+def weights_digest(model: nn.Module) -> str:
+    """Return hexadecimal digits that name the values of a model's parameters."""
+    weights = hashlib.blake2b(digest_size=8)
+    for parameter in model.parameters():
+        weights.update(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes())
+    return weights.hexdigest()
 
 
 def _budget(
     sketcher: GradientSketcher, losses: Losses, lengths: Sequence[int], folder: Path | None
 ) -> int:
-    """Return the budget of an earlier try, or find one: on the longest examples, where it counts.
+    """Return the budget of an earlier pass, or find one, on the longest examples.
 
-    On a CPU it is not measured, so that a pass gives the same bytes wherever it is started again.
+    On a CPU it is not measured, so that a pass gives the same bytes wherever it is resumed.
     """
     if folder and (folder / "metadata.json").exists():
         return json.loads((folder / "metadata.json").read_text("utf-8"))["batch_tokens"]
@@ -156,15 +201,15 @@ def _budget(
 
 
 class _Pass:
-    """One pass over the blocks: what stays the same meanwhile, and the token budget."""
+    """One pass over the blocks: what does not change during it, and the token budget."""
 
     def __init__(
         self,
         sketcher: GradientSketcher,
         losses: Losses,
-        ids: Sequence[str],
-        lengths: Sequence[int],
-        groups: Sequence[str] | None,
+        ids: list[str],
+        lengths: list[int],
+        groups: list[str] | None,
         sketches: Sketches,
         todo: list[int],
         announce: Callable[[Estimate], None] | None,
@@ -176,7 +221,7 @@ class _Pass:
         self.checked = False
 
     def block(self, block: int) -> Iterable[int]:
-        """Sketch and write a block; yield the number of examples after each batch."""
+        """Sketch and write a block; yield the size of each batch when it is done."""
         span, metadata = self.spans[block], self.sketches.metadata
         rows = np.empty((len(span), metadata.copies * metadata.dimensions), np.float32)
         sums: dict[str, dict[str, float]] = {}
@@ -198,11 +243,11 @@ class _Pass:
 
     def _batch(self, group: list[int]) -> Batch:
         alone = None
-        if not self.checked and len(group) > 1:  # first, as it shows which positions are idle
+        if not self.checked and len(group) > 1:  # before the batch, as it shows idle positions
             alone = self.sketcher(lambda: self.losses(group[-1:]), 1)
         meter = Meter(self.sketcher.device) if self.announce else None
         batch = self.sketcher(lambda: self.losses(group), len(group))
-        if meter:  # it stops a GPU: for the first batch only
+        if self.announce and meter:  # it makes a GPU wait: for the first batch only
             self.announce(self._estimate(group, *meter.read()))
             self.announce = None
         if alone is not None:
@@ -215,7 +260,8 @@ class _Pass:
         padded = 0
         for span in spans:
             lengths = [self.lengths[index] for index in span]
-            padded += sum(len(g) * lengths[g[0]] for g in batches(lengths, self.batch_tokens))
+            groups = batches(lengths, self.batch_tokens)
+            padded += sum(len(indices) * lengths[indices[0]] for indices in groups)
         tokens = len(group) * max(self.lengths[index] for index in group)
         examples = sum(map(len, spans))
         return Estimate(
@@ -230,24 +276,27 @@ class _Pass:
 
     def _check_company(self, group: list[int], batch: Batch, alone: Batch) -> None:
         """Refuse a model whose examples influence each other: the last was sketched alone too."""
-        there = batch.rows[-1]
-        difference = float((alone.rows[0] - there).norm() / alone.rows[0].norm())
-        tolerance = 0.05 if torch.is_autocast_enabled(there.device.type) else 1e-3
+        together = batch.rows[-1]
+        difference = float((alone.rows[0] - together).norm() / alone.rows[0].norm())
+        tolerance = 0.05 if torch.is_autocast_enabled(together.device.type) else 1e-3
         if difference > tolerance:  # not for nan: gradients that are not finite are named later
-            raise UserError(
+            raise ArgumentError(
+                "model",
                 f"The gradient of example {self.ids[group[-1]]} in a batch of {len(group)} differs "
                 f"by {difference:.1%} from its gradient alone. The model must treat the examples "
                 "independently, with the examples along the first dimension of every tensor, and "
-                "mask the padding."
+                "mask the padding.",
             )
 
     def _halve(self, span: range, waiting: list[list[int]]) -> list[list[int]]:
-        """Go on with batches of half the tokens."""
+        """Return the waiting examples in batches of half the tokens."""
         left = sorted(index for group in waiting for index in group)
         if len(waiting[0]) == 1:
-            raise UserError(
-                f"Example {self.ids[span[waiting[0][0]]]}, of {self.lengths[span[waiting[0][0]]]} "
-                "tokens, does not fit into memory by itself. Lower data.max_length."
+            longest = span[waiting[0][0]]
+            raise ArgumentError(
+                "lengths",
+                f"Example {self.ids[longest]}, of {self.lengths[longest]} tokens, does not fit "
+                "into memory by itself.",
             )
         self.batch_tokens //= 2
         regrouped = batches([self.lengths[span[index]] for index in left], self.batch_tokens)
@@ -267,22 +316,6 @@ class _Pass:
         onehot = torch.tensor([[label == name for label in labels] for name in names]).double()
         norms = torch.stack(list(batch.square_norms.values())).cpu().double()
         for name, values in zip(names, (onehot @ norms.T).tolist(), strict=True):
-            into = sums.setdefault(name, {})
+            group_sums = sums.setdefault(name, {})
             for parameter, value in zip(batch.square_norms, values, strict=True):
-                into[parameter] = into.get(parameter, 0.0) + value
-
-
-def check_rows(rows: np.ndarray, ids: Sequence[str]) -> None:
-    """Refuse gradients that have no direction.
-
-    Raises:
-        UserError: naming the first example whose gradient is zero or not finite.
-    """
-    norms = np.linalg.norm(rows, axis=1)
-    for problem, wrong in (("not finite", ~np.isfinite(norms)), ("zero", norms == 0)):
-        if wrong.any():
-            raise UserError(
-                f"The gradient of example {ids[int(wrong.argmax())]} is {problem} "
-                f"({int(wrong.sum())} such examples); it cannot be traced. A lower "
-                "tuning.learning_rate or trainer.precision=32-true may help."
-            )
+                group_sums[parameter] = group_sums.get(parameter, 0.0) + value

@@ -12,8 +12,14 @@ from torch import nn
 def frozen(model: nn.Module) -> Iterator[None]:
     """Freeze a model's weights in evaluation mode while the block runs, then restore it.
 
-    Modes, `requires_grad` and the state of the random numbers are as before, also after an error.
+    Modes, `requires_grad` and the state of the random number generators are restored, also after an
+    error.
+
+    Raises:
+        ValueError: the model has no parameters.
     """
+    if next(model.parameters(), None) is None:
+        raise ValueError(f"{type(model).__name__} has no parameters, so it has no gradients.")
     with ExitStack() as stack:
         stack.callback(_random_state(next(model.parameters()).device))
         for module in model.modules():

@@ -9,10 +9,11 @@ from functools import cache
 import torch
 from torch import Tensor, nn
 
-from xling.errors import UserError, nearest
+from xling.errors import ArgumentError, nearest
+from xling.sketch.checks import check_integer, strings, whole_number
 from xling.sketch.frozen import frozen
 from xling.sketch.projection import Map, Projection
-from xling.sketch.recorder import Recorder, leave_out
+from xling.sketch.recorder import Recorder, not_covered
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,7 +21,7 @@ class Plan:
     """Which parameters a sketch holds.
 
     Attributes:
-        sizes: numbers in each parameter, in the model's order; tied ones are there once.
+        sizes: parameter → numbers in it, in the model's order; tied parameters are listed once.
         skipped: names of the parameters left out on purpose.
     """
 
@@ -33,7 +34,7 @@ class Plan:
         return tuple(name for name in self.sizes if name not in self.skipped)
 
     def dimensions(self, projection: Projection) -> int:
-        """Return the numbers per example and sketch."""
+        """Return the numbers per example in one sketch."""
         blocks = [projection.block(self.sizes[name]) for name in self.covered]
         return blocks[0] if projection.added else sum(blocks)
 
@@ -45,17 +46,25 @@ def plan(model: nn.Module, skip: tuple[str, ...] = ()) -> Plan:
         skip: patterns (as in file names) of parameters to leave out.
 
     Raises:
-        UserError: a pattern that fits no parameter, or patterns that leave none.
+        ArgumentError: a pattern that fits no parameter, or patterns that leave none.
+        ValueError: a single string instead of a sequence, or a model without parameters.
     """
     sizes = {name: parameter.numel() for name, parameter in model.named_parameters()}
-    for pattern in skip:
+    if not sizes:
+        raise ValueError(f"{type(model).__name__} has no parameters, so it has no gradients.")
+    patterns = strings("skip", skip)
+    for pattern in patterns:
         if not any(fnmatch(name, pattern) for name in sizes):
-            raise UserError(
-                f"sketch.skip={pattern} fits no parameter of the model.{nearest(pattern, sizes)}"
+            raise ArgumentError(
+                "skip",
+                f"The pattern {pattern!r} in skip matches no parameter of the model."
+                f"{nearest(pattern, sizes)}",
             )
-    skipped = tuple(name for name in sizes if any(fnmatch(name, each) for each in skip))
+    skipped = tuple(name for name in sizes if any(fnmatch(name, p) for p in patterns))
     if len(skipped) == len(sizes):
-        raise UserError(f"sketch.skip=[{','.join(skip)}] leaves no parameter to sketch.")
+        raise ArgumentError(
+            "skip", f"With skip={list(patterns)}, no parameter of the model is left to sketch."
+        )
     return Plan(sizes, skipped)
 
 
@@ -64,10 +73,11 @@ class Batch:
     """Sketches of one batch.
 
     Attributes:
-        rows: (batch, dimensions), one sketched gradient per example, its twin's numbers behind.
-        square_norms: parameter → (batch,) estimates of the squared norm of its gradient, also of
-            parameters that were skipped but could be measured.
-        gates: weight → (batch, heads) gradients of gates of one on the slices of its input.
+        rows: (batch, copies · dimensions), one sketched gradient per example, followed by its twin
+            if there is one.
+        square_norms: parameter → (batch,) estimates of the squared norm of its gradient; skipped
+            parameters are included if their gradients could be sketched.
+        gates: weight → (batch, heads) gradients at gates of one on the slices of its input.
     """
 
     rows: Tensor
@@ -78,29 +88,29 @@ class Batch:
 class GradientSketcher:
     """Sketches the loss gradient of every example of a batch, with the model's weights frozen.
 
-    The backward pass computes the gradients of activations only; each use of a parameter is met
-    where it happens, and its gradient's factors are projected. Gradients are those of evaluation
-    mode. Used as a context manager, it leaves the model as it found it: modes, `requires_grad` and
-    the state of the random numbers.
+    The backward pass computes the gradients of activations only; every use of a parameter is
+    intercepted where it happens, and the factors of its gradient are projected. Gradients are
+    those of evaluation mode. It is used as a context manager, which restores the model afterwards:
+    modes, `requires_grad` and the state of the random number generators.
 
         with GradientSketcher(model, Projection(side=16), epoch=1) as sketch:
             rows = sketch(lambda: cross_entropy(model(x), y, reduction="none"), len(y)).rows
 
-    Linear layers are not computed where nothing depends on them: at the padding (of an embedding
-    table that has a padding row), and where a batch of one showed before that all but the first
-    position is idle. On the way back the gradient there must turn out to be zero; if it does not,
-    the batch is computed again in full.
+    Linear layers are not computed where nothing depends on them: at the padding (if the embedding
+    table has a padding row), and where an earlier batch of one showed that all positions but the
+    first are idle. In the backward pass the gradient there must turn out to be zero; if it does
+    not, the batch is computed again in full.
 
     Args:
         model: any module; a parameter may be used by several modules, or several times.
         projection: of the gradients.
-        epoch: names the checkpoint; every epoch has random matrices of its own.
+        epoch: number of the checkpoint; every epoch has random matrices of its own.
         skip: patterns of parameters to leave out.
-        heads: name of a weight of a linear layer → number of slices of its input, such as an
-            attention output projection's heads, whose gates' gradients are wanted.
+        heads: name of a linear layer's weight → number of slices of its input, such as the heads
+            that an attention's output projection joins, whose gates' gradients are wanted.
 
     Raises:
-        UserError: see `plan`.
+        ArgumentError: an unknown parameter in `heads`, an epoch that is not an integer; see `plan`.
     """
 
     def __init__(
@@ -111,24 +121,27 @@ class GradientSketcher:
         skip: tuple[str, ...] = (),
         heads: Mapping[str, int] | None = None,
     ) -> None:
+        if not isinstance(projection, Projection):
+            raise ValueError(f"projection={projection!r} is not a Projection.")
+        check_integer("epoch", epoch)
         self.model = model
         self.projection = projection
         self.plan = plan(model, skip)
-        self.heads = heads or {}
+        self.heads = {name: whole_number("heads", count) for name, count in (heads or {}).items()}
         parameters = dict(model.named_parameters())
         for name in self.heads:
             if name not in parameters:
-                raise UserError(f"heads: no parameter {name}.{nearest(name, parameters)}")
+                raise ArgumentError(
+                    "heads", f"heads: no parameter {name}.{nearest(name, parameters)}"
+                )
         self.device = next(iter(parameters.values())).device
         self._names = {id(parameter): name for name, parameter in parameters.items()}
         self._constants = {id(buffer) for buffer in model.buffers()}
 
         @cache
         def single(name: str) -> Map:
-            made = projection.of(name, parameters[name].shape, epoch)
-            exact = parameters[name].dtype
-            exact = exact if exact == torch.float64 else torch.float32
-            return made.to(self.device, exact)
+            exact = torch.float64 if parameters[name].dtype == torch.float64 else torch.float32
+            return projection.of(name, parameters[name].shape, epoch).to(self.device, exact)
 
         @cache
         def maps(name: str, dtype: torch.dtype) -> Map:
@@ -139,34 +152,42 @@ class GradientSketcher:
             return parameter.detach().to(dtype)
 
         self._maps, self._cast = maps, cast
-        self._firsts: set[str] = set()
-        self._rest = ExitStack()
+        self._first_only: set[str] = set()
+        self._frozen = ExitStack()
+        self._open = False
 
     def __enter__(self) -> "GradientSketcher":
-        self._rest.enter_context(frozen(self.model))
+        self._frozen.enter_context(frozen(self.model))
+        self._open = True
         return self
 
     def __exit__(self, *exception: object) -> None:
-        self._rest.close()
+        self._open = False
+        self._frozen.close()
 
     def __call__(self, losses: Callable[[], Tensor], batch_size: int) -> Batch:
         """Sketch one batch.
 
         Args:
-            losses: runs the model's forward pass and returns one loss per example, (batch,). Now
-                and then it is called twice.
+            losses: runs the model's forward pass and returns one loss per example, (batch,). It is
+                called a second time if an assumption about idle positions fails.
             batch_size: number of examples; the model must hold them along dimension 0.
 
         Raises:
-            UserError: a parameter that is never used, or in a way that cannot be sketched.
+            ArgumentError: a parameter that is never used, or used in a way that cannot be sketched.
+            ValueError: another number of losses than examples, losses that depend on no parameter,
+                or a call outside the `with` block.
         """
-        recorder = self._run(losses, batch_size, self._firsts)
+        if not self._open:
+            raise ValueError("A GradientSketcher works inside its `with` block only.")
+        batch_size = whole_number("batch_size", batch_size)
+        recorder = self._run(losses, batch_size, self._first_only)
         if recorder.idle.assumption_failed():
             recorder = self._run(losses, batch_size, None)
         return self._batch(recorder)
 
     def _run(
-        self, losses: Callable[[], Tensor], batch_size: int, firsts: set[str] | None
+        self, losses: Callable[[], Tensor], batch_size: int, first_only: set[str] | None
     ) -> Recorder:
         """Run forward and backward once."""
         recorder = Recorder(
@@ -176,15 +197,16 @@ class GradientSketcher:
             self._cast,
             self.plan.skipped,
             self.heads,
-            firsts,
+            first_only,
             batch_size,
             self.device,
         )
         try:
             with torch.enable_grad(), recorder:
                 loss = losses()
-            if loss.shape != (batch_size,):
-                raise ValueError(f"expected {batch_size} losses, got shape {tuple(loss.shape)}")
+            check_losses(loss, batch_size)
+            if not loss.requires_grad:
+                raise ValueError("The losses depend on no parameter of the model.")
             with torch.autocast(self.device.type, enabled=False):
                 torch.autograd.grad(loss.sum(), recorder.root, allow_unused=True)
                 recorder.finish()
@@ -196,12 +218,15 @@ class GradientSketcher:
         """Combine the blocks; a parameter that the loss does not depend on has a zero gradient."""
         for name in self.plan.covered:
             if name not in recorder.used:
-                raise UserError(
-                    f"The parameter {name} was not reached: it is never used in the forward "
-                    f"pass. {leave_out(name)}"
-                )
+                raise not_covered(name, f"The parameter {name} is never used in the forward pass.")
         if not recorder.blocks:
-            raise UserError("The losses depend on no parameter of the model.")
+            raise ValueError("The losses depend on no parameter of the model.")
+        for name in self.heads:
+            if name not in recorder.gates:
+                raise ArgumentError(
+                    "heads",
+                    f"heads: {name} is not the weight of a linear layer that the losses depend on.",
+                )
         like = next(iter(recorder.blocks.values()))
         covered = [
             recorder.blocks[name]
@@ -214,10 +239,24 @@ class GradientSketcher:
         ]
         copies = self.projection.copies
         if self.projection.added:
-            rows = sum(covered)
+            rows = sum(covered, start=like.new_zeros(()))
         else:
-            sides = [block.view(recorder.batch, copies, -1) for block in covered]
-            rows = torch.cat(sides, dim=2).flatten(1)
+            by_copy = [block.view(recorder.batch, copies, -1) for block in covered]
+            rows = torch.cat(by_copy, dim=2).flatten(1)
         lengths = [torch.linalg.vector_norm(block, dim=1) for block in recorder.blocks.values()]
         norms = torch.stack(lengths).square() / copies
         return Batch(rows, dict(zip(recorder.blocks, norms, strict=True)), recorder.gates)
+
+
+def check_losses(losses: object, examples: int) -> None:
+    """Refuse what is not one loss per example.
+
+    Raises:
+        ValueError: naming what was returned.
+    """
+    if not isinstance(losses, Tensor) or losses.shape != (examples,):
+        shape = f"shape {tuple(losses.shape)}" if isinstance(losses, Tensor) else repr(losses)
+        raise ValueError(
+            f"losses has to return one loss per example: expected a tensor of shape ({examples},), "
+            f"got {shape}."
+        )

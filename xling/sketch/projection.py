@@ -1,15 +1,22 @@
-"""Random projections of gradients, made anew from (seed, epoch, parameter) where needed."""
+"""Random projections of gradients, generated from (seed, epoch, parameter) when needed."""
 
 import dataclasses
 import hashlib
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from xling.errors import ArgumentError
+from xling.sketch.checks import check_choice, check_integer, whole_number
+
+Method = Literal["kronecker", "dense", "exact"]
+Combine = Literal["sum", "concat"]
+
 VERSION = 3
-"""Of the generator: sketches made by different versions are not comparable."""
+"""Version of the generator: sketches made by different versions are not comparable."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,11 +27,11 @@ class Projection:
     G2 (side x n): Choenni et al. 2024, appendix A, eq. 3, with side = √d. `stack` independent
     such projections are laid side by side. Vectors, and matrices with fewer than `side` rows or
     columns, are projected by a count sketch: each number, with a random sign, is added to one of
-    the stack · side² places, which keeps inner products no worse than a dense matrix and costs
+    stack · side² buckets, which preserves inner products no worse than a dense matrix and costs
     next to nothing (Charikar et al. 2002).
-    `dense`: every parameter is projected by one matrix to as many numbers; for small models, as
-    that matrix has stack · side² numbers for each of the parameter's. `exact`: the gradient itself;
-    for tests and small models.
+    `dense`: every parameter is projected by one matrix to stack · side² numbers; for small models,
+    as that matrix has stack · side² numbers for each of the parameter's. `exact`: the gradient
+    itself; for tests and small models.
 
     Entries of G1 and G2 are Gaussian, those of dense matrices random signs, scaled so that
     E[GᵀG] = I. Every parameter and every epoch has its own.
@@ -33,18 +40,30 @@ class Projection:
         side: rows of G1 and of G2.
         stack: number of independent projections; a parameter's block has stack · side² numbers.
         combine: "sum" adds the parameters' blocks, "concat" keeps them side by side.
-        seed: of all the matrices.
-        method: see above; "exact" ignores the four others.
-        twin: make a second sketch of independent matrices beside the first, which stays the same:
-            how far the two agree tells how far to trust one.
+        seed: of all matrices.
+        method: see above; "exact" ignores the other attributes.
+        twin: make a second sketch from independent matrices, which leaves the first unchanged: how
+            well the two agree tells how far to trust one.
+
+    Raises:
+        ArgumentError: a value that an attribute cannot have, naming what would do.
     """
 
     side: int = 16
     stack: int = 1
-    combine: Literal["sum", "concat"] = "sum"
+    combine: Combine = "sum"
     seed: int = 0
-    method: Literal["kronecker", "dense", "exact"] = "kronecker"
+    method: Method = "kronecker"
     twin: bool = False
+
+    def __post_init__(self) -> None:
+        whole_number("side", self.side)
+        whole_number("stack", self.stack)
+        check_choice("combine", self.combine, get_args(Combine))
+        check_integer("seed", self.seed)
+        check_choice("method", self.method, get_args(Method))
+        if not isinstance(self.twin, bool):
+            raise ArgumentError("twin", f"twin={self.twin!r} is not possible: write True or False.")
 
     @property
     def copies(self) -> int:
@@ -57,30 +76,30 @@ class Projection:
         return self.combine == "sum" and self.method != "exact"
 
     def block(self, size: int) -> int:
-        """Numbers that a parameter of this many numbers becomes in one sketch."""
+        """Return the size, in one sketch, of the block of a parameter with `size` numbers."""
         return size if self.method == "exact" else self.stack * self.side**2
 
     def of(self, name: str, shape: torch.Size, epoch: int) -> "Map":
-        """Return the projection of one parameter at one epoch, on the CPU, to be moved by `to`."""
+        """Return the projection of one parameter at one epoch, on the CPU; `to` moves it."""
         if self.method == "exact":
             return Exact()
         keys = [f"{VERSION}/{self.seed}/{epoch}/{name}{twin}" for twin in ("", "/twin")]
         keys = keys[: self.copies]
         if self.method == "kronecker" and len(shape) == 2 and min(shape) >= self.side:
             rows, columns = shape
-            wide = self.stack * self.side
+            height = self.stack * self.side
             scale = self.side**-0.5
-            left = torch.cat([gaussian(f"{key}/left", (wide, rows)) for key in keys])
-            right = torch.cat([gaussian(f"{key}/right", (wide, columns)) for key in keys])
+            left = torch.cat([gaussian(f"{key}/left", (height, rows)) for key in keys])
+            right = torch.cat([gaussian(f"{key}/right", (height, columns)) for key in keys])
             stack = self.stack * self.copies
             return Kronecker(left * (scale * self.stack**-0.5), right * scale, stack)
-        numbers, places = shape.numel(), self.block(shape.numel())
+        numbers, size = shape.numel(), self.block(shape.numel())
         if self.method == "kronecker":
-            dealt = [deal(f"{key}/deal", numbers, places) for key in keys]
-            flips = [signs(f"{key}/signs", dealt[0].shape) for key in keys]
-            return CountSketch.of(torch.stack(dealt), torch.stack(flips), numbers)
-        matrix = torch.cat([signs(f"{key}/dense", (places, numbers)) for key in keys])
-        return Dense(matrix, places**-0.5)
+            members = [random_members(f"{key}/deal", numbers, size) for key in keys]
+            flips = [signs(f"{key}/signs", members[0].shape) for key in keys]
+            return CountSketch.of(torch.stack(members), torch.stack(flips), numbers)
+        matrix = torch.cat([signs(f"{key}/dense", (size, numbers)) for key in keys])
+        return Dense(matrix, size**-0.5)
 
 
 def random_words(key: str, count: int) -> np.ndarray:
@@ -89,23 +108,24 @@ def random_words(key: str, count: int) -> np.ndarray:
     return np.random.Philox(key=int.from_bytes(digest, "little")).random_raw(count)
 
 
-def signs(key: str, shape: tuple[int, int]) -> Tensor:
+def signs(key: str, shape: Sequence[int]) -> Tensor:
     """Return independent random signs, as int8, that depend on the key alone."""
     count = shape[0] * shape[1]
     words = random_words(key, (count + 63) // 64).astype("<u8")
     bits = np.unpackbits(words.view(np.uint8), bitorder="little")[:count]
-    return torch.from_numpy(bits.view(np.int8)).mul_(2).sub_(1).view(shape)
+    return torch.from_numpy(bits.view(np.int8)).mul_(2).sub_(1).view(tuple(shape))
 
 
-def deal(key: str, numbers: int, places: int) -> Tensor:
-    """Deal numbers to places at random, in rounds of one to each place.
+def random_members(key: str, numbers: int, buckets: int) -> Tensor:
+    """Distribute a parameter's numbers over buckets at random, as evenly as possible.
 
     Returns:
-        (rounds, places) which number is dealt, each once; those from `numbers` on stand for none.
+        (rounds, buckets) the index of one number per round and bucket, each number once; indices
+        from `numbers` on stand for none.
     """
-    rounds = -(-numbers // places)
-    order = np.argsort(random_words(key, rounds * places), kind="stable")
-    return torch.from_numpy(order).view(rounds, places)
+    rounds = -(-numbers // buckets)
+    order = np.argsort(random_words(key, rounds * buckets), kind="stable")
+    return torch.from_numpy(order).view(rounds, buckets)
 
 
 def gaussian(key: str, shape: tuple[int, int]) -> Tensor:
@@ -124,7 +144,7 @@ def gaussian(key: str, shape: tuple[int, int]) -> Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Kronecker:
-    """G1 and G2 of a stack of projections: `left` (stack·side, m), `right` (stack·side, n)."""
+    """G1 and G2 of a stack of projections: `left` (stack · side, m), `right` (stack · side, n)."""
 
     left: Tensor
     right: Tensor
@@ -135,22 +155,22 @@ class Kronecker:
         return Kronecker(self.left.to(device, dtype), self.right.to(device, dtype), self.stack)
 
     def rows(self, vectors: Tensor) -> Tensor:
-        """Return G1 times each vector: (..., m) to (..., stack·side)."""
+        """Return G1 times each vector: (..., m) to (..., stack · side)."""
         return vectors @ self.left.T
 
     def columns(self, vectors: Tensor) -> Tensor:
-        """Return G2 times each vector: (..., n) to (..., stack·side)."""
+        """Return G2 times each vector: (..., n) to (..., stack · side)."""
         return vectors @ self.right.T
 
     def outer(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Sum the outer products of projected factors over positions, in their own precision.
 
         Args:
-            rows: from `rows`, (batch, positions, stack·side).
-            columns: from `columns`, (batch, positions, stack·side).
+            rows: from `rows`, (batch, positions, stack · side).
+            columns: from `columns`, (batch, positions, stack · side).
 
         Returns:
-            (batch, stack·side²).
+            (batch, stack · side²).
         """
         batch, positions, _ = rows.shape
         rows = rows.view(batch, positions, self.stack, -1).permute(0, 2, 3, 1)
@@ -158,7 +178,7 @@ class Kronecker:
         return (rows @ columns).flatten(1)
 
     def gradient(self, gradients: Tensor) -> Tensor:
-        """Project gradients that are there as such: (batch, m, n) to (batch, stack·side²)."""
+        """Project whole gradients: (batch, m, n) to (batch, stack · side²)."""
         rows = self.left.view(self.stack, -1, self.left.shape[1])
         columns = self.right.view(self.stack, -1, self.right.shape[1])
         return torch.einsum("sim,bmn,sjn->bsij", rows, gradients, columns).flatten(1)
@@ -183,13 +203,13 @@ class Exact:
         return self.gradient(rows.transpose(1, 2) @ columns)
 
     def gradient(self, gradients: Tensor) -> Tensor:
-        """Project gradients that are there as such: (batch, *shape) to (batch, numbers)."""
+        """Flatten whole gradients: (batch, *shape) to (batch, numbers)."""
         return gradients.flatten(1)
 
 
 @dataclasses.dataclass(frozen=True)
 class Dense(Exact):
-    """One dense projection: `matrix` (stack·side², numbers of the parameter) times `scale`."""
+    """One dense projection: `matrix` (stack · side², numbers of the parameter) times `scale`."""
 
     matrix: Tensor
     scale: float
@@ -199,36 +219,36 @@ class Dense(Exact):
         return Dense(self.matrix.to(device).to(dtype), self.scale)
 
     def gradient(self, gradients: Tensor) -> Tensor:
-        """Project gradients that are there as such: (batch, *shape) to (batch, stack·side²)."""
+        """Project whole gradients: (batch, *shape) to (batch, stack · side²)."""
         return gradients.flatten(1) @ self.matrix.T * self.scale
 
 
 @dataclasses.dataclass(frozen=True)
 class CountSketch(Exact):
-    """Sums of a few numbers each, with random signs.
+    """Buckets that sum a few of the parameter's numbers each, with random signs.
 
     Attributes:
-        dealt: (copies, rounds, stack·side²) which of the parameter's numbers is added.
-        signs: of the same shape, by what it is multiplied.
+        members: (copies, rounds, stack · side²) the index of the number that a bucket adds.
+        signs: (copies, rounds, stack · side²) its sign; 0 where a bucket adds none.
     """
 
-    dealt: Tensor
+    members: Tensor
     signs: Tensor
 
     @classmethod
-    def of(cls, dealt: Tensor, signs: Tensor, numbers: int) -> "CountSketch":
-        """Return it for a parameter; what is dealt beyond its numbers is nothing."""
-        beyond = dealt >= numbers
-        return cls(dealt.masked_fill(beyond, 0), signs.masked_fill(beyond, 0))
+    def of(cls, members: Tensor, signs: Tensor, numbers: int) -> "CountSketch":
+        """Return it for a parameter with `numbers` numbers; indices from there on add nothing."""
+        beyond = members >= numbers
+        return cls(members.masked_fill(beyond, 0), signs.masked_fill(beyond, 0))
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "CountSketch":
         """Return it on another device or in another type."""
-        return CountSketch(self.dealt.to(device), self.signs.to(device).to(dtype))
+        return CountSketch(self.members.to(device), self.signs.to(device).to(dtype))
 
     def gradient(self, gradients: Tensor) -> Tensor:
-        """Project gradients that are there as such: (batch, *shape) to (batch, stack·side²)."""
-        dealt = gradients.flatten(1).index_select(1, self.dealt.flatten())
-        return dealt.view(-1, *self.dealt.shape).mul_(self.signs).sum(2).flatten(1)
+        """Project whole gradients: (batch, *shape) to (batch, stack · side²)."""
+        added = gradients.flatten(1).index_select(1, self.members.flatten())
+        return added.view(-1, *self.members.shape).mul_(self.signs).sum(2).flatten(1)
 
 
 Map = Kronecker | CountSketch | Dense | Exact

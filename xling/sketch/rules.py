@@ -10,23 +10,23 @@ from torch.nn import functional
 from xling.sketch.calls import Embedding, LayerNorm, Linear, Maps
 
 
-def _parameters(**given: Tensor | None) -> dict[str, Tensor]:
-    return {role: tensor for role, tensor in given.items() if tensor is not None}
+def _present(**parameters: Tensor | None) -> dict[str, Tensor]:
+    return {role: tensor for role, tensor in parameters.items() if tensor is not None}
 
 
 def _linear(input: Tensor, weight: Tensor, bias: Tensor | None = None) -> tuple:
-    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Linear:
-        return Linear(given["weight"], given.get("bias"), maps, cast, batch, heads=heads)
+    def make(parameters: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Linear:
+        return Linear(parameters["weight"], parameters.get("bias"), maps, cast, batch, heads=heads)
 
-    return input, _parameters(weight=weight, bias=bias), make
+    return input, _present(weight=weight, bias=bias), make
 
 
 def _addmm(input: Tensor, mat1: Tensor, mat2: Tensor, **scales: Any) -> tuple:
-    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Linear:
-        bias = given["bias"]
-        return Linear(given["weight"], bias, maps, cast, batch, transposed=True, heads=heads)
+    def make(parameters: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Linear:
+        weight, bias = parameters["weight"], parameters["bias"]
+        return Linear(weight, bias, maps, cast, batch, transposed=True, heads=heads)
 
-    return mat1, {} if scales else _parameters(weight=mat2, bias=input), make
+    return mat1, {} if scales else _present(weight=mat2, bias=input), make
 
 
 def _embedding(
@@ -38,12 +38,12 @@ def _embedding(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ) -> tuple:
-    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Embedding:
-        return Embedding(given["weight"], padding_idx, maps, batch)
+    def make(parameters: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Embedding:
+        return Embedding(parameters["weight"], padding_idx, maps, batch)
 
     if max_norm is not None or scale_grad_by_freq:
         return input, {}, make  # one example's gradient depends on the others
-    return input, _parameters(weight=weight), make
+    return input, _present(weight=weight), make
 
 
 def _layer_norm(
@@ -53,11 +53,11 @@ def _layer_norm(
     bias: Tensor | None = None,
     eps: float = 1e-5,
 ) -> tuple:
-    def make(given: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> LayerNorm:
-        parts = given.get("weight"), given.get("bias")
-        return LayerNorm(normalized_shape, *parts, eps, maps, batch)
+    def make(parameters: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> LayerNorm:
+        weight, bias = parameters.get("weight"), parameters.get("bias")
+        return LayerNorm(normalized_shape, weight, bias, eps, maps, batch)
 
-    return input, _parameters(weight=weight, bias=bias), make
+    return input, _present(weight=weight, bias=bias), make
 
 
 RULES: dict[Callable, Callable[..., tuple]] = {
@@ -66,5 +66,5 @@ RULES: dict[Callable, Callable[..., tuple]] = {
     functional.embedding: _embedding,
     functional.layer_norm: _layer_norm,
 }
-"""Functions with a rule of their own: arguments → input, parameters by role, what makes the call.
-Any other use of a parameter goes by way of `shared`."""
+"""Functions with a rule of their own: arguments → input, parameters by role, maker of the call.
+Any other use of a parameter goes through `shared`."""

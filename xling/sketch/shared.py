@@ -1,10 +1,10 @@
 """What a model computes from its parameters alone, and where that meets the examples.
 
 DeBERTa normalises and projects its table of relative positions once for the whole batch; an RMS
-norm multiplies every example by one vector. Behind the place where such a shared value meets the
+norm multiplies every example by one vector. After the point where such a shared value meets the
 examples, every example has a gradient of its own; before it, the ordinary backward pass would add
-them up. So the graph is cut there: each example's gradient at the cut is kept, and taken through
-the shared part by itself.
+them up. So the graph is cut there: each example's gradient at the cut is kept, and propagated
+through the shared part by itself.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ ELEMENTWISE = {
 
 
 class Cut(torch.autograd.Function):
-    """A shared value as the examples see it; their gradients go to `note`, not through."""
+    """A shared value as the examples see it; their gradients go to `note`, no further back."""
 
     @staticmethod
     def forward(ctx: Any, root: Tensor, value: Tensor, note: Callable[[Tensor], None]) -> Tensor:
@@ -30,40 +30,41 @@ class Cut(torch.autograd.Function):
         return value.view_as(value)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[None, None, None]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, None, None]:
         """Note the gradient."""
-        ctx.note(gradient)
+        ctx.note(*gradients)
         return None, None, None
 
 
 def join_rule(
     function: Callable, args: tuple, kwargs: dict, position: int, batch: int
 ) -> tuple[Callable[[Callable[[Tensor], Tensor]], Tensor], Callable[[Tensor], Tensor]] | None:
-    """Find out how a call joins a shared value, its argument number `position`, with the examples.
+    """Find out how a call joins a shared value, its argument at `position`, with the examples.
 
     Returns:
-        What runs the call when given a function that cuts the expanded value; and what turns the
-        gradient at the cut into one gradient of the shared value per example, (batch, *shape).
-        None for a call in which examples cannot be told apart.
+        A function that runs the call, given a function that cuts the expanded value; and a function
+        that turns the gradient at the cut into one gradient of the shared value per example,
+        (batch, *shape). None for a call in which examples cannot be told apart.
     """
     name = getattr(function, "__name__", "")
     value = args[position]
     if name in ("repeat", "expand") and position == 0:
         return _repeated(value, function, args, kwargs, batch)
-    others = [each for i, each in enumerate(args) if i != position and isinstance(each, Tensor)]
+    others = [arg for i, arg in enumerate(args) if i != position and isinstance(arg, Tensor)]
     if len(others) != 1:
         return None
     if name in ELEMENTWISE:
         shape = torch.broadcast_shapes(value.shape, others[0].shape)
-        own = (1,) * (len(shape) - value.dim()) + tuple(value.shape)
-        if shape[0] != batch or own[0] != 1:
+        aligned = (1,) * (len(shape) - value.dim()) + tuple(value.shape)
+        if shape[0] != batch or aligned[0] != 1:
             return None
 
         def run(cut: Callable[[Tensor], Tensor]) -> Tensor:
-            return function(*_with(args, position, cut(value.detach().expand(shape))), **kwargs)
+            expanded = cut(value.detach().expand(shape))
+            return function(*_replaced(args, position, expanded), **kwargs)
 
         def per_example(gradient: Tensor) -> Tensor:
-            summed = [i for i in range(1, len(shape)) if own[i] == 1 and shape[i] > 1]
+            summed = [i for i in range(1, len(shape)) if aligned[i] == 1 and shape[i] > 1]
             if summed:
                 gradient = gradient.sum(summed, keepdim=True)
             return gradient.reshape(batch, *value.shape)
@@ -75,9 +76,9 @@ def join_rule(
         return None
 
     def multiply(cut: Callable[[Tensor], Tensor]) -> Tensor:
-        each = cut(value.detach().expand(batch, *value.shape))
-        each = each.mT if name == "linear" else each
-        product = left.reshape(batch, -1, left.shape[-1]) @ each
+        matrices = cut(value.detach().expand(batch, *value.shape))
+        matrices = matrices.mT if name == "linear" else matrices
+        product = left.reshape(batch, -1, left.shape[-1]) @ matrices
         return product.reshape(*left.shape[:-1], -1)
 
     return multiply, lambda gradient: gradient
@@ -86,11 +87,14 @@ def join_rule(
 def _repeated(
     value: Tensor, function: Callable, args: tuple, kwargs: dict, batch: int
 ) -> tuple[Callable, Callable] | None:
+    """Return the join rule of `repeat` and `expand` where they do nothing but add the batch."""
     sizes = list(args[1]) if isinstance(args[1], (tuple, list, torch.Size)) else list(args[1:])
-    as_it_is = [1] * value.dim() if function.__name__ == "repeat" else list(value.shape)
-    rest = [own if size == -1 else size for size, own in zip(sizes[1:], as_it_is[1:], strict=False)]
+    unchanged = [1] * value.dim() if function.__name__ == "repeat" else list(value.shape)
+    rest = [
+        kept if size == -1 else size for size, kept in zip(sizes[1:], unchanged[1:], strict=False)
+    ]
     first = 1 if function.__name__ == "repeat" else value.shape[0]
-    if len(sizes) != value.dim() or sizes[0] != batch or rest != as_it_is[1:] or first != 1:
+    if len(sizes) != value.dim() or sizes[0] != batch or rest != unchanged[1:] or first != 1:
         return None
     return (
         lambda cut: cut(function(value.detach(), *args[1:], **kwargs)),
@@ -98,7 +102,7 @@ def _repeated(
     )
 
 
-def _with(args: tuple, position: int, value: Tensor) -> tuple:
+def _replaced(args: tuple, position: int, value: Tensor) -> tuple:
     return (*args[:position], value, *args[position + 1 :])
 
 
@@ -108,16 +112,16 @@ def per_example_gradients(
     """Take one example's gradients at the cuts through the shared part of the graph.
 
     Args:
-        outputs: shared values that met the examples.
+        outputs: shared values that were joined with the examples.
         cotangents: their gradients, (batch, *shape) each.
         leaves: parameters that the shared part begins with.
-        root: keeps calls in the graph that begin with frozen tables.
+        root: keeps calls that begin with frozen tables in the graph.
         index: of the example.
     """
     gradients = torch.autograd.grad(
         outputs,
         [*leaves, root],  # the root, as there may be no leaf: tables are frozen calls
-        [each[index] for each in cotangents],
+        [cotangent[index] for cotangent in cotangents],
         retain_graph=True,
         allow_unused=True,
     )

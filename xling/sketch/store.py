@@ -7,18 +7,26 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from filelock import FileLock
 
-from xling.errors import UserError
+from xling.errors import ArgumentError
+from xling.sketch.checks import check_choice, distinct_ids, whole_number
 
 Precision = Literal["float32", "float16", "int8"]
 
 
-class OtherSketchesError(UserError):
+class OtherSketchesError(ValueError):
     """A folder holds sketches that were made with other settings or weights."""
+
+
+class DamagedSketchesError(ArgumentError):
+    """Sketches on disk that are not there, not finished or not as they were written."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("folder", message)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,28 +35,38 @@ class SketchMetadata:
 
     Attributes:
         ids: of the examples, one per row.
-        settings: what makes the sketches; only those of the same settings are comparable.
+        settings: of the model and the projection; only sketches of equal settings are comparable.
         dimensions: numbers per sketch.
-        sizes: parameter → numbers in it.
+        sizes: parameter → numbers in it; none where the rows are not of gradients.
         skipped: parameters that the rows leave out.
         precision: of the stored rows.
-        block_rows: rows in a block, the last but for.
+        block_rows: rows per block; the last block may have fewer.
         batch_tokens: padded tokens per batch of the pass.
         copies: sketches per example: 2 with a twin.
+
+    Raises:
+        ArgumentError: an unknown precision, or a size that is not a positive whole number.
+        ValueError: no ids, or ids that are not distinct strings.
     """
 
     ids: list[str]
     settings: dict[str, Any]
     dimensions: int
-    sizes: dict[str, int]
-    skipped: list[str]
+    sizes: dict[str, int] = dataclasses.field(default_factory=dict)
+    skipped: list[str] = dataclasses.field(default_factory=list)
     precision: Precision = "float16"
     block_rows: int = 1024
     batch_tokens: int = 2048
     copies: int = 1
 
+    def __post_init__(self) -> None:
+        distinct_ids(self.ids)
+        check_choice("precision", self.precision, get_args(Precision))
+        for name in ("dimensions", "block_rows", "batch_tokens", "copies"):
+            whole_number(name, getattr(self, name))
+
     def blocks(self) -> range:
-        """Return the numbers of the blocks."""
+        """Return the numbers of the blocks, from 0."""
         return range(-(-len(self.ids) // self.block_rows))
 
     def span(self, block: int) -> slice:
@@ -64,7 +82,7 @@ class Block:
     Attributes:
         digest: of its bytes.
         square_norms: group of examples → parameter → sum of the squared norms of its gradients.
-        counts: group of examples → how many.
+        counts: group of examples → number of examples.
     """
 
     digest: str
@@ -75,9 +93,9 @@ class Block:
 class Sketches:
     """Sketched gradients of a set of examples at one checkpoint.
 
-    Rows are kept at norm one, in half precision or in eight bits with a factor per row; the norms
-    beside them in single precision. On disk these are memory-mapped arrays, written block by block
-    with a digest of each; a block that does not fit its digest is not used.
+    Rows are stored at norm one, in half precision or in eight bits with a factor per row, and their
+    norms in single precision. On disk these are memory-mapped arrays, written block by block with a
+    digest of each; a block that does not match its digest is not used.
 
     Attributes:
         metadata: see `SketchMetadata`.
@@ -98,17 +116,16 @@ class Sketches:
 
     @classmethod
     def empty(cls, metadata: SketchMetadata, folder: Path | None = None) -> "Sketches":
-        """Make room for sketches, in memory or in a folder; go on with those that are there.
+        """Allocate sketches, in memory or in a folder; finished blocks in the folder are kept.
 
-        Several processes may do so for one folder at once.
+        Several processes may do so for one folder at the same time.
 
         Raises:
-            OtherSketchesError: the folder holds sketches made with other settings.
+            OtherSketchesError: the folder holds sketches made with other settings or weights.
         """
         if folder is None:
-            return cls(
-                metadata, {name: np.zeros(*each) for name, each in _layout(metadata).items()}
-            )
+            layout = _layout(metadata).items()
+            return cls(metadata, {name: np.zeros(shape, dtype) for name, (shape, dtype) in layout})
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             if not (folder / "metadata.json").exists():
@@ -116,30 +133,30 @@ class Sketches:
                     np.lib.format.open_memmap(folder / f"{name}.npy", "w+", dtype, shape).flush()
                 (folder / "blocks").mkdir(exist_ok=True)
                 _write_json(folder / "metadata.json", dataclasses.asdict(metadata))
-            there = cls._open(folder, "r+")
-            there.damaged()
-        mine = {**dataclasses.asdict(metadata), "batch_tokens": None}
-        if {**dataclasses.asdict(there.metadata), "batch_tokens": None} != mine:
+            sketches = cls._open(folder, "r+")
+            sketches.damaged()
+        wanted = dataclasses.replace(metadata, batch_tokens=sketches.metadata.batch_tokens)
+        if sketches.metadata != wanted:
             raise OtherSketchesError(
                 f"{folder}: holds sketches that were made with other settings or weights. "
                 "Remove the folder, or write to another."
             )
-        return there
+        return sketches
 
     @classmethod
     def read(cls, folder: Path) -> "Sketches":
         """Read finished sketches; their rows stay on disk until they are used.
 
         Raises:
-            UserError: they are not there, or not finished.
+            DamagedSketchesError: they are not there, or not finished.
         """
         if not (folder / "metadata.json").exists():
-            raise UserError(f"{folder}: no sketches here (there is no metadata.json).")
+            raise DamagedSketchesError(f"{folder}: no sketches here (there is no metadata.json).")
         sketches = cls._open(folder, "r")
         if missing := sketches.missing():
-            raise UserError(
+            raise DamagedSketchesError(
                 f"{folder}: block {missing[0]} of {len(sketches.metadata.blocks())} is missing; "
-                "the pass that makes these sketches was stopped. Run its command again."
+                "the pass that makes these sketches was stopped."
             )
         return sketches
 
@@ -151,8 +168,20 @@ class Sketches:
         settings: dict[str, Any],
         precision: Precision = "float32",
     ) -> "Sketches":
-        """Make sketches of rows that are there, (examples, dimensions)."""
-        metadata = SketchMetadata(list(ids), settings, rows.shape[1], {}, [], precision)
+        """Make sketches of given rows, (examples, dimensions), which are taken as they are.
+
+        Raises:
+            ArgumentError: an unknown precision, or a row that is zero or not finite.
+            ValueError: rows of another shape, or another number of ids.
+        """
+        ids = distinct_ids(ids)
+        if rows.ndim != 2 or len(rows) != len(ids):
+            raise ValueError(
+                f"rows of shape {rows.shape} for {len(ids)} ids: one row per id is expected, "
+                "(examples, dimensions)."
+            )
+        check_rows(rows, ids)
+        metadata = SketchMetadata(ids, settings, rows.shape[1], {}, [], precision)
         sketches = cls.empty(metadata)
         for block in metadata.blocks():
             sketches.write(block, rows[metadata.span(block)], {}, {})
@@ -171,13 +200,17 @@ class Sketches:
         """The second, independent sketches of the same examples.
 
         Raises:
-            UserError: there are none.
+            ArgumentError: there are none.
         """
         if self.metadata.copies == 1:
-            raise UserError("These sketches have no twin: make them with 'sketch.twin=true'.")
-        other = copy.copy(self)
-        other._copy, other.norms = 1, self._arrays["norms"][:, 1]
-        return other
+            raise ArgumentError(
+                "twin",
+                "These sketches have no twin: a projection makes one with twin=True.",
+                "true",
+            )
+        twin = copy.copy(self)
+        twin._copy, twin.norms = 1, self._arrays["norms"][:, 1]
+        return twin
 
     @property
     def ids(self) -> list[str]:
@@ -198,13 +231,24 @@ class Sketches:
         square_norms: dict[str, dict[str, float]],
         counts: dict[str, int],
     ) -> None:
-        """Write a block of sketches; it counts once its digest is there.
+        """Write a block of sketches; it counts as finished once its digest is written.
 
         Args:
-            rows: (examples of the block, copies · dimensions), at their full length.
+            rows: (examples of the block, copies · dimensions), not normalised.
             square_norms, counts: see `Block`.
+
+        Raises:
+            ValueError: a block or rows that are not of these sketches.
         """
-        span = self.metadata.span(block)
+        span = self._span(block)
+        width = self.metadata.copies * self.metadata.dimensions
+        if rows.shape != (span.stop - span.start, width):
+            raise ValueError(
+                f"rows of shape {rows.shape}: block {block} has {span.stop - span.start} rows of "
+                f"{width} numbers."
+            )
+        if square_norms.keys() != counts.keys():
+            raise ValueError("square_norms and counts are of different groups.")
         rows = rows.reshape(-1, self.metadata.copies, self.metadata.dimensions)
         norms = np.linalg.norm(rows, axis=2)
         units = rows / norms[..., None]
@@ -217,53 +261,65 @@ class Sketches:
         self._blocks[block] = Block(self._digest(block), square_norms, counts)
         if self.folder:
             for array in self._arrays.values():
-                array.flush()
-            _write_json(self._block_file(block), dataclasses.asdict(self._blocks[block]))
+                if isinstance(array, np.memmap):
+                    array.flush()
+            _write_json(_block_file(self.folder, block), dataclasses.asdict(self._blocks[block]))
 
     def units(self, start: int, stop: int) -> np.ndarray:
         """Return rows at norm one, (stop - start, dimensions), float32.
 
         Raises:
-            UserError: a block of them does not fit its digest.
+            DamagedSketchesError: one of their blocks does not match its digest.
+            ValueError: rows that do not exist.
         """
         rows, scales = self.codes(start, stop)
         rows = rows.astype(np.float32)
         return rows if self.metadata.precision != "int8" else rows * scales[:, None]
 
     def codes(self, start: int, stop: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows as they are stored, and by what to multiply them for a norm of one.
+        """Return rows as they are stored, and the factors that give them a norm of one.
 
         Raises:
-            UserError: a block of them does not fit its digest.
+            DamagedSketchesError: one of their blocks does not match its digest.
+            ValueError: rows that do not exist.
         """
+        if not 0 <= start <= stop <= len(self):
+            raise ValueError(f"rows {start} to {stop}: there are {len(self)} rows.")
         for block in range(start // self.metadata.block_rows, -(-stop // self.metadata.block_rows)):
             if block not in self._checked:
                 self._check(block)
-        return tuple(self._arrays[name][start:stop, self._copy] for name in ("rows", "scales"))
+        rows, scales = (self._arrays[name][start:stop, self._copy] for name in ("rows", "scales"))
+        return rows, scales
 
     def damaged(self) -> list[int]:
-        """Return the blocks that do not fit their digests, and have them count as missing."""
-        found = [
+        """Return the blocks that do not match their digests; they count as missing from now on."""
+        blocks = [
             block
             for block in self.metadata.blocks()
             if (known := self._block(block)) and known.digest != self._digest(block)
         ]
-        for block in found:
-            self._block_file(block).unlink()
+        for block in blocks:
+            if self.folder:
+                _block_file(self.folder, block).unlink()
             del self._blocks[block]
-        return found
+        return blocks
 
     def mean_square_norms(self) -> dict[str, dict[str, float]]:
-        """Return the mean squared gradient norm: group of examples → parameter → mean."""
-        blocks = [self._block(block) for block in self.metadata.blocks()]
+        """Return the mean squared gradient norm: group of examples → parameter → mean.
+
+        Raises:
+            DamagedSketchesError: a block is not finished.
+        """
         counts: dict[str, int] = {}
         sums: dict[str, dict[str, float]] = {}
-        for block in blocks:
+        for number in self.metadata.blocks():
+            if (block := self._block(number)) is None:
+                raise self._damage(number)
             for group, count in block.counts.items():
                 counts[group] = counts.get(group, 0) + count
-                into = sums.setdefault(group, {})
+                group_sums = sums.setdefault(group, {})
                 for name, value in block.square_norms[group].items():
-                    into[name] = into.get(name, 0.0) + value
+                    group_sums[name] = group_sums.get(name, 0.0) + value
         return {
             group: {name: value / counts[group] for name, value in values.items()}
             for group, values in sums.items()
@@ -272,47 +328,72 @@ class Sketches:
     def _check(self, block: int) -> None:
         known = self._block(block)
         if known is None or known.digest != self._digest(block):
-            raise UserError(
-                f"{self.folder or 'sketches'}: block {block} is damaged or was never finished; it "
-                "is not used. Remove that folder and run the command again."
-            )
+            raise self._damage(block)
         self._checked.add(block)
 
-    def _block(self, block: int) -> Block | None:
-        if block not in self._blocks and self.folder and self._block_file(block).exists():
-            values = json.loads(self._block_file(block).read_text("utf-8"))
-            self._blocks[block] = Block(**values)
-        return self._blocks.get(block)
+    def _damage(self, block: int) -> DamagedSketchesError:
+        return DamagedSketchesError(
+            f"{self.folder or 'sketches'}: block {block} is damaged or was never finished; it is "
+            "not used."
+        )
 
-    def _block_file(self, block: int) -> Path:
-        return self.folder / "blocks" / f"{block:06d}.json"
+    def _span(self, block: int) -> slice:
+        if block not in self.metadata.blocks():
+            raise ValueError(f"block {block}: there are {len(self.metadata.blocks())} blocks.")
+        return self.metadata.span(block)
+
+    def _block(self, block: int) -> Block | None:
+        if block not in self._blocks and self.folder:
+            file = _block_file(self.folder, block)
+            if file.exists():
+                self._blocks[block] = Block(**json.loads(file.read_text("utf-8")))
+        return self._blocks.get(block)
 
     def _digest(self, block: int) -> str:
         span = self.metadata.span(block)
-        made = hashlib.sha256()
+        digest = hashlib.sha256()
         for array in self._arrays.values():
-            made.update(np.ascontiguousarray(array[span]))
-        return made.hexdigest()
+            digest.update(array[span].tobytes())
+        return digest.hexdigest()
 
 
 def check_comparable(left: Sketches, right: Sketches) -> None:
     """Refuse to compare sketches of different projections, epochs or models.
 
     Raises:
-        UserError: naming the settings that differ.
+        ArgumentError: naming the settings that differ.
     """
-    one, other = left.metadata.settings, right.metadata.settings
-    differ = [
-        f"{key} ({one.get(key)} and {other.get(key)})"
-        for key in sorted({*one, *other})
-        if one.get(key) != other.get(key)
+    ours, theirs = left.metadata.settings, right.metadata.settings
+    different = [
+        f"{key} ({ours.get(key)} and {theirs.get(key)})"
+        for key in sorted({*ours, *theirs})
+        if ours.get(key) != theirs.get(key)
     ]
-    if differ:
-        raise UserError(f"These sketches are not comparable: they differ in {', '.join(differ)}.")
+    if different:
+        raise ArgumentError(
+            "sketches",
+            f"These sketches are not comparable: they differ in {', '.join(different)}.",
+        )
+
+
+def check_rows(rows: np.ndarray, ids: Sequence[str]) -> None:
+    """Refuse gradients that have no direction.
+
+    Raises:
+        ArgumentError: naming the first example whose gradient is zero or not finite.
+    """
+    norms = np.linalg.norm(rows, axis=1)
+    for problem, wrong in (("not finite", ~np.isfinite(norms)), ("zero", norms == 0)):
+        if wrong.any():
+            raise ArgumentError(
+                "losses",
+                f"The gradient of example {ids[int(wrong.argmax())]} is {problem} "
+                f"({int(wrong.sum())} such examples), so it has no direction to compare.",
+            )
 
 
 def bytes_on_disk(examples: int, metadata: SketchMetadata) -> int:
-    """Return what the arrays take for this many examples."""
+    """Return the size of the arrays for this many examples."""
     return (
         examples
         * metadata.copies
@@ -327,6 +408,10 @@ def _layout(metadata: SketchMetadata) -> dict[str, tuple[tuple[int, ...], type]]
         "norms": (rows, np.float32),
         "scales": (rows, np.float32),
     }
+
+
+def _block_file(folder: Path, block: int) -> Path:
+    return folder / "blocks" / f"{block:06d}.json"
 
 
 def _write_json(file: Path, values: dict[str, Any]) -> None:

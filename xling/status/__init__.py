@@ -1,1 +1,1 @@
-"""`python -m xling.status`: how sweeps stand."""
+"""The command `python -m xling.status`: the state of sweeps."""

@@ -5,6 +5,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from xling.sketch.checks import check_fraction, whole_number
+
 
 @dataclasses.dataclass(frozen=True)
 class PruningStep:
@@ -34,34 +36,68 @@ def prune(
 ) -> list[PruningStep]:
     """Remove the heads of the lowest importance, again and again (Choenni et al. 2024, §3.1).
 
-    Each step removes `fraction` of the original number of heads, rounded down, at least one, with
-    the importance estimated anew for the heads that are left. Ends with the first step whose
-    accuracy is below `keep` times the unpruned one, or when less than a step's heads and one more
-    are left. A layer may lose all its heads: its attention then adds its output bias alone.
+    Each step removes `fraction` of the original number of heads, rounded down, but at least one,
+    with the importance estimated anew for the remaining heads. Pruning ends with the first step
+    whose accuracy is below `keep` times the unpruned one, or when the next step would leave no
+    head. A layer may lose all its heads: its attention then adds nothing but its output bias.
 
     Args:
-        shape: layers and heads.
+        shape: number of layers, and of heads per layer.
         importance: of the heads, (layers, heads), given the mask of those that are on.
         accuracy: of the model, given such a mask.
-        progress: is told each step.
+        fraction: share of the heads that a step removes, above 0 and below 1.
+        keep: share of the unpruned accuracy that has to remain, above 0 and at most 1.
+        progress: receives each step.
 
     Returns:
-        The steps, the unpruned model first; `stops_at` says which of them is the subnetwork.
+        The steps, the unpruned model first; `stops_at` tells which of them is the subnetwork.
+
+    Raises:
+        ArgumentError: `fraction` or `keep` out of its range.
+        ValueError: importances of another shape, an importance of a head that is on or an accuracy
+            that is NaN, or a shape that is not two whole numbers from 1 on.
     """
-    mask = np.ones(shape, bool)
-    at_once = max(1, int(fraction * mask.size))
-    steps = [PruningStep(mask, accuracy(mask))]
+    check_fraction("fraction", fraction)
+    check_fraction("keep", keep, one=True)
+    layers, heads = (whole_number("shape", size) for size in shape)
+    mask = np.ones((layers, heads), bool)
+    step_size = max(1, int(fraction * mask.size))
+    steps = [PruningStep(mask, _checked_accuracy(accuracy(mask)))]
     progress(steps[0])
-    while steps[-1].mask.sum() > at_once and steps[-1].accuracy >= keep * steps[0].accuracy:
+    while steps[-1].mask.sum() > step_size and steps[-1].accuracy >= keep * steps[0].accuracy:
         mask = steps[-1].mask
-        scores = np.where(mask, importance(mask), np.inf).ravel()
+        scores = _scores(importance(mask), mask)
         mask = mask.copy()
-        mask.ravel()[np.argsort(scores, kind="stable")[:at_once]] = False
-        steps.append(PruningStep(mask, accuracy(mask)))
+        mask.ravel()[np.argsort(scores, kind="stable")[:step_size]] = False
+        steps.append(PruningStep(mask, _checked_accuracy(accuracy(mask))))
         progress(steps[-1])
     return steps
 
 
 def stops_at(steps: list[PruningStep], keep: float = 0.95) -> int:
-    """Return which step is the subnetwork: the last before the accuracy falls below `keep`."""
+    """Return the number of the step that is the subnetwork: the last whose accuracy is kept.
+
+    Raises:
+        ArgumentError: `keep` out of its range.
+        ValueError: there are no steps.
+    """
+    check_fraction("keep", keep, one=True)
+    if not steps:
+        raise ValueError("steps is empty: pruning has at least one, the unpruned model.")
     return len(steps) - 1 - int(steps[-1].accuracy < keep * steps[0].accuracy)
+
+
+def _scores(importance: object, mask: np.ndarray) -> np.ndarray:
+    """Return the importances as one row, infinite where heads are off already."""
+    if not isinstance(importance, np.ndarray) or importance.shape != mask.shape:
+        shape = getattr(importance, "shape", None)
+        raise ValueError(f"importance of shape {shape} for heads of shape {mask.shape}.")
+    if np.isnan(importance[mask]).any():
+        raise ValueError("importance: there are heads whose importance is NaN.")
+    return np.where(mask, importance, np.inf).ravel()
+
+
+def _checked_accuracy(accuracy: float) -> float:
+    if np.isnan(accuracy):
+        raise ValueError("accuracy: the accuracy of a step is NaN.")
+    return accuracy

@@ -1,4 +1,4 @@
-"""Which weights belong to which head, so that a mask can be laid over gradients and steps."""
+"""Which weights belong to which head, so that a mask can be applied to gradients and steps."""
 
 import dataclasses
 
@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from xling.subnetwork.attention import Attention, attentions
+from xling.subnetwork.masks import check_mask
 
 
 @dataclasses.dataclass(frozen=True)
@@ -15,11 +16,11 @@ class HeadWeight:
 
     Attributes:
         parameter: the parameter.
-        dimension: along which the slices lie.
-        layer: of the heads.
+        dimension: that the slices lie along.
+        layer: number of the heads' layer, from 0.
         owner: (size of that dimension,) the head of each slice; a slice that heads share belongs to
-            the first of `shared` heads in a row.
-        shared: how many heads in a row share a slice: it is off when all of them are.
+            the first of `shared` consecutive heads.
+        shared: number of consecutive heads that share a slice: it is off when all of them are.
     """
 
     parameter: nn.Parameter
@@ -29,33 +30,44 @@ class HeadWeight:
     shared: int
 
     def off(self, mask: np.ndarray) -> Tensor:
-        """Return the places along the dimension that a mask (layers, heads) leaves out."""
+        """Return the indices along the dimension that a mask (layers, heads) switches off.
+
+        Raises:
+            ValueError: a mask of another shape or type.
+        """
+        check_mask(mask)
+        heads = int(self.owner.max()) + self.shared
+        if len(mask) <= self.layer or mask.shape[1] != heads:
+            raise ValueError(
+                f"a mask of shape {mask.shape}: layer {self.layer} has {heads} heads, "
+                "(layers, heads) is expected."
+            )
         on = mask[self.layer].reshape(-1, self.shared).any(1).repeat(self.shared)
-        places = np.flatnonzero(~on[self.owner])
-        return torch.from_numpy(places).to(self.parameter.device)
+        indices = np.flatnonzero(~on[self.owner])
+        return torch.from_numpy(indices).to(self.parameter.device)
 
 
 def head_weights(model: nn.Module) -> list[HeadWeight]:
-    """List the parameters of which each head has its slices, weights and biases.
+    """List the parameters in which every head has slices of its own, weights and biases.
 
-    Rows of the projections that make queries, keys and values, columns of the one that joins the
-    heads; its bias belongs to no head. Where several heads share keys and values, those rows are
-    left out only when none of these heads is on.
+    These are rows of the projections that produce queries, keys and values, and columns of the one
+    that joins the heads, whose bias belongs to no head. Where several heads share keys and values,
+    those rows are off only when all of these heads are.
     """
-    found = []
+    weights = []
     for layer, attention in enumerate(attentions(model)):
         for name in attention.inputs:
             projection = model.get_submodule(name)
-            turned = _turned(projection)
-            outputs = projection.weight.shape[1 if turned else 0]
-            owner, shared = _owners(attention, outputs)
-            found.append(HeadWeight(projection.weight, int(turned), layer, owner, shared))
-            if projection.bias is not None:
-                found.append(HeadWeight(projection.bias, 0, layer, owner, shared))
-        joined = model.get_submodule(attention.output)
+            weight, transposed = projection.get_parameter("weight"), _transposed(projection)
+            owner, shared = _owners(attention, weight.shape[1 if transposed else 0])
+            weights.append(HeadWeight(weight, int(transposed), layer, owner, shared))
+            if isinstance(projection.bias, nn.Parameter):
+                weights.append(HeadWeight(projection.bias, 0, layer, owner, shared))
+        output = model.get_submodule(attention.output)
         owner = np.arange(attention.heads).repeat(attention.size)
-        found.append(HeadWeight(joined.weight, int(not _turned(joined)), layer, owner, 1))
-    return found
+        dimension = int(not _transposed(output))
+        weights.append(HeadWeight(output.get_parameter("weight"), dimension, layer, owner, 1))
+    return weights
 
 
 def _owners(attention: Attention, outputs: int) -> tuple[np.ndarray, int]:
@@ -67,6 +79,6 @@ def _owners(attention: Attention, outputs: int) -> tuple[np.ndarray, int]:
     return (np.arange(groups) * shared).repeat(attention.size), shared
 
 
-def _turned(projection: nn.Module) -> bool:
-    """Tell whether a projection keeps its weight as (inputs, outputs), as `Conv1D` does."""
+def _transposed(projection: nn.Module) -> bool:
+    """Tell whether a projection stores its weight as (inputs, outputs), as `Conv1D` does."""
     return not isinstance(projection, nn.Linear)

@@ -1,1 +1,1 @@
-"""Sweeps: from a command line to jobs, what they will cost, their launch, their ends."""
+"""Sweeps: from a command line to jobs, their plan and cost, their launch and their records."""

@@ -1,5 +1,6 @@
-"""What the stages of a sweep take: seconds and bytes, by the speed of one training step."""
+"""Seconds and bytes that a sweep's stages need, estimated from the speed of one training step."""
 
+import copy
 import dataclasses
 import time
 from collections import Counter
@@ -7,7 +8,6 @@ from collections.abc import Sequence
 from statistics import median
 
 import torch
-from torch.nn.functional import cross_entropy
 
 from xling.config import Config
 from xling.pipeline.inputs import RunInputs, prepare
@@ -15,11 +15,11 @@ from xling.sweep.plan import Stage
 from xling.training.fit import device
 
 FORWARD, SKETCH = 1 / 3, 0.4
-"""A pass over examples without gradients, and one that sketches them, in training passes."""
+"""Cost of a pass without gradients, and of a sketch pass, relative to a training pass."""
 
 PRUNING_STEPS = 10
 REPORT_SECONDS, REPORT_BYTES = 25, 6_000_000
-"""Of a run's tables, figures and page; they depend on its size a little."""
+"""Cost of a run's tables, figures and page, which hardly depends on its size."""
 
 PROBE_TOKENS = 1024
 STORED = {"float32": 4, "float16": 2, "int8": 1}
@@ -27,34 +27,37 @@ STORED = {"float32": 4, "float16": 2, "int8": 1}
 
 @dataclasses.dataclass(frozen=True)
 class Speed:
-    """How fast a model is on a task's examples.
+    """How fast a model is on a task's examples, and the sizes of both.
 
     Attributes:
-        seconds: of a training step, per token; None if it was not measured.
-        parameters, matrices: of the model: numbers, and tensors that hold them.
-        per_language, tokens: of each split, examples per language and tokens per example.
+        seconds: duration of a training step per token; None if it was not measured.
+        parameters, matrices: number of the model's parameters, and of the tensors that hold them.
+        width: dimension of the hidden states.
+        per_language: split → examples per language.
+        tokens: split → tokens per example.
     """
 
     seconds: float | None
     parameters: int
     matrices: int
+    width: int
     per_language: dict[str, float]
     tokens: dict[str, float]
 
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Seconds (None if they are not known) and bytes."""
+    """Seconds (None if unknown) and bytes."""
 
     seconds: float | None
     bytes: float
 
 
-def total(stages: Sequence[Stage], probe: bool) -> Cost:
-    """Estimate what stages take that are still to be made, at most: with every epoch.
+def estimate_total(stages: Sequence[Stage], probe: bool) -> Cost:
+    """Estimate what building these stages needs at most, if training uses every epoch.
 
     Args:
-        probe: whether to measure a training step here, where the jobs will run.
+        probe: whether to time a training step on this machine, because the jobs will run here.
     """
     speeds: dict[str, Speed] = {}
     costs = []
@@ -62,93 +65,99 @@ def total(stages: Sequence[Stage], probe: bool) -> Cost:
         config = stage.config
         key = repr((config.task.name, config.model, config.data, config.trainer))
         if key not in speeds:
-            speeds[key] = measured(config, probe)
-        costs.append(cost(stage, speeds[key]))
-    known = all(each.seconds is not None for each in costs)
-    return Cost(sum(c.seconds for c in costs) if known else None, sum(c.bytes for c in costs))
+            speeds[key] = measure_speed(config, probe)
+        costs.append(stage_cost(stage, speeds[key]))
+    known = all(cost.seconds is not None for cost in costs)
+    seconds = sum(cost.seconds for cost in costs) if known else None
+    return Cost(seconds, sum(cost.bytes for cost in costs))
 
 
-def measured(config: Config, probe: bool) -> Speed:
-    """Read the data and the model, and time a training step if asked to."""
+def measure_speed(config: Config, probe: bool) -> Speed:
+    """Load the data and the model, and time a training step if `probe` is true."""
     inputs = prepare(config, say=lambda line: None)
     counts = {split: Counter(rows["language"]) for split, rows in inputs.corpus.items()}
     model = inputs.classifier
     return Speed(
         step_seconds(config, inputs) if probe else None,
-        sum(each.numel() for each in model.parameters()),
+        sum(tensor.numel() for tensor in model.parameters()),
         len(list(model.parameters())),
-        {split: median(each.values()) for split, each in counts.items()},
+        model.encoder.config.hidden_size,
+        {split: median(by_language.values()) for split, by_language in counts.items()},
         {split: sum(rows["length"]) / len(rows) for split, rows in inputs.encoded.items()},
     )
 
 
 def step_seconds(config: Config, inputs: RunInputs) -> float:
-    """Time a forward and backward pass on some training examples; return seconds per token."""
+    """Time a training step on a few examples; return seconds per token."""
     if config.trainer.threads:
         torch.set_num_threads(config.trainer.threads)
-    train, place = inputs.encoded["train"], device(config.trainer)
+    train, target = inputs.encoded["train"], device(config.trainer)
     count = max(1, min(config.tuning.batch_size, PROBE_TOKENS // max(train["length"])))
     rows = train.select(range(0, len(train), max(1, len(train) // count))[:count])
     batch = inputs.collate([*rows])
-    tensors = {key: value.to(place) for key, value in batch["inputs"].items()}
-    model = inputs.classifier.to(place).train()
+    tensors = {key: value.to(target) for key, value in batch["inputs"].items()}
+    model = copy.deepcopy(inputs.classifier).to(target).train()
     times = []
-    for _ in range(3):  # the first is slow, as memory is got
+    for _ in range(3):  # the first is slow, as it allocates memory
         start = time.perf_counter()
-        cross_entropy(model(**tensors), batch["labels"].to(place)).backward()
-        if place.type == "cuda":
-            torch.cuda.synchronize(place)
+        inputs.kind.losses(model(**tensors), batch["labels"].to(target)).mean().backward()
+        if target.type == "cuda":
+            torch.cuda.synchronize(target)
         times.append(time.perf_counter() - start)
-    model.zero_grad()
     return min(times) / sum(rows["length"])
 
 
-def cost(stage: Stage, speed: Speed) -> Cost:
-    """Estimate a stage."""
+def stage_cost(stage: Stage, speed: Speed) -> Cost:
+    """Estimate what building one stage needs at most."""
     config, epochs = stage.config, stage.config.tuning.epochs
     languages = len(config.train_languages) + config.imbalance / 100
     train = languages * speed.per_language["train"]
     step = speed.seconds or 0
     training = train * speed.tokens["train"] * step
-    through = subnetwork_passes(config)
-    sketching = SKETCH * epochs * training
-    numbers = dimensions(config, speed) * STORED[config.sketch.store]
-    sketches = numbers * train * epochs
-    of = speed.per_language
-    dev = of["dev"] * languages * speed.tokens["dev"] * step
-    test = of["test"] * len(config.languages) * speed.tokens["test"] * step
+    masked_passes = subnetwork_passes(config)
+    gradients = config.influence.gradients
+    pass_cost = SKETCH if gradients else FORWARD
+    sketching = pass_cost * epochs * training
+    sketch_bytes = sketch_dimensions(config, speed) * STORED[config.sketch.store]
+    sketches = sketch_bytes * train * epochs
+    per_language = speed.per_language
+    dev = per_language["dev"] * languages * speed.tokens["dev"] * step
+    test = per_language["test"] * len(config.languages) * speed.tokens["test"] * step
     traced = config.influence.test_per_language * len(config.traced_languages)
-    tracing = FORWARD * test + SKETCH * traced * speed.tokens["test"] * step * epochs
-    only_language = len(config.train_languages) == 1
+    tracing = FORWARD * test + pass_cost * traced * speed.tokens["test"] * step * epochs
+    single_language = len(config.train_languages) == 1
     sparse = config.tuning.name == "sparse"
-    dumped = 0 if only_language else (through if sparse else 1)
-    later = through if through and not sparse else 0  # the whole model's, through masks
+    dumped = 0 if single_language or not gradients else (masked_passes if sparse else 1)
+    later = 0 if sparse else masked_passes  # of the whole model, through masks
     fit = epochs * (training + FORWARD * dev)
     weights = 4 * speed.parameters * epochs
     seconds, size = {
         "fine-tuning": (fit + dumped * sketching, weights + dumped * sketches),
         "sketches": (sketching, sketches),
+        "representations": (sketching, sketches),
         "subnetwork": (PRUNING_STEPS * (1 + FORWARD) * dev, 10_000),
         "masks": (0, 10_000),
         "retraining": (fit, 10_000),
         "run": (
-            tracing * (2 if through else 1) + later * sketching + REPORT_SECONDS,
-            REPORT_BYTES + numbers * traced * epochs + later * sketches,
+            tracing * (2 if masked_passes else 1) + later * sketching + REPORT_SECONDS,
+            REPORT_BYTES + sketch_bytes * traced * epochs + later * sketches,
         ),
     }[stage.kind]
     return Cost(seconds if speed.seconds is not None else None, size)
 
 
 def subnetwork_passes(config: Config) -> int:
-    """Return how often training examples are sketched through masks, at most."""
+    """Return how many times, at most, the training examples are sketched through masks."""
     if config.subnetwork.name == "full" or config.subnetwork.apply == "test":
         return 0
-    return 1 if config.subnetwork.in_tests_alone else len(config.traced_languages)
+    return 1 if config.subnetwork.tests_only else len(config.traced_languages)
 
 
-def dimensions(config: Config, speed: Speed) -> int:
-    """Return the numbers of a sketch, at most."""
+def sketch_dimensions(config: Config, speed: Speed) -> int:
+    """Return the largest possible number of values that represent an example."""
     sketch = config.sketch
+    if not config.influence.gradients:
+        return speed.width
     if sketch.method == "exact":
         return speed.parameters
     size = sketch.stack * sketch.side**2 * (2 if sketch.twin else 1)

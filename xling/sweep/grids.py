@@ -1,4 +1,4 @@
-"""The jobs that a command line stands for: an `experiment=`, or a multirun."""
+"""The jobs that a command line requests by `experiment=` or `--multirun`."""
 
 import dataclasses
 import itertools
@@ -6,22 +6,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xling.cli.compose import composed, parsed
+from xling.cli.compose import compose_config, parse_arguments
 from xling.config import digest
 from xling.errors import UserError
 
 UNNAMED = ("tracker", "folder=", "sweep=", "hydra", "trainer.", "dry_run=", "force=", "fail_fast=")
-"""Switches that change no result and so do not name a sweep."""
+"""Prefixes of switches that cannot change a result and so are not part of a sweep's name."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Sweep:
-    """A sweep as the command line asks for it.
+    """A sweep requested on the command line.
 
     Attributes:
-        folder: takes the records of the jobs and the report.
+        folder: holds the records of the jobs and the report.
         jobs: the switches of each job.
-        hydra: overrides of Hydra itself, as of its launcher.
+        hydra: overrides of Hydra's own settings, such as its launcher.
     """
 
     folder: Path
@@ -29,47 +29,49 @@ class Sweep:
     hydra: list[str]
 
     def labels(self) -> list[str]:
-        """Name each job by the switches in which it differs from others."""
+        """Label each job with the switches in which the jobs differ."""
         keys = dict.fromkeys(key for job in self.jobs for key in job)
-        differ = [key for key in keys if len({job.get(key) for job in self.jobs}) > 1]
+        differing = [key for key in keys if len({job.get(key) for job in self.jobs}) > 1]
         return [
-            " ".join(f"{key}={job[key]}" for key in differ if key in job) or "as it stands"
+            " ".join(f"{key}={job[key]}" for key in differing if key in job) or "base settings"
             for job in self.jobs
         ]
 
 
-def planned(arguments: Sequence[str]) -> Sweep | None:
-    """Work out the sweep that a command line asks for; None for a single run.
+def requested_sweep(arguments: Sequence[str]) -> Sweep | None:
+    """Return the sweep that a command line requests, or None for a single run.
 
-    An `experiment=` becomes a multirun over the switches of each of its grids; those that are given
-    on the command line stay as they are given. A sweep over imbalance gets its start, 0, if it
-    lacks one.
+    An `experiment=` becomes a multirun over the switches of each of its grids, except for switches
+    set on the command line, which keep their values. A sweep over imbalance also gets the value 0,
+    where its curves start.
 
     Raises:
-        UserError: something of Hydra's multiruns that sweeps here do not have.
+        UserError: a feature of Hydra's multiruns that sweeps here do not support.
     """
-    asked = parsed(arguments)
-    if asked.help or asked.hydra_help or asked.cfg or asked.info or asked.shell_completion:
+    command = parse_arguments(arguments)
+    if command.help or command.hydra_help or command.cfg or command.info:
         return None
-    experiment = any(each.startswith("experiment=") for each in asked.overrides)
-    if not experiment and not asked.multirun:
+    if command.shell_completion:
         return None
-    _refuse_other_sweepers(asked)
-    overrides = {each.key_or_group: each for each in _parsed(asked.overrides)}
+    experiment = any(override.startswith("experiment=") for override in command.overrides)
+    if not experiment and not command.multirun:
+        return None
+    _refuse_other_sweepers(command)
+    overrides = {o.key_or_group: o for o in _parse_overrides(command.overrides)}
     hydra = [o.input_line for key, o in overrides.items() if key.startswith("hydra")]
-    if asked.config_dir:  # files of the user's own, in the same groups
-        hydra.append(f"hydra.searchpath=[file://{Path(asked.config_dir).resolve()}]")
+    if command.config_dir:  # the user's own files, in the same groups
+        hydra.append(f"hydra.searchpath=[file://{Path(command.config_dir).resolve()}]")
     single = [
         o.input_line
         for key, o in overrides.items()
         if not o.is_sweep_override() and not key.startswith("hydra")
     ]
-    config = composed([*single, *hydra])
+    config = compose_config([*single, *hydra])
     grids = _grids(config)
     if "languages" in grids[0] and "languages" not in overrides:
-        # Before the others: values of the grid may be made of the languages.
+        # Set the languages first: other values of the grid may be computed from them.
         languages = f"languages={grids[0]['languages']}"
-        grids = _grids(composed([*single, languages, *hydra]))
+        grids = _grids(compose_config([*single, languages, *hydra]))
     added = {}
     if "imbalance" in overrides and overrides["imbalance"].is_sweep_override():
         values = [*overrides["imbalance"].sweep_string_iterator()]
@@ -83,58 +85,59 @@ def planned(arguments: Sequence[str]) -> Sweep | None:
     ]
     name = config.sweep
     if name is None:
-        slug = "-".join(key for key, each in overrides.items() if each.is_sweep_override())
+        slug = "-".join(key for key, o in overrides.items() if o.is_sweep_override())
         if "experiment" in config:
             slug = f"{config.experiment.name}-{config.task.name}"
-        kept = [each for each in written if not each.startswith(UNNAMED)]
-        name = f"{slug or 'sweep'}-{digest([sorted([*kept, *grid]) for grid in swept])}"
-    own = [each for each in written if not each.startswith("sweep=")]
-    jobs = [job | {"sweep": name} for grid in swept for job in expanded([*own, *grid])]
+        naming = [override for override in written if not override.startswith(UNNAMED)]
+        name = f"{slug or 'sweep'}-{digest([sorted([*naming, *grid]) for grid in swept])}"
+    common = [override for override in written if not override.startswith("sweep=")]
+    jobs = [job | {"sweep": name} for grid in swept for job in expand_grid([*common, *grid])]
     return Sweep(Path(config.folder) / "sweeps" / name, jobs, hydra)
 
 
-def expanded(overrides: Sequence[str]) -> list[dict[str, str]]:
+def expand_grid(overrides: Sequence[str]) -> list[dict[str, str]]:
     """Return the switches of each job of a grid; the last overrides change fastest."""
     values: dict[str, list[str]] = {}
-    for each in _parsed(overrides):
-        if each.is_sweep_override() and not each.is_discrete_sweep():
+    for override in _parse_overrides(overrides):
+        if override.is_sweep_override() and not override.is_discrete_sweep():
+            key = override.key_or_group
             raise UserError(
-                f"{each.input_line}: a sweep takes each of some values, as in "
-                f"{each.key_or_group}=1,2,3 or {each.key_or_group}='range(1,4)'."
+                f"{override.input_line}: a sweep needs a list of values, as in {key}=1,2,3 or "
+                f"{key}='range(1,4)'."
             )
-        values[each.get_key_element()] = (
-            [*each.sweep_string_iterator()]
-            if each.is_sweep_override()
-            else [each.get_value_element_as_str()]
+        values[override.get_key_element()] = (
+            [*override.sweep_string_iterator()]
+            if override.is_sweep_override()
+            else [override.get_value_element_as_str()]
         )
     return [
         dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())
     ]
 
 
-def _refuse_other_sweepers(asked: Any) -> None:
-    """Refuse what would be lost, as jobs are made here and not by a sweeper of Hydra."""
-    for each in asked.overrides:
-        if each.startswith(("hydra/sweeper", "hydra.sweeper")):
+def _refuse_other_sweepers(command: Any) -> None:
+    """Refuse settings that would be ignored, since jobs are planned here, not by Hydra."""
+    for override in command.overrides:
+        if override.startswith(("hydra/sweeper", "hydra.sweeper")):
             raise UserError(
-                f"{each}: sweeps here are grids, which are planned before they start. Write the "
-                "values, as in seed=0,1,2, or a file like those of conf/experiment/."
+                f"{override}: sweeps here are grids, which are planned before they start. Write "
+                "the values, as in seed=0,1,2, or a file like those in conf/experiment/."
             )
-    if asked.config_name or asked.config_path:
+    if command.config_name or command.config_path:
         raise UserError(
-            "A sweep composes conf/config.yaml: put files of your own into a folder with the same "
+            "A sweep composes conf/config.yaml: put your own files into a folder with the same "
             "groups and write --config-dir DIR."
         )
 
 
-def _parsed(overrides: list[str]) -> list[Any]:
+def _parse_overrides(overrides: list[str]) -> list[Any]:
     from hydra.core.override_parser.overrides_parser import OverridesParser
 
     return OverridesParser.create().parse_overrides(overrides)
 
 
 def _grids(config: Any) -> list[dict[str, str]]:
-    """Return the grids of a composed configuration's experiment: an empty one without any."""
+    """Return the grids of a configuration's experiment, or one empty grid without one."""
     if "experiment" not in config:
         return [{}]
     experiment = config.experiment

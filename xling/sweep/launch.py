@@ -1,4 +1,4 @@
-"""The launch of a sweep: its jobs go to Hydra's launcher, and what becomes of them is told."""
+"""The launch of a sweep: hand its jobs to Hydra's launcher and report how they end."""
 
 import dataclasses
 import logging
@@ -11,70 +11,80 @@ from typing import Any
 from filelock import FileLock
 
 from xling.cli.background import background
-from xling.cli.compose import composer, register_resolvers, repeat, resolved
+from xling.cli.compose import composer, register_resolvers, repeat_command, resolved
 from xling.cli.console import say
 from xling.cli.preflight import preflight
 from xling.config import Config, checked
 from xling.errors import UserError
-from xling.sweep import checks
+from xling.pipeline.start import start
+from xling.sweep import feasibility
 from xling.sweep.grids import Sweep
-from xling.sweep.plan import PlannedJob, steps_of, to_do
+from xling.sweep.plan import PlannedJob, plan_jobs, unfinished
 from xling.sweep.records import (
     Job,
     State,
-    attended,
-    forget,
     job_of,
     read_jobs,
+    recording_job,
+    reset,
     state_of,
     sweep_jobs,
     write_job,
 )
-from xling.sweep.terminal import does, event, outcome, plan_lines, results_lines
+from xling.sweep.terminal import (
+    event_line,
+    plan_lines,
+    results_lines,
+    unfinished_lines,
+    work_summary,
+)
 from xling.training.ranks import require_no_launcher
 
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 LOCAL = (BASIC, "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher")
 """Launchers whose jobs run on this machine and end with this process."""
 
-LOOK_SECONDS = 2.0
+POLL_SECONDS = 2.0
+"""How often the states of jobs that run elsewhere are read."""
 
 
 def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
-    """Plan a sweep, do what is missing of it, and report; return whether all of it is finished.
+    """Plan a sweep, run its unfinished jobs and write its report; return whether all finished.
 
     Args:
-        arguments: the command line, to be told how to go on.
+        arguments: the command line, printed as the command that resumes the sweep.
     """
     with composer() as hydra:
-        launching = settings_of_launcher(sweep, hydra)
-        if launching.hydra.launcher._target_ != BASIC:
+        settings = launcher_settings(sweep, hydra)
+        if settings.hydra.launcher._target_ != BASIC:
             require_no_launcher()
-        launcher_of(launching, hydra)  # a missing plugin is told before anything is planned
-        steps = planned(sweep)
-        for line in plan_lines(sweep.folder, steps):
+        instantiate_launcher(settings, hydra)  # reports a missing plugin before the planning
+        planned = planned_jobs(sweep)
+        for line in plan_lines(sweep.folder, planned):
             say(line)
-        missing = to_do(steps)
-        if missing:
-            for line in checks.costs(missing, launching.hydra.launcher._target_ in LOCAL):
+        remaining = unfinished(planned)
+        if remaining:
+            runs_here = settings.hydra.launcher._target_ in LOCAL
+            for line in feasibility.cost_lines(remaining, runs_here):
                 say(line)
-        if steps[0].config.dry_run:
-            checks.check([step.config for step in steps])
+        if planned[0].config.dry_run:
+            feasibility.check_data([step.config for step in planned])
             return True
-        for step in steps:
+        for step in planned:
             write_job(step.job)
-        for step in missing:
-            forget(step.job)
-        if missing:
-            launch(missing, launching, hydra)
-    jobs = [step.job for step in steps]
+        for step in remaining:
+            reset(step.job)
+        if remaining:
+            launch(remaining, settings, hydra)
+    jobs = [step.job for step in planned]
     states = [state_of(job) for job in jobs]
     done = all(state.word == "finished" for state in states)
     if not done:
-        for line in outcome(jobs, states, shlex.join(["python", "-m", "xling", *arguments])):
+        command = shlex.join(["python", "-m", "xling", *arguments])
+        for line in unfinished_lines(jobs, states, command):
             say(line)
     if any(state.word == "finished" for state in states):
-        from xling.report.sweep_page import write_sweep
+        from xling.report.sweep_page import write_sweep  # heavy: only at the end of a sweep
 
         with FileLock(sweep.folder / ".report.lock"):
             report = write_sweep(sweep.folder, sweep_jobs(sweep.folder))
@@ -87,19 +97,19 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
 def dry_run(config: Config) -> None:
     """Plan and check a single run."""
     named = dataclasses.replace(config, sweep=config.sweep or "dry-run")
-    (step,) = steps_of([(job_of(named), config, [], State("waiting"))])
-    say(f"xling · {step.job.folder}: {'; '.join(does(step)) or 'finished already'}")
+    (step,) = plan_jobs([(job_of(named), config, [], State("waiting"))])
+    say(f"xling · {step.job.folder}: {'; '.join(work_summary(step)) or 'already finished'}")
     if step.new:
-        for line in checks.costs([step], here=True):
+        for line in feasibility.cost_lines([step], runs_here=True):
             say(line)
-    checks.check([config])
+    feasibility.check_data([config])
 
 
-def planned(sweep: Sweep) -> list[PlannedJob]:
-    """Compose and check all jobs; jobs that come to the same run are one.
+def planned_jobs(sweep: Sweep) -> list[PlannedJob]:
+    """Compose, check and plan all jobs; jobs that result in the same run become one.
 
     Raises:
-        UserError: a job's values cannot be used.
+        UserError: values of a job that cannot be used.
     """
     from hydra import compose
 
@@ -110,85 +120,87 @@ def planned(sweep: Sweep) -> list[PlannedJob]:
             config = checked(resolved(compose("config", [*overrides, *sweep.hydra])))
             preflight(config)
         except UserError as error:
-            raise UserError(f"{error}\nThis is the job {label} of the sweep.") from None
-        if config.force:  # each job is told the time: what one has made again is new to the others
-            kept = [each for each in overrides if not each.startswith("force=")]
-            overrides = [*kept, f"force={config.force}"]
+            raise UserError(f"{error}\nThe error is in the sweep's job {label}.") from None
+        if config.force:  # one time for all jobs: none rebuilds what another has just rebuilt
+            unforced = [override for override in overrides if not override.startswith("force=")]
+            overrides = [*unforced, f"force={config.force}"]
         job = job_of(config, len(jobs) + 1, label)
         jobs.setdefault(job.run, (job, config, overrides, state_of(job)))
-    return steps_of([*jobs.values()])
+    return plan_jobs([*jobs.values()])
 
 
-def launch(steps: Sequence[PlannedJob], launching: Any, hydra: Any) -> None:
-    """Hand jobs to Hydra's launcher, and those that a killed worker took with it once again."""
+def launch(jobs: Sequence[PlannedJob], settings: Any, hydra: Any) -> None:
+    """Hand jobs to Hydra's launcher; launch those lost with a killed worker a second time."""
     from hydra.core.utils import JobStatus
 
-    logging.getLogger("hydra").setLevel(logging.WARNING)  # what its launchers tell is told here
-    left = list(steps)
-    own = launching.hydra.launcher._target_
-    if own != BASIC:  # those that wait for what another makes come last, and hold no place before
-        left.sort(key=lambda step: any(not stage.made for stage in step.reused))
+    logging.getLogger("hydra").setLevel(
+        logging.WARNING
+    )  # its launchers' messages are replaced by ours
+    remaining = list(jobs)
+    target = settings.hydra.launcher._target_
+    if target != BASIC:  # jobs that wait for another job's stages come last, to block no slot
+        remaining.sort(key=lambda step: any(not stage.complete for stage in step.reused))
     for attempt in range(2):
-        launcher = launcher_of(launching, hydra)
-        with nullcontext() if own == BASIC else watched([step.job for step in left]):
+        launcher = instantiate_launcher(settings, hydra)
+        with nullcontext() if target == BASIC else watching([step.job for step in remaining]):
             try:
-                results = launcher.launch([step.overrides for step in left], initial_job_idx=0)
-                for error in (each for each in results if each.status == JobStatus.FAILED):
-                    say(f"A job could not begin: {error._return_value}")
+                results = launcher.launch([step.overrides for step in remaining], initial_job_idx=0)
+                for result in results:
+                    if result.status == JobStatus.FAILED:
+                        say(f"A job could not start: {result._return_value}")
                 return
-            except Exception as error:  # of a worker or of the queue: our jobs note their own
-                if all(state_of(step.job).word == "waiting" for step in left):
+            except Exception as error:  # of a worker or the queue: jobs record their own errors
+                if all(state_of(step.job).word == "waiting" for step in remaining):
                     raise
                 say(f"The launcher reports: {' '.join(str(error).split())[:300]}")
-                if own not in LOCAL or attempt:
+                if target not in LOCAL or attempt:
                     return
-        left = [step for step in left if state_of(step.job).word in ("stopped", "waiting")]
-        if not left:
+        unfinished_words = ("stopped", "waiting")
+        remaining = [step for step in remaining if state_of(step.job).word in unfinished_words]
+        if not remaining:
             return
-        say("A worker was ended from outside, as by a lack of memory: what it left goes on.")
+        say("A worker was killed, perhaps for lack of memory: its unfinished jobs are resumed.")
 
 
-def work(composed: Any) -> None:
-    """Do a job of a sweep; what goes wrong is noted, and the other jobs go on."""
+def run_job(composed: Any) -> None:
+    """Run one job of a sweep; record its errors, so that the other jobs continue."""
     from hydra.core.hydra_config import HydraConfig
 
-    register_resolvers()  # a launcher may have brought this to another process
+    register_resolvers()  # the launcher may have started another process
     config = checked(resolved(composed))
     hydra = HydraConfig.get()
-    others = {job.run: job for job in read_jobs(Path(config.folder) / "sweeps" / config.sweep)}
-    job = others.get(job_of(config).run)
+    jobs_by_run = {job.run: job for job in read_jobs(Path(config.folder) / "sweeps" / config.sweep)}
+    job = jobs_by_run.get(job_of(config).run)
     if job is None:
         raise UserError(
             f"{job_of(config).run} was not planned: the data, the model or conf/ has changed since "
-            "the sweep began. Give its command again."
+            "the sweep started. Run its command again."
         )
-    if config.fail_fast and any(state_of(each).word == "failed" for each in others.values()):
+    if config.fail_fast and any(state_of(other).word == "failed" for other in jobs_by_run.values()):
         return
-    shown = hydra.launcher._target_ == BASIC
-    if shown:
-        say(f"\n── Job {job.number} of {len(others)} · {job.label}")
+    to_terminal = hydra.launcher._target_ == BASIC
+    if to_terminal:
+        say(f"\n── Job {job.number} of {len(jobs_by_run)} · {job.label}")
     try:
-        with attended(job, shown):
-            from xling.pipeline.run import job as do
-
-            do(config, repeat(hydra.overrides.task))
+        with recording_job(job, to_terminal):
+            start(config, repeat_command(hydra.overrides.task))
     except Exception:
-        if shown:
-            say(event(job, state_of(job), len(others)))
+        if to_terminal:
+            say(event_line(job, state_of(job), len(jobs_by_run)))
 
 
-def launcher_of(launching: Any, hydra: Any) -> Any:
-    """Return Hydra's launcher, ready to do `work`."""
+def instantiate_launcher(settings: Any, hydra: Any) -> Any:
+    """Return Hydra's launcher, set up to call `run_job`."""
     from hydra._internal.callbacks import Callbacks
     from hydra.core.plugins import Plugins
     from hydra.types import HydraContext
 
-    context = HydraContext(hydra.config_loader, Callbacks(launching))
-    return Plugins.instance().instantiate_launcher(context, work, launching)
+    context = HydraContext(hydra.config_loader, Callbacks(settings))
+    return Plugins.instance().instantiate_launcher(context, run_job, settings)
 
 
-def settings_of_launcher(sweep: Sweep, hydra: Any) -> Any:
-    """Compose what the launcher needs: Hydra's own configuration with the first job's switches."""
+def launcher_settings(sweep: Sweep, hydra: Any) -> Any:
+    """Compose Hydra's own configuration, which launchers read, with the first job's switches."""
     from hydra.types import RunMode
 
     first = [f"{key}={value}" for key, value in sweep.jobs[0].items()]
@@ -196,19 +208,20 @@ def settings_of_launcher(sweep: Sweep, hydra: Any) -> Any:
 
 
 @contextmanager
-def watched(jobs: Sequence[Job]) -> Iterator[None]:
-    """Tell of jobs that run elsewhere as they begin and end."""
-    seen = dict.fromkeys(jobs, "waiting")
+def watching(jobs: Sequence[Job]) -> Iterator[None]:
+    """Report the start and end of jobs that run elsewhere while a block waits for them."""
+    reported = dict.fromkeys(jobs, "waiting")
+    last_number = max(job.number for job in jobs)
 
-    def look() -> None:
+    def report_changes() -> None:
         for job in jobs:
             state = state_of(job)
-            if state.word != seen[job]:
-                seen[job] = state.word
-                say(event(job, state, max(each.number for each in jobs)))
+            if state.word != reported[job]:
+                reported[job] = state.word
+                say(event_line(job, state, last_number))
 
     try:
-        with background(look, LOOK_SECONDS):
+        with background(report_changes, POLL_SECONDS):
             yield
     finally:
-        look()
+        report_changes()

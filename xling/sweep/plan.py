@@ -1,18 +1,19 @@
-"""What a sweep is going to make, and what of it is there already."""
+"""Which stages a sweep will build, and which it can reuse."""
 
 import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from xling.config import Config, alone, nothing_left_out, whole_model
+from xling.config import Config, nothing_left_out, single_language, whole_model
 from xling.pipeline.paths import pruning, run_paths
-from xling.stage import made, part_of
+from xling.stage import is_complete, partial_folder
 from xling.sweep.records import Job, State
 
 PLURALS = {
     "fine-tuning": "fine-tunings",
     "sketches": "sketches of training examples",
+    "representations": "representations of training examples",
     "subnetwork": "subnetworks",
     "masks": "sets of masks",
     "retraining": "retrainings",
@@ -22,11 +23,11 @@ PLURALS = {
 
 @dataclasses.dataclass(frozen=True)
 class Stage:
-    """A folder that is made once for all jobs that need it.
+    """A folder that is built once for all jobs that need it.
 
     Attributes:
-        kind: one of PLURALS.
-        config: of the fine-tuning or the run that makes it.
+        kind: a key of PLURALS.
+        config: configuration of the fine-tuning or run that builds the folder.
     """
 
     kind: str
@@ -34,24 +35,25 @@ class Stage:
     config: Config
 
     @property
-    def made(self) -> bool:
-        """Whether it is there and need not be made again."""
-        return made(self.folder, self.config.force)
+    def complete(self) -> bool:
+        """Whether the folder is complete and need not be built again."""
+        return is_complete(self.folder, self.config.force)
 
     @property
     def begun(self) -> bool:
-        """Whether an earlier try left something to go on from."""
-        return part_of(self.folder).exists()
+        """Whether an earlier attempt left work to resume from."""
+        return partial_folder(self.folder).exists()
 
 
 @dataclasses.dataclass(frozen=True)
 class PlannedJob:
-    """A job with what it needs.
+    """A job and the stages it needs.
 
     Attributes:
-        overrides: the switches that it is run with.
-        state: how it stood before.
-        new, reused: what it makes, and what is there or made by a job before it.
+        overrides: the job's switches.
+        state: the job's state before the sweep.
+        new: stages that the job builds.
+        reused: stages that are complete or built by an earlier job.
     """
 
     job: Job
@@ -62,19 +64,20 @@ class PlannedJob:
     reused: list[Stage]
 
 
-def needed(config: Config) -> list[Stage]:
-    """Return the stages that a job goes through, in their order; the last is its own folder."""
+def required_stages(config: Config) -> list[Stage]:
+    """Return the stages that a job needs, in order; the last is the job's own folder."""
     paths = run_paths(config)
     if config.leave_out.example is not None:
-        base = needed(nothing_left_out(config))
+        base = required_stages(nothing_left_out(config))
         return [*base, Stage("retraining", paths.run, config)]
     stages = []
-    if config.subnetwork.found:
+    if config.subnetwork.is_pruned:
         for language in config.languages:
-            own = alone(config, language)
-            tuned = run_paths(own)
-            stages.append(Stage("fine-tuning", tuned.tuning, own))
-            stages.append(Stage("subnetwork", pruning(config.subnetwork, own, tuned)[0], own))
+            single = single_language(config, language)
+            tuned = run_paths(single)
+            stages.append(Stage("fine-tuning", tuned.tuning, single))
+            folder, _ = pruning(config.subnetwork, single, tuned)
+            stages.append(Stage("subnetwork", folder, single))
     if config.subnetwork.only:
         return [*stages, Stage("masks", paths.run, config)]
     models = [config]
@@ -82,42 +85,43 @@ def needed(config: Config) -> list[Stage]:
         models.append(dataclasses.replace(config, exclude=(), compare_full=False))
     if config.subnetwork.name != "full":
         models = [whole_model(config), *([config] if config.tuning.name == "sparse" else [])]
-    for each in models:
-        tuned = run_paths(each)
-        stages.append(Stage("fine-tuning", tuned.tuning, each))
-        if each.subnetwork.name == "full":  # through masks, their folders have the masks' names
-            stages.append(Stage("sketches", tuned.tuning / tuned.sketches, each))
+    for model in models:
+        tuned = run_paths(model)
+        stages.append(Stage("fine-tuning", tuned.tuning, model))
+        if model.subnetwork.name == "full":  # folders of masked sketches are named by their masks
+            kind = "sketches" if config.influence.gradients else "representations"
+            stages.append(Stage(kind, tuned.tuning / tuned.sketches, model))
     return [*stages, Stage("run", paths.run, config)]
 
 
-def steps_of(jobs: Sequence[tuple[Job, Config, list[str], State]]) -> list[PlannedJob]:
-    """Say of each job what it makes and what it takes over, in the order of the jobs."""
+def plan_jobs(jobs: Sequence[tuple[Job, Config, list[str], State]]) -> list[PlannedJob]:
+    """Determine which stages each job builds and which it reuses, in the order of the jobs."""
     planned, known = [], set()
     for job, config, overrides, state in jobs:
-        stages = needed(config)
-        if stages[-1].made:
+        stages = required_stages(config)
+        if stages[-1].complete:
             planned.append(PlannedJob(job, config, overrides, state, [], []))
             continue
         new, reused = [], []
-        for each in {stage.folder: stage for stage in stages}.values():
-            there = each.made or each.folder in known
-            if each.kind == "sketches":  # a fine-tuning makes them as it goes
-                there = there or each.folder.parent in {one.folder for one in new}
-                new += [] if there else [each]
+        for stage in {stage.folder: stage for stage in stages}.values():
+            available = stage.complete or stage.folder in known
+            if stage.kind == "sketches":  # a fine-tuning makes them after each epoch
+                if not available and stage.folder.parent not in {built.folder for built in new}:
+                    new.append(stage)
             else:
-                (reused if there else new).append(each)
-            known.add(each.folder)
+                (reused if available else new).append(stage)
+            known.add(stage.folder)
         planned.append(PlannedJob(job, config, overrides, state, new, reused))
     return planned
 
 
-def to_do(planned: Sequence[PlannedJob]) -> list[PlannedJob]:
+def unfinished(planned: Sequence[PlannedJob]) -> list[PlannedJob]:
     """Return the jobs that are not finished."""
     return [step for step in planned if step.new or step.reused]
 
 
-def counted(stages: Sequence[Stage]) -> str:
-    """List stages by kind, as in `2 fine-tunings, 1 run`."""
+def stage_counts(stages: Sequence[Stage]) -> str:
+    """Count stages by kind, as in `2 fine-tunings, 1 run`."""
     counts = Counter(stage.kind for stage in stages)
     return ", ".join(
         f"{count} {kind if count == 1 else PLURALS[kind]}" for kind, count in counts.items()

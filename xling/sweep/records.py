@@ -1,4 +1,4 @@
-"""The jobs of a sweep on disk: what they are, how they stand, and their logs."""
+"""The jobs of a sweep on disk: their descriptions, states and logs."""
 
 import contextlib
 import dataclasses
@@ -15,16 +15,17 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from filelock import FileLock, Timeout
 
+from xling.cli.mistakes import translate_argument_error
 from xling.config import Config, nothing_left_out
-from xling.errors import UserError
+from xling.errors import ArgumentError, UserError
 from xling.pipeline.paths import run_paths
-from xling.stage import made
+from xling.stage import is_complete
 
 if TYPE_CHECKING:
     from xling.report.sweep_results import SweepJob
 
 STATES = ("finished", "running", "failed", "stopped", "waiting")
-"""Stopped is what was killed; the same command takes it up, as it does the failed."""
+"""A killed job is stopped; running the same command again resumes stopped and failed jobs."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +34,11 @@ class Job:
 
     Attributes:
         sweep: the sweep's folder.
-        number: from 1, as in the plan; 0 is a run on its own that names the sweep.
-        label: the switches in which it differs from others.
-        run: its folder, from the folder of all sweeps' parent.
+        number: position in the plan, from 1; 0 for a single run that names the sweep.
+        label: the switches in which the job differs from others.
+        run: the run's folder, relative to the folder of all runs.
         base: name of the run that a fine-tuning without some examples is compared with.
-        masks: whether it identifies subnetworks and no more.
+        masks: whether the job only identifies subnetworks.
     """
 
     sweep: Path
@@ -49,12 +50,12 @@ class Job:
 
     @property
     def folder(self) -> Path:
-        """Its results, once it is finished."""
+        """Folder of the job's results, once it is finished."""
         return self.sweep.parent.parent / self.run
 
     @property
     def log(self) -> Path:
-        """All that it said, with tracebacks."""
+        """File with the job's output, including tracebacks."""
         return self._file("log")
 
     def _file(self, suffix: str) -> Path:
@@ -63,13 +64,13 @@ class Job:
 
 @dataclasses.dataclass(frozen=True)
 class State:
-    """How a job stands.
+    """State of a job.
 
     Attributes:
         word: one of STATES.
-        began, ended: seconds since 1970; None for what has not.
-        host, process: where it ran last.
-        error: the last line of what went wrong.
+        began, ended: seconds since 1970, or None.
+        host, process: machine and process id of the last attempt.
+        error: last line of the error message, or None.
     """
 
     word: str
@@ -81,7 +82,7 @@ class State:
 
 
 def job_of(config: Config, number: int = 0, label: str = "") -> Job:
-    """Return the job that a configuration with a sweep's name is."""
+    """Return the job of a configuration that names its sweep."""
     paths = run_paths(config)
     root = Path(config.folder)
     base = None
@@ -92,7 +93,7 @@ def job_of(config: Config, number: int = 0, label: str = "") -> Job:
 
 
 def write_job(job: Job) -> None:
-    """Write a job's record; a run on its own keeps the one that its sweep wrote."""
+    """Write a job's record; a single run keeps the record that its sweep wrote."""
     file = job._file("json")
     if job.number == 0 and file.exists():
         return
@@ -105,26 +106,27 @@ def read_jobs(sweep: Path) -> list[Job]:
     """Read the records of a sweep's jobs, in the order of its plan.
 
     Raises:
-        UserError: there are none.
+        UserError: the folder holds no records.
     """
     files = [*sweep.glob("jobs/*.json")]
     if not files:
-        raise UserError(f"{sweep}: no sweep has its jobs here. Name a folder in .../sweeps/.")
+        raise UserError(f"{sweep}: not the folder of a sweep. Name a folder in .../sweeps/.")
     jobs = [Job(sweep, **json.loads(file.read_text("utf-8"))) for file in files]
     return sorted(jobs, key=lambda job: (job.number, job.run))
 
 
 def state_of(job: Job) -> State:
-    """Tell how a job stands; what was killed is told by the lock that it no longer holds."""
+    """Return a job's state; a running job holds a lock, which a killed one no longer does."""
     file = job._file("state")
     values = json.loads(file.read_text("utf-8")) if file.exists() else {}
     state = State(**{"word": "waiting", **values})
     if _held(job._file("lock")):
         return state
-    if made(job.folder, state.began or 0) or (state.word == "finished" and made(job.folder)):
+    since = 0 if state.word == "finished" else state.began or 0
+    if is_complete(job.folder, since):
         return dataclasses.replace(state, word="finished", error=None)
-    gone = state.word == "finished"  # its folder was removed
-    word = "waiting" if gone else {"running": "stopped"}.get(state.word, state.word)
+    removed = state.word == "finished"  # its folder no longer exists
+    word = "waiting" if removed else {"running": "stopped"}.get(state.word, state.word)
     return dataclasses.replace(state, word=word)
 
 
@@ -144,7 +146,7 @@ def sweep_jobs(sweep: Path) -> "list[SweepJob]":
 
 
 def _held(lock: Path) -> bool:
-    """Tell whether a process, on whichever machine, holds a lock."""
+    """Return whether a process on any machine holds a lock."""
     if not lock.exists():
         return False
     try:
@@ -154,18 +156,18 @@ def _held(lock: Path) -> bool:
         return True
 
 
-def forget(job: Job) -> None:
-    """Set a job that is to be run back to waiting, if it is not running."""
+def reset(job: Job) -> None:
+    """Set a job back to waiting unless it is running."""
     if state_of(job).word != "running":
         job._file("state").unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def attended(job: Job, shown: bool) -> Iterator[None]:
-    """Note how a job goes while a block does it, and keep what it says in its log.
+def recording_job(job: Job, to_terminal: bool) -> Iterator[None]:
+    """Record a job's state and output while a block runs it.
 
     Args:
-        shown: what it says goes to the terminal as well.
+        to_terminal: whether the output goes to the terminal as well.
     """
     write_job(job)
     with FileLock(job._file("lock")), job.log.open("a", encoding="utf-8") as log:
@@ -173,7 +175,7 @@ def attended(job: Job, shown: bool) -> Iterator[None]:
         log.write(f"=== {time.strftime('%Y-%m-%d %H:%M:%S')} on {begun['host']}: {job.label}\n")
         _write(job._file("state"), {"word": "running", **begun})
         try:
-            with _logged(log, shown):
+            with _logged(log, to_terminal):
                 yield
         except BaseException as error:
             traceback.print_exc(file=log)
@@ -185,29 +187,32 @@ def attended(job: Job, shown: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def noted(config: Config, overrides: Sequence[str]) -> Iterator[None]:
-    """Note a single run in the sweep that it names, if it names one.
+def recording_run(config: Config, overrides: Sequence[str]) -> Iterator[None]:
+    """Record a single run in the sweep that it names, if any.
 
     Args:
-        overrides: what the user wrote, to be told from the sweep's other runs by.
+        overrides: the user's overrides, which distinguish the run from the sweep's other runs.
     """
     if config.sweep is None:
         yield
         return
-    own = [each for each in overrides if not each.startswith(("sweep=", "tracker", "folder="))]
-    with attended(job_of(config, label=" ".join(own)), shown=True):
+    unnamed = ("sweep=", "tracker", "folder=")
+    label = " ".join(override for override in overrides if not override.startswith(unnamed))
+    with recording_job(job_of(config, label=label), to_terminal=True):
         yield
 
 
 def last_line(error: BaseException) -> str:
-    """Return an error's last line; of one that the user can fix, its first."""
+    """Return the last line of an error, or the first if the user can fix it."""
     if isinstance(error, UserError):
         return str(error).splitlines()[0]
+    if isinstance(error, ArgumentError):
+        return translate_argument_error(error).splitlines()[0]
     return traceback.format_exception_only(error)[-1].strip().splitlines()[-1]
 
 
-class Both(io.TextIOBase):
-    """A stream that writes to a terminal and to a log."""
+class Tee(io.TextIOBase):
+    """A stream that writes to both a terminal and a log."""
 
     def __init__(self, terminal: TextIO, log: TextIO) -> None:
         self.terminal, self.log = terminal, log
@@ -224,23 +229,23 @@ class Both(io.TextIOBase):
 
     @property
     def encoding(self) -> str:
-        """That of the terminal."""
+        """The terminal's encoding."""
         return self.terminal.encoding
 
     def fileno(self) -> int:
-        """That of the terminal, for what writes past Python."""
+        """Return the terminal's file descriptor, for code that bypasses Python's streams."""
         return self.terminal.fileno()
 
     def isatty(self) -> bool:
-        """Tell whether somebody watches."""
+        """Return whether the output is interactive."""
         return self.terminal.isatty()
 
 
 @contextlib.contextmanager
-def _logged(log: TextIO, shown: bool) -> Iterator[None]:
-    """Send what is said to a log, and to the terminal too if asked to."""
-    with contextlib.redirect_stdout(Both(sys.stdout, log) if shown else log):
-        with contextlib.nullcontext() if shown else contextlib.redirect_stderr(log):
+def _logged(log: TextIO, to_terminal: bool) -> Iterator[None]:
+    """Send output to a log, and to the terminal too if requested."""
+    with contextlib.redirect_stdout(Tee(sys.stdout, log) if to_terminal else log):
+        with contextlib.nullcontext() if to_terminal else contextlib.redirect_stderr(log):
             yield
 
 

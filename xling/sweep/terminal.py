@@ -1,4 +1,4 @@
-"""What a sweep says: its plan, how its jobs go, and how it ended."""
+"""Messages of a sweep: its plan, the progress of its jobs, and how it ended."""
 
 import time
 from collections import Counter
@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from statistics import mean
 
-from xling.cli.console import duration, sample_lines
-from xling.sweep.plan import PlannedJob, counted
+from xling.cli.console import format_duration, sample_lines
+from xling.sweep.plan import PlannedJob, stage_counts
 from xling.sweep.records import STATES, Job, State
 
 SHOWN_JOBS = 40
 
 
 def plan_lines(folder: Path, steps: Sequence[PlannedJob]) -> list[str]:
-    """Tabulate a sweep's jobs: what they make, and what is there already."""
+    """Tabulate a sweep's jobs: the stages they build and the stages they reuse."""
     finished = sum(not step.new and not step.reused for step in steps)
     jobs = "1 job" if len(steps) == 1 else f"{len(steps)} jobs"
     lines = [
@@ -24,50 +24,53 @@ def plan_lines(folder: Path, steps: Sequence[PlannedJob]) -> list[str]:
         lines += sample_lines(steps[0].config.task.name)
     width = max(len(step.job.label) for step in steps)
     for step in steps[:SHOWN_JOBS]:
-        line = f"{step.job.number:>4}  {step.job.label:<{width}}  {standing(step):<13}"
-        lines.append(f"{line} {'; '.join(does(step))}".rstrip())
+        line = f"{step.job.number:>4}  {step.job.label:<{width}}  {initial_state(step):<13}"
+        lines.append(f"{line} {'; '.join(work_summary(step))}".rstrip())
     if len(steps) > SHOWN_JOBS:
         lines.append(f"      and {len(steps) - SHOWN_JOBS} more")
     return lines
 
 
-def does(step: PlannedJob) -> list[str]:
-    """Say what a job makes and what it reuses; nothing of one that is finished."""
-    makes = [f"makes {counted(step.new)}"] if step.new else []
-    return makes + ([f"reuses {counted(step.reused)}"] if step.reused else [])
+def work_summary(step: PlannedJob) -> list[str]:
+    """Count the stages that a job builds and reuses; empty for a finished job."""
+    built = [f"makes {stage_counts(step.new)}"] if step.new else []
+    return built + ([f"reuses {stage_counts(step.reused)}"] if step.reused else [])
 
 
-def standing(step: PlannedJob) -> str:
-    """Say in a word or two how a job stands before the sweep."""
+def initial_state(step: PlannedJob) -> str:
+    """Describe a job's state before the sweep in a word or two."""
     if not step.new and not step.reused:
         return "finished"
     if step.state.word in ("failed", "running"):
         return {"failed": "failed before", "running": "is running"}[step.state.word]
-    return "goes on" if any(stage.begun for stage in step.new) else "new"
+    return "resumes" if any(stage.begun for stage in step.new) else "new"
 
 
-def event(job: Job, state: State, jobs: int) -> str:
-    """Say that a job has begun or ended; of one that failed, why and where its log is."""
+def event_line(job: Job, state: State, jobs: int) -> str:
+    """Report that a job has started or ended; for a failed job, add its error and log."""
     line = f"[{job.number}/{jobs}] {job.label}: "
-    took = f" after {duration(state.ended - state.began)}" if state.ended else ""
+    took = f" after {format_duration(state.ended - state.began)}" if state.ended else ""
     if state.word == "failed":
         return f"{line}FAILED{took}: {state.error}\n      Log: {job.log}"
     if state.word == "running":
-        return f"{line}has begun on {state.host}"
+        return f"{line}started on {state.host}"
     return f"{line}{state.word}{took}"
 
 
-def outcome(jobs: Sequence[Job], states: Sequence[State], command: str) -> list[str]:
-    """Tabulate a sweep that did not finish, and say how it goes on."""
-    return ["", *table(jobs, states), f"The same command goes on with what is left:  {command}"]
+def unfinished_lines(jobs: Sequence[Job], states: Sequence[State], command: str) -> list[str]:
+    """Tabulate a sweep that did not finish, and give the command that resumes it."""
+    resume = f"Run the same command again to resume:  {command}"
+    return ["", *state_lines(jobs, states), resume]
 
 
-def table(jobs: Sequence[Job], states: Sequence[State]) -> list[str]:
-    """Tabulate jobs by how they stand; those that failed with their error and log."""
+def state_lines(jobs: Sequence[Job], states: Sequence[State]) -> list[str]:
+    """Tabulate the states of jobs, with the error and log of each failed one."""
     width = max(len(job.label) for job in jobs)
     lines = []
     for job, state in zip(jobs, states, strict=True):
-        took = duration((state.ended or time.time()) - state.began) if timed(state) else ""
+        took = ""
+        if has_duration(state):
+            took = format_duration((state.ended or time.time()) - state.began)
         lines.append(f"{job.number:>4}  {job.label:<{width}}  {state.word:<8}  {took}".rstrip())
         if state.error and state.word in ("failed", "stopped"):
             lines += [f"      {state.error}", f"      Log: {job.log}"]
@@ -76,7 +79,7 @@ def table(jobs: Sequence[Job], states: Sequence[State]) -> list[str]:
 
 
 def results_lines(sweep: Path) -> list[str]:
-    """Tabulate the headline figures of a sweep's runs, as its report has them."""
+    """Tabulate the headline figures of a sweep's runs, as in its report."""
     import pandas as pd
 
     file = sweep / "tables" / "runs.parquet"
@@ -89,23 +92,24 @@ def results_lines(sweep: Path) -> list[str]:
     return ["", *text.splitlines()]
 
 
-def timed(state: State) -> bool:
-    """Tell whether it is known how long a job has run."""
+def has_duration(state: State) -> bool:
+    """Return whether a job's running time is known."""
     return state.began is not None and (state.ended is not None or state.word == "running")
 
 
 def time_left(states: Sequence[State]) -> str | None:
-    """Say how long a sweep will go on, by the mean of its finished jobs.
+    """Estimate a sweep's remaining time from the mean duration of its finished jobs.
 
-    As many at a time as are running now. None if none has finished here, or none is left.
+    Assumes that as many jobs run at a time as are running now. Returns None if no job has finished
+    yet, or if none remains.
     """
-    took = [s.ended - s.began for s in states if s.word == "finished" and s.ended and s.began]
+    durations = [s.ended - s.began for s in states if s.word == "finished" and s.ended and s.began]
     running = [time.time() - state.began for state in states if state.word == "running"]
     waiting = sum(state.word != "finished" for state in states) - len(running)
-    if not took or not (running or waiting):
+    if not durations or not (running or waiting):
         return None
-    typical = mean(took)
+    typical = mean(durations)
     if not running:
-        return f"Nothing is running; the rest takes about {duration(typical * waiting)}."
-    rest = typical * waiting + sum(max(0.0, typical - now) for now in running)
-    return f"About {duration(rest / len(running))} left, {len(running)} at a time."
+        return f"Nothing is running; the rest takes about {format_duration(typical * waiting)}."
+    remaining = typical * waiting + sum(max(0.0, typical - elapsed) for elapsed in running)
+    return f"About {format_duration(remaining / len(running))} left, {len(running)} at a time."

@@ -1,4 +1,4 @@
-"""Trackers: live views, elsewhere, of what the run's own files hold."""
+"""Trackers: live views of a run in external tools, in addition to its own files."""
 
 import dataclasses
 from collections.abc import Iterator
@@ -14,32 +14,32 @@ from xling.config import Config
 from xling.tracker.artifacts import Artifact
 from xling.training.history import read_history
 
-SECONDS = 1.0
-"""How often the epochs of another process are looked for."""
+POLL_SECONDS = 1.0
+"""How often the history of another process is checked for new epochs."""
 
 
 class Page(Protocol):
-    """What a tracker shows of one run; a file of this package makes each kind."""
+    """A run's page in a tracker; each module of this package implements one kind."""
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        """Show the metrics of a finished epoch, counted from 1, at once."""
+        """Show the metrics of a finished epoch, counted from 1, immediately."""
 
     def results(
         self, headline: dict[str, Any], tables: dict[str, pd.DataFrame], folder: Path
     ) -> None:
-        """Show what came out: figures by name, the tables, and the charts of the run's folder."""
+        """Show the results: figures by name, the tables, and the charts of the run's folder."""
 
     def close(self, failed: bool) -> None:
-        """Say how the run ended; nothing is shown after this."""
+        """Record how the run ended; nothing may be shown afterwards."""
 
 
 @dataclasses.dataclass(frozen=True)
 class TrackedRun:
-    """A run's page, and a note of the epochs on it for a run that is stopped and goes on.
+    """A run's page, and the number of epochs on it, which a resumed run needs.
 
     Attributes:
-        page: shows the run.
-        shown: file with the number of the last epoch on the page.
+        page: the page that shows the run.
+        shown: file that holds the number of the last epoch on the page.
     """
 
     page: Page
@@ -48,23 +48,23 @@ class TrackedRun:
 
 @contextmanager
 def tracking(config: Config, name: str, folder: Path) -> Iterator[TrackedRun | None]:
-    """Open the run's page, or nothing if no tracker is asked for; close it also after an error.
+    """Open the run's page, if a tracker is configured, and close it even after an error.
 
     Args:
-        name: of the run's folder; it is the page's as well, so that a run that goes on is the same
-            run there.
-        folder: the run's own, while it is filled.
+        name: name of the run's folder. It also identifies the page, so that a resumed run continues
+            on the same page.
+        folder: the run's folder, while it is being filled.
 
     Raises:
-        UserError: the tracker's library is not installed, or W&B has no key or refuses it; nobody
-            is asked for one.
+        UserError: the tracker's library is not installed, or W&B has no key or refuses it. No
+            tracker ever prompts for a key.
     """
     kind = config.tracker.name
     if kind == "none":
         yield None
         return
     tracked = TrackedRun(
-        import_module(f"xling.tracker.{kind}").opened(config, name), folder / f".{kind}-epochs"
+        import_module(f"xling.tracker.{kind}").open_page(config, name), folder / f".{kind}-epochs"
     )
     failed = True
     try:
@@ -76,7 +76,7 @@ def tracking(config: Config, name: str, folder: Path) -> Iterator[TrackedRun | N
 
 
 def log_epoch(tracked: TrackedRun | None, record: dict[str, Any]) -> None:
-    """Log a record of the history, unless an earlier try of the run did."""
+    """Log a record of the history, unless an earlier attempt of the run already did."""
     if tracked is None:
         return
     shown = int(tracked.shown.read_text()) if tracked.shown.exists() else 0
@@ -87,21 +87,21 @@ def log_epoch(tracked: TrackedRun | None, record: dict[str, Any]) -> None:
 
 @contextmanager
 def following(tracked: TrackedRun | None, folder: Path) -> Iterator[None]:
-    """Log the epochs of a fine-tuning in other processes as its history grows.
+    """Log the epochs of a fine-tuning that runs in other processes, as its history grows.
 
     Args:
-        tracked: is logged to; None follows nothing.
-        folder: takes the fine-tuning's history.
+        tracked: run to log to; None logs nothing.
+        folder: folder with the fine-tuning's history.
     """
     if tracked is None:
         yield
         return
 
-    def follow() -> None:
+    def log_new_epochs() -> None:
         for record in read_history(folder):
             log_epoch(tracked, record)
 
-    with background(follow, SECONDS):
+    with background(log_new_epochs, POLL_SECONDS):
         yield
 
 
@@ -114,38 +114,42 @@ def log_results(
     """Log the headline figures, the tables and the charts at the end.
 
     Args:
-        folder: the run's own, with its tables and figures.
+        folder: the run's folder, with its tables and figures.
     """
     if tracked:
-        tracked.page.results(headline(results), tables, folder)
+        tracked.page.results(headline_metrics(results), tables, folder)
 
 
-def log_artifacts(tracked: TrackedRun | None, found: list[Artifact]) -> None:
-    """Log folders as artifacts; what they are and how large is said first.
+def log_artifacts(tracked: TrackedRun | None, artifacts: list[Artifact]) -> None:
+    """Log folders as artifacts, after printing their kinds and sizes.
 
     Args:
-        tracked: by W&B: the configuration's check lets no other tracker take artifacts.
+        tracked: a run in W&B; the configuration allows artifacts for no other tracker.
     """
     if tracked:
-        tracked.page.artifacts(found)
+        tracked.page.artifacts(artifacts)
 
 
 def group(config: Config) -> str:
-    """Return what a run is grouped by: what is asked for, else the sweep's name, else the task."""
+    """Return the name of a run's group: the configured one, else the sweep's, else the task's."""
     return config.tracker.group or config.sweep or config.task.name
 
 
 def metrics(record: dict[str, Any]) -> dict[str, float]:
-    """Flatten a record of the history: each language has a metric, as in `dev_accuracy/de`."""
+    """Flatten a record of the history, with one metric per language, as in `dev_accuracy/de`."""
     languages = {f"dev_accuracy/{key}": value for key, value in record["languages"].items()}
     return {**{key: value for key, value in record.items() if key != "languages"}, **languages}
 
 
-def headline(results: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of results.json that runs are compared by, flat as those of `metrics`."""
-    each = {
+def headline_metrics(results: dict[str, Any]) -> dict[str, Any]:
+    """Return the figures of results.json by which runs are compared, flat as in `metrics`."""
+    by_language = {
         f"{key}/{language}": value
         for key in ("test_accuracy", "own_language_share")
         for language, value in results[key].items()
     }
-    return {"kept_epoch": results["kept_epoch"], "dev_accuracy": results["dev_accuracy"], **each}
+    return {
+        "kept_epoch": results["kept_epoch"],
+        "dev_accuracy": results["dev_accuracy"],
+        **by_language,
+    }

@@ -1,20 +1,20 @@
-"""Folders that a tracker keeps as artifacts, and how large they are."""
+"""Folders that a tracker stores as artifacts, and their sizes."""
 
 import dataclasses
 from pathlib import Path
 
-from xling.cli.console import amount
+from xling.cli.console import format_bytes
 
 
 @dataclasses.dataclass(frozen=True)
 class Artifact:
-    """Folders that are kept together.
+    """Folders that are stored together.
 
     Attributes:
         kind: checkpoints, sketches (of the training examples), test-sketches or masks.
-        owner: name of the stage that runs share, or of the run, that they belong to.
-        folders: one or more.
-        settled: whether they stay where they are; a run's own folder is renamed when it ends.
+        owner: name of the shared stage or of the run to which the folders belong.
+        folders: one or more folders.
+        settled: whether the folders keep their paths; a run's own folder is renamed when it ends.
     """
 
     kind: str
@@ -23,13 +23,15 @@ class Artifact:
     settled: bool
 
 
-def sizes_line(found: list[Artifact]) -> str:
-    """Say what is taken along and how large it is."""
-    return ", ".join(f"{each.kind} {amount(total_bytes(each.folders))}" for each in found)
+def sizes_line(artifacts: list[Artifact]) -> str:
+    """List the kind and size of each artifact."""
+    return ", ".join(
+        f"{artifact.kind} {format_bytes(total_bytes(artifact.folders))}" for artifact in artifacts
+    )
 
 
 def total_bytes(folders: list[Path]) -> int:
-    """Return how much the files in folders hold."""
+    """Return the total size of the files in these folders."""
     return sum(
         file.stat().st_size for folder in folders for file in folder.rglob("*") if file.is_file()
     )

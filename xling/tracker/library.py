@@ -1,4 +1,4 @@
-"""Libraries that come with an extra."""
+"""Libraries that are installed with an extra."""
 
 from importlib import import_module
 from types import ModuleType
@@ -7,16 +7,16 @@ from xling.errors import UserError
 
 
 def library(module: str, extra: str) -> ModuleType:
-    """Import a tracker's library only when it is asked for.
+    """Import a tracker's library when the tracker is used.
 
     Raises:
-        UserError: it is not installed, naming the extra that brings it.
+        UserError: the library is not installed; names the extra that installs it.
     """
     try:
         return import_module(module)
     except ImportError as error:
         raise UserError(
-            f"tracker={extra} needs a library that is not installed ({error}). Install it by "
+            f"tracker={extra} needs a library that is not installed ({error}). Install it with "
             f"`pip install 'xling[{extra}]'`, or in a checkout `pip install -e '.[{extra}]'`; "
-            "tracker=none does without."
+            "tracker=none needs no library."
         ) from None

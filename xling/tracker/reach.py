@@ -1,4 +1,4 @@
-"""Whether a server can be reached, in seconds."""
+"""Whether a server can be reached, decided within seconds."""
 
 import http.client
 import ssl
@@ -9,34 +9,34 @@ from urllib.request import ProxyHandler, Request, build_opener, getproxies
 SECONDS = 3.0
 
 
-def answers(url: str, proxies: dict[str, str], seconds: float = SECONDS) -> bool:
-    """Tell within seconds whether a server answers, or nobody does.
+def server_answers(url: str, proxies: dict[str, str], seconds: float = SECONDS) -> bool:
+    """Return within `seconds` whether a server answers.
 
-    An error of the server's own (5xx; also a proxy's that finds nobody behind) is no answer. It is
-    asked in a thread: a name that does not resolve may take longer than allowed.
+    A server error (5xx) does not count as an answer; a proxy sends one when it cannot reach the
+    server. The request runs in a thread, as resolving a name may take longer than `seconds`.
 
     Args:
-        proxies: scheme → URL, before those of the environment.
+        proxies: scheme → URL; these take precedence over the environment's proxies.
     """
-    found: list[bool] = []
+    outcomes: list[bool] = []
 
-    def ask() -> None:
-        found.append(_answers(url, proxies, seconds))
+    def request() -> None:
+        outcomes.append(_request_succeeds(url, proxies, seconds))
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=request, daemon=True)
     thread.start()
     thread.join(seconds)
-    return found == [True]
+    return outcomes == [True]
 
 
-def _answers(url: str, proxies: dict[str, str], seconds: float) -> bool:
+def _request_succeeds(url: str, proxies: dict[str, str], seconds: float) -> bool:
     opener = build_opener(ProxyHandler({**getproxies(), **proxies}))
     try:
         opener.open(Request(url, method="HEAD"), timeout=seconds).close()
     except HTTPError as error:
         return error.code < 500
     except URLError as error:
-        # Somebody is there; other certificates may count for W&B's own client than for Python.
+        # The server is there; W&B's own client may trust other certificates than Python does.
         return isinstance(error.reason, ssl.SSLCertVerificationError)
     except (OSError, http.client.HTTPException):
         return False

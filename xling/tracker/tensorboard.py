@@ -1,4 +1,4 @@
-"""TensorBoard: a dashboard on this machine, live and without an account."""
+"""TensorBoard: a live dashboard on this machine, without an account."""
 
 import dataclasses
 import json
@@ -15,8 +15,8 @@ from xling.tracker import group
 from xling.tracker.library import library
 
 
-def opened(config: Config, name: str) -> "TensorBoardPage":
-    """Open the run in FOLDER/tensorboard/NAME; one that was stopped goes on.
+def open_page(config: Config, name: str) -> "TensorBoardPage":
+    """Open the run in FOLDER/tensorboard/NAME; a stopped run continues there.
 
     Raises:
         UserError: TensorBoard is not installed.
@@ -24,24 +24,24 @@ def opened(config: Config, name: str) -> "TensorBoardPage":
     root = Path(config.folder) / "tensorboard"
     writer = library("torch.utils.tensorboard", "tensorboard").SummaryWriter(str(root / name))
     command = shlex.join(["tensorboard", "--logdir", str(root)])
-    say(f"TensorBoard: watch this run by  {command}")
-    return TensorBoardPage(writer, flat({**plain(config), "group": group(config)}))
+    say(f"TensorBoard: watch this run with  {command}")
+    return TensorBoardPage(writer, flatten({**plain(config), "group": group(config)}))
 
 
 @dataclasses.dataclass(frozen=True)
 class TensorBoardPage:
-    """A run in TensorBoard, see `xling.tracker.Page`.
+    """A run in TensorBoard; see `xling.tracker.Page`.
 
     Attributes:
         writer: torch's SummaryWriter.
-        settings: the configuration and the group, flat.
+        settings: the configuration and the group, flattened.
     """
 
     writer: Any
     settings: dict[str, Any]
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        """Write the metrics as scalars over the epoch."""
+        """Write the metrics as scalars, with the epoch as their step."""
         for name, value in metrics.items():
             if name != "epoch":
                 self.writer.add_scalar(name, value, number)
@@ -50,11 +50,11 @@ class TensorBoardPage:
     def results(
         self, headline: dict[str, Any], tables: dict[str, pd.DataFrame], folder: Path
     ) -> None:
-        """Write the figures with the configuration and as text, the charts as images.
+        """Write the figures as hyperparameter metrics and as text, and the charts as images.
 
-        The tables are not among it: TensorBoard shows none.
+        The tables are not written, as TensorBoard cannot show them.
         """
-        # "." is the run itself; without it the figures would be a run of their own.
+        # "." is this run; without it, TensorBoard would list the figures as a separate run.
         self.writer.add_hparams(
             self.settings, {f"results/{name}": value for name, value in headline.items()}, {}, "."
         )
@@ -64,26 +64,26 @@ class TensorBoardPage:
             self.writer.add_image(f"charts/{file.stem}", pixels(file), dataformats="HWC")
 
     def close(self, failed: bool) -> None:
-        """Write how the run ended, and no more."""
+        """Write whether the run failed or finished."""
         self.writer.add_text("status", "failed" if failed else "finished")
         self.writer.close()
 
 
-def flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flatten nested values to dotted names, each a number or a text."""
-    found: dict[str, Any] = {}
+def flatten(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Flatten nested values to dotted names, each with a number or a string."""
+    flattened: dict[str, Any] = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
         if isinstance(value, dict):
-            found |= flat(value, f"{name}.")
+            flattened |= flatten(value, f"{name}.")
         else:
             simple = isinstance(value, bool | int | float | str)
-            found[name] = value if simple else json.dumps(value, ensure_ascii=False)
-    return found
+            flattened[name] = value if simple else json.dumps(value, ensure_ascii=False)
+    return flattened
 
 
 def pixels(file: Path) -> np.ndarray:
-    """Read an image, (height, width, 3)."""
+    """Read an image as an array of shape (height, width, 3)."""
     from PIL import Image
 
     with Image.open(file) as image:

@@ -1,4 +1,4 @@
-"""trackio: a dashboard on this machine, live and without an account."""
+"""trackio: a live dashboard on this machine, without an account."""
 
 import contextlib
 import dataclasses
@@ -16,8 +16,8 @@ from xling.tracker import group
 from xling.tracker.library import library
 
 
-def opened(config: Config, name: str) -> "TrackioPage":
-    """Open the run; one that was stopped goes on.
+def open_page(config: Config, name: str) -> "TrackioPage":
+    """Open the run; a stopped run continues on its page.
 
     Raises:
         UserError: trackio is not installed.
@@ -27,24 +27,24 @@ def opened(config: Config, name: str) -> "TrackioPage":
         run = trackio.init(
             project=project, name=name, group=group(config), config=plain(config), resume="allow"
         )
-    say(f"trackio: watch this run by  {shlex.join(['trackio', 'show', '--project', project])}")
+    say(f"trackio: watch this run with  {shlex.join(['trackio', 'show', '--project', project])}")
     return TrackioPage(run)
 
 
 @dataclasses.dataclass(frozen=True)
 class TrackioPage:
-    """A run in trackio, see `xling.tracker.Page`."""
+    """A run in trackio; see `xling.tracker.Page`."""
 
     run: Any
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        """Log the metrics at the epoch as their step."""
+        """Log the metrics, with the epoch as their step."""
         self.run.log(metrics, step=number)
 
     def results(
         self, headline: dict[str, Any], tables: dict[str, pd.DataFrame], folder: Path
     ) -> None:
-        """Log the figures as `results/NAME`, the tables, and the charts as pages of their own."""
+        """Log the figures as `results/NAME`, the tables, and each chart as a separate page."""
         import trackio
 
         figures = report.figures(report.load(folder))
@@ -58,7 +58,7 @@ class TrackioPage:
         )
 
     def close(self, failed: bool) -> None:
-        """Finish the run, with an alert after an error."""
+        """Finish the run, with an alert if it failed."""
         import trackio
 
         with silence():
@@ -68,5 +68,5 @@ class TrackioPage:
 
 
 def silence() -> contextlib.AbstractContextManager[Any]:
-    """Keep trackio's own lines, in colours, off the output; ours says what matters."""
+    """Suppress trackio's own coloured output; one line of ours replaces it."""
     return contextlib.redirect_stdout(io.StringIO())

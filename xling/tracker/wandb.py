@@ -1,4 +1,4 @@
-"""Weights & Biases: online, or in files that are sent later."""
+"""Weights & Biases: online, or in local files that are sent later."""
 
 import dataclasses
 import re
@@ -14,7 +14,7 @@ from xling.config import Config, plain
 from xling.errors import UserError
 from xling.tracker import group
 from xling.tracker.artifacts import Artifact, sizes_line
-from xling.tracker.reach import answers
+from xling.tracker.reach import server_answers
 
 if TYPE_CHECKING:
     import wandb
@@ -22,25 +22,26 @@ if TYPE_CHECKING:
 BY_EPOCH = ("train_loss", "learning_rate", "dev_accuracy", "dev_accuracy/*")
 """Metrics that are drawn over the epoch."""
 
+FLUSH_SECONDS = 0.5
+"""How often W&B writes logged values to its file.
 
-FLUSHED = 0.5
-"""Seconds until what is logged is in W&B's file; by itself W&B takes 15, and a killed run has lost
-what it counts as shown."""
+Its default of 15 seconds would lose epochs that a killed run has already counted as shown.
+"""
 
 
-def opened(config: Config, name: str) -> "WandbPage":
+def open_page(config: Config, name: str) -> "WandbPage":
     """Open the run, online if the server answers, else offline.
 
-    The id is the name, so that a run that goes on is the same run there; under a `wandb agent` it
-    is the agent's.
+    The run's id is its name, so that W&B recognises a resumed run; under a `wandb agent` it is the
+    id that the agent assigns.
 
     Raises:
-        UserError: there is no key on this machine, or the server refuses the run.
+        UserError: this machine has no key, or the server refuses the run.
     """
     import wandb
 
     tracker, mode = config.tracker, settled_mode(config)
-    folder = Path(config.folder).resolve()  # W&B's own process may stand elsewhere
+    folder = Path(config.folder).resolve()  # W&B's own process may run in another folder
     folder.mkdir(parents=True, exist_ok=True)
     try:
         run = wandb.init(
@@ -59,12 +60,12 @@ def opened(config: Config, name: str) -> "WandbPage":
                 silent=True,
                 console="off",
                 x_disable_meta=True,
-                x_transaction_log_flush_interval=FLUSHED,
+                x_transaction_log_flush_interval=FLUSH_SECONDS,
             ),
         )
     except wandb.errors.CommError as error:
         raise UserError(
-            f"W&B does not take the run: {error}\nGive another key by `wandb login --relogin`, or "
+            f"W&B refuses the run: {error}\nSet another key with `wandb login --relogin`, or "
             "write tracker.mode=offline to log to files."
         ) from None
     run.define_metric("epoch")
@@ -76,52 +77,54 @@ def opened(config: Config, name: str) -> "WandbPage":
 
 
 def settled_mode(config: Config) -> str:
-    """Return online, if that is asked for and the server answers within seconds, or offline.
+    """Return "online" if it is configured and the server answers in time, else "offline".
 
-    WANDB_MODE and `wandb offline` count like tracker.mode=offline.
+    WANDB_MODE=offline and `wandb offline` have the same effect as tracker.mode=offline.
 
     Raises:
-        UserError: online without a key; nobody is asked for one. Or W&B is switched off here.
+        UserError: online mode without a key (xling never prompts for one), or W&B is disabled here.
     """
     import wandb
 
     settings = wandb.setup(wandb.Settings(silent=True)).settings
     if settings.mode == "disabled":
-        raise UserError("W&B is switched off by WANDB_MODE=disabled: unset it, or tracker=none.")
+        raise UserError(
+            "W&B is switched off by WANDB_MODE=disabled: unset it, or write tracker=none."
+        )
     if config.tracker.mode == "offline" or settings.mode in ("offline", "dryrun"):
         return "offline"
     if not wandb.login(prompt=False, verify=False):
         raise UserError(
-            "tracker=wandb logs to an account and this machine has no key for one. Write "
-            "tracker.mode=offline to log to files, or give a key once by `wandb login`."
+            "tracker=wandb logs to an account, and this machine has no key for one. Write "
+            "tracker.mode=offline to log to files, or set a key once with `wandb login`."
         )
     proxies = {"http": settings.http_proxy, "https": settings.https_proxy}
-    if answers(settings.base_url, {key: value for key, value in proxies.items() if value}):
+    if server_answers(settings.base_url, {key: value for key, value in proxies.items() if value}):
         return "online"
-    say(f"W&B: {settings.base_url} does not answer. This run is logged to files, to be sent later.")
+    say(f"W&B: {settings.base_url} does not answer. Logging this run to files to send later.")
     return "offline"
 
 
 def tags(config: Config) -> list[str]:
-    """Return the tags asked for, and the task, the tuning and the subnetwork, each once."""
-    own = (config.task.name, config.tuning.name, config.subnetwork.name)
-    return list(dict.fromkeys([*config.tracker.tags, *own]))
+    """Return the configured tags, the task, the tuning and the subnetwork, without duplicates."""
+    automatic = (config.task.name, config.tuning.name, config.subnetwork.name)
+    return list(dict.fromkeys([*config.tracker.tags, *automatic]))
 
 
 @dataclasses.dataclass(frozen=True)
 class WandbPage:
-    """A run in Weights & Biases, see `xling.tracker.Page`; it takes artifacts as well."""
+    """A run in Weights & Biases; see `xling.tracker.Page`. It accepts artifacts as well."""
 
     run: "wandb.Run"
 
     def epoch(self, number: int, metrics: dict[str, float]) -> None:
-        """Log the metrics; epoch, one of them, is the axis that they are drawn over."""
+        """Log the metrics; the metric `epoch` is their x-axis."""
         self.run.log(metrics)
 
     def results(
         self, headline: dict[str, Any], tables: dict[str, pd.DataFrame], folder: Path
     ) -> None:
-        """Log tables, charts as pages of their own, and the figures as the run's summary."""
+        """Log the tables, each chart as a separate page, and the figures as the run's summary."""
         import wandb
 
         figures = report.figures(report.load(folder))
@@ -134,43 +137,43 @@ class WandbPage:
         )
         self.run.summary.update(headline)
 
-    def artifacts(self, found: list[Artifact]) -> None:
-        """Log an artifact of each kind.
+    def artifacts(self, artifacts: list[Artifact]) -> None:
+        """Log the artifacts.
 
-        Files of the shared stages are sent from where they are; those of the run's own folder,
-        which is renamed when the run ends, from a copy that W&B makes.
+        W&B sends files of shared stages from their own paths. It copies files of the run's folder
+        first, because that folder is renamed when the run ends.
         """
         import wandb
 
-        say(f"W&B artifacts: {sizes_line(found)}")
-        for each in found:
-            # W&B takes fewer signs in the names of artifacts than in those of runs.
-            name = re.sub(r"[^a-zA-Z0-9_.-]", "_", f"{each.kind}-{each.owner}")
-            artifact = wandb.Artifact(name, type=each.kind)
-            for folder in each.folders:
-                artifact.add_dir(
+        say(f"W&B artifacts: {sizes_line(artifacts)}")
+        for artifact in artifacts:
+            # W&B allows fewer characters in the names of artifacts than in those of runs.
+            name = re.sub(r"[^a-zA-Z0-9_.-]", "_", f"{artifact.kind}-{artifact.owner}")
+            logged = wandb.Artifact(name, type=artifact.kind)
+            for folder in artifact.folders:
+                logged.add_dir(
                     str(folder.resolve()),
-                    name=folder.name if len(each.folders) > 1 else None,
-                    policy="immutable" if each.settled else "mutable",
+                    name=folder.name if len(artifact.folders) > 1 else None,
+                    policy="immutable" if artifact.settled else "mutable",
                 )
-            self.run.log_artifact(artifact)
+            self.run.log_artifact(logged)
 
     def close(self, failed: bool) -> None:
-        """Finish the run, as failed after an error; say how to send it if it is in files."""
+        """Finish the run and mark whether it failed; for an offline run, say how to send it."""
         self.run.finish(exit_code=int(failed))
         if self.run.offline:
             command = sync_command(Path(self.run.settings.sync_dir), self.run.id)
-            say(f"W&B: send this run by  {command}")
+            say(f"W&B: send this run with  {command}")
 
 
 def sync_command(folder: Path, run_id: str) -> str:
-    """Return what sends a run in files, with those of its earlier tries that are not sent yet."""
-    tries = sorted(folder.parent.glob(f"offline-run-*-{run_id}"))
-    unsent = [each for each in tries if not list(each.glob("*.wandb.synced"))]
-    return shlex.join(["wandb", "sync", *map(shown, unsent)])
+    """Return the command that sends an offline run and its earlier unsent attempts."""
+    attempts = sorted(folder.parent.glob(f"offline-run-*-{run_id}"))
+    unsent = [attempt for attempt in attempts if not list(attempt.glob("*.wandb.synced"))]
+    return shlex.join(["wandb", "sync", *map(short_path, unsent)])
 
 
-def shown(path: Path) -> str:
-    """Write a path as seen from here, if it is below."""
+def short_path(path: Path) -> str:
+    """Write a path relative to the current folder if it is below it."""
     here = Path.cwd()
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

@@ -52,7 +52,7 @@ class EpochBatches(Sampler[list[int]]):
     def __iter__(self) -> Iterator[list[int]]:
         generator = torch.Generator().manual_seed(1_000_003 * self.seed + self.epoch)
         order = torch.randperm(self.examples, generator=generator).tolist()
-        order = [each for each in order if each not in self.without]
+        order = [index for index in order if index not in self.without]
         starts = self._starts()
         for start, end in zip(starts, [*starts[1:], len(order)], strict=True):
             yield order[start:end][self.rank :: self.world]
@@ -91,23 +91,23 @@ class LanguageBatches(EpochBatches):
         for index, language in enumerate(languages):
             if index not in without:
                 self.by_language.setdefault(language, []).append(index)
-        sizes = [len(each) for each in self.by_language.values()]
+        sizes = [len(rows) for rows in self.by_language.values()]
         if min(sizes) < world:
             raise UserError(
                 f"trainer.devices={world}: a batch of one language has an example for each of "
                 f"them, and the smallest language has {min(sizes)} in all."
             )
-        self.each = min(-(-max(sizes) // batch_size), min(sizes) // world)
+        self.per_language = min(-(-max(sizes) // batch_size), min(sizes) // world)
 
     def __len__(self) -> int:
-        return self.each * len(self.by_language)
+        return self.per_language * len(self.by_language)
 
     def __iter__(self) -> Iterator[list[int]]:
         rng = np.random.default_rng([self.seed, self.epoch])
         batches = [
             batch
             for rows in self.by_language.values()
-            for batch in np.array_split(rng.permutation(rows), self.each)
+            for batch in np.array_split(rng.permutation(rows), self.per_language)
         ]
         for index in rng.permutation(len(batches)):
             yield batches[index].tolist()[self.rank :: self.world]
@@ -122,11 +122,16 @@ class Collator:
 
     def __call__(self, examples: Sequence[dict]) -> dict[str, dict[str, Tensor] | Tensor]:
         """Return {"inputs": the tokenizer's tensors, "labels": (batch,), "languages": (batch,)}."""
-        inputs = [{key: each[key] for key in MODEL_INPUTS if key in each} for each in examples]
+        inputs = [
+            {key: example[key] for key in MODEL_INPUTS if key in example} for example in examples
+        ]
+        padded = self.tokenizer.pad(inputs, return_tensors="np")  # "pt" copies number by number
         return {
-            "inputs": dict(self.tokenizer.pad(inputs, return_tensors="pt")),
-            "labels": torch.tensor([each["label"] for each in examples]),
-            "languages": torch.tensor([self.languages[each["language"]] for each in examples]),
+            "inputs": {key: torch.from_numpy(values) for key, values in padded.items()},
+            "labels": torch.tensor([example["label"] for example in examples]),
+            "languages": torch.tensor(
+                [self.languages[example["language"]] for example in examples]
+            ),
         }
 
 

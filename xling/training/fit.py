@@ -1,5 +1,6 @@
 """Fine-tuning, from the first epoch or from where it was stopped."""
 
+import copy
 import dataclasses
 import logging
 import os
@@ -20,6 +21,7 @@ from xling.cli.console import interactive
 from xling.config import Config, Trainer
 from xling.models.classifier import Classifier
 from xling.subnetwork import Masks
+from xling.tasks import kind_of
 from xling.training.batches import Collator, EpochBatches, LanguageBatches, eval_loader
 from xling.training.callbacks import EpochBar, EpochRecords, GradientSketches
 from xling.training.history import finished, read_history
@@ -88,7 +90,7 @@ class Fit:
     state: str | None
 
     def __call__(self, log: Log) -> None:
-        """Take this process's part, up to the last epoch."""
+        """Do this process's share, up to the last epoch."""
         tuning, threads = self.config.tuning, self.config.trainer.threads
         if threads:
             torch.set_num_threads(threads)
@@ -135,7 +137,7 @@ def fine_tune(
     """Fine-tune with early stopping on the development accuracy, dumping sketches every epoch.
 
     Args:
-        model: at its start; it holds other weights afterwards.
+        model: at its start; a copy of it is trained.
         encoded: with splits train and dev.
         folder: takes `checkpoints/`, `history.json` and, until the end, the state to go on from.
         dumps: sketch the training examples; none trains without.
@@ -150,7 +152,14 @@ def fine_tune(
     if finished(read_history(folder), tuning.epochs, tuning.patience):
         return read_history(folder)
     sparse = tuning.name == "sparse"
-    settings = (config.languages, config.learning_rate, tuning.weight_decay, config.seed)
+    settings = (
+        kind_of(config.task),
+        config.languages,
+        config.learning_rate,
+        tuning.weight_decay,
+        config.seed,
+    )
+    model = copy.deepcopy(model)
     if sparse:
         module = SparseFineTuning(model, *settings, masks=masks, strict=tuning.strict)
     else:

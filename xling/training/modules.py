@@ -6,16 +6,17 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from xling.errors import UserError
 from xling.models.classifier import Classifier
+from xling.tasks import TaskKind
 
 
 class FullFineTuning(pl.LightningModule):
     """Fine-tunes all weights with AdamW at a constant learning rate (Choenni et al. 2023, §4.1).
 
     Attributes:
+        kind: of the task.
         languages: in the order of the batches' indices; some may have no example.
         history: one record per finished epoch: epoch (from 1), learning_rate, train_loss,
             dev_accuracy and the accuracy of each language. It travels with Lightning's checkpoints.
@@ -24,13 +25,14 @@ class FullFineTuning(pl.LightningModule):
     def __init__(
         self,
         model: Classifier,
+        kind: TaskKind,
         languages: tuple[str, ...],
         learning_rate: float,
         weight_decay: float,
         seed: int,
     ) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.kind = model, kind
         self.languages = languages
         self.learning_rate, self.weight_decay, self.seed = learning_rate, weight_decay, seed
         self.history: list[dict[str, Any]] = []
@@ -65,7 +67,7 @@ class FullFineTuning(pl.LightningModule):
 
     def training_step(self, batch: dict, index: int) -> Tensor:
         """Return the mean loss over the whole batch, of which this process holds a slice."""
-        losses = cross_entropy(self.logits(batch), batch["labels"], reduction="none")
+        losses = self.kind.losses(self.logits(batch), batch["labels"])
         count = torch.tensor(float(len(losses)), device=self.device)
         total = self.trainer.strategy.reduce(count.clone(), reduce_op="sum")
         # Averaged over the processes, this is the mean over all examples also for uneven slices.
@@ -85,9 +87,9 @@ class FullFineTuning(pl.LightningModule):
 
     def validation_step(self, batch: dict, index: int) -> None:
         """Count the correct predictions."""
-        correct = self.logits(batch).argmax(-1) == batch["labels"]
-        each = torch.stack([correct.float(), torch.ones_like(correct, dtype=torch.float)], dim=1)
-        self._counts.index_add_(0, batch["languages"], each)
+        correct = self.kind.correct(self.logits(batch), batch["labels"])
+        counts = torch.stack([correct.float(), torch.ones_like(correct, dtype=torch.float)], dim=1)
+        self._counts.index_add_(0, batch["languages"], counts)
 
     def on_validation_epoch_end(self) -> None:
         """Add the epoch to the history and log it."""

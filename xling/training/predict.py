@@ -11,21 +11,24 @@ from xling.cli.console import track
 from xling.errors import UserError
 from xling.models.classifier import Classifier
 from xling.subnetwork import gated_by_group
+from xling.tasks import TaskKind
 from xling.training.batches import Collator, eval_loader
 
 
 @torch.inference_mode()
 def probabilities(
     model: Classifier,
+    kind: TaskKind,
     encoded: datasets.Dataset,
     collate: Collator,
     batch_size: int,
     gates: torch.Tensor | None = None,
     label: str = "test predictions",
 ) -> np.ndarray:
-    """Return the class probabilities of every example, (examples, classes), without dropout.
+    """Return what a model predicts for every example, without dropout.
 
     Args:
+        kind: of the task; it says what is kept of a prediction, as (examples, classes).
         gates: (languages, layers, heads) of each language's subnetwork; None: all heads are on.
         label: shown beside the progress bar.
     """
@@ -35,7 +38,7 @@ def probabilities(
     for batch in track(list(eval_loader(encoded, collate, batch_size)), label):
         inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
         with gated_by_group(model, gates, batch["languages"].to(device)):
-            rows.append(model(**inputs).float().softmax(-1).cpu().numpy())
+            rows.append(kind.probabilities(model(**inputs)).cpu().numpy())
     return np.concatenate(rows)
 
 

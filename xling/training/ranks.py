@@ -1,8 +1,8 @@
 """Processes that torchrun started, on one node or several: the first drives, the others follow.
 
-The first does all of a run as if it were alone. The others wait until it fine-tunes, take part in
-that with their share of the batches and of the sketches, and wait again. So they take no locks,
-print nothing and write nothing but their shares.
+The first process does the whole run as if it were alone. The others wait until it fine-tunes, do
+their share of the batches and of the sketches, and wait again. So they take no locks, print nothing
+and write nothing but their shares.
 """
 
 import atexit
@@ -22,7 +22,7 @@ class ParallelFit(Protocol):
     """A fine-tuning that can be pickled."""
 
     def __call__(self, log: Log) -> None:
-        """Take this process's part in it; `log` is called in the first process."""
+        """Do this process's share of it; `log` is called in the first process."""
 
 
 def launched() -> bool:
@@ -31,7 +31,7 @@ def launched() -> bool:
 
 
 def follow() -> bool:
-    """Take part in the fits of the first process until it ends; to be called at the very start.
+    """Join the fits of the first process until it ends; to be called at the very start.
 
     Returns:
         Whether that was all for this process. False where it is the first or the only one.
@@ -59,7 +59,7 @@ def together(fit: ParallelFit, log: Log) -> None:
     if not launched():
         fit(log)
         return
-    # If it fails here, the others wait in its midst for what never comes: torchrun ends them.
+    # If it fails here, the others wait for a collective that never comes: torchrun ends them.
     atexit.unregister(_dismiss)
     _hand_over(fit)
     fit(log)
@@ -77,7 +77,7 @@ def _hand_over(fit: ParallelFit | None) -> ParallelFit | None:
 
 
 def _dismiss() -> None:
-    """Let the others go; called in the first process."""
+    """End the other processes; called in the first."""
     from torch import distributed
 
     _hand_over(None)

@@ -1,4 +1,4 @@
-"""Sketches of encoded examples with a classifier: the library's pass on this program's data."""
+"""Representations of encoded examples by a classifier: the library's pass on a run's data."""
 
 import dataclasses
 import shutil
@@ -10,10 +10,10 @@ from pathlib import Path
 import datasets
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
+from xling.attribution import Method, named
 from xling.cli.console import tally
-from xling.config import Sketch
+from xling.config import Config, Sketch
 from xling.models.classifier import Classifier
 from xling.sketch import (
     Estimate,
@@ -21,24 +21,26 @@ from xling.sketch import (
     Projection,
     Sketches,
     Source,
-    sketch_examples,
 )
-from xling.stage import part_of, stage
+from xling.stage import partial_folder, stage
 from xling.subnetwork import gated_by_group
+from xling.tasks import TaskKind
 from xling.training.batches import Collator
 from xling.training.history import epoch_name
 
 
 @dataclasses.dataclass(frozen=True)
 class SketchDump:
-    """Sketches a set of encoded examples with the model of an epoch, and writes them.
+    """Represents a set of encoded examples by the model of an epoch, and writes the rows.
 
     Attributes:
         encoded: the examples.
         collate: makes batches of them.
-        settings: of the projection and the pass.
+        method: says how; gradients are sketched.
+        settings: of the pass, and how the rows are kept.
         folder: takes one folder per epoch.
         label: shown beside the progress bar.
+        kind: of the task.
         gates: (languages, layers, heads) switch off the heads that are not in the subnetwork of an
             example's language; None: all heads are on.
         plan: is told the cost of the passes after the first batch of the first.
@@ -47,9 +49,11 @@ class SketchDump:
 
     encoded: datasets.Dataset
     collate: Collator
+    method: Method
     settings: Sketch
     folder: Path
     label: str
+    kind: TaskKind
     gates: Tensor | None = None
     plan: Callable[[Estimate], None] | None = None
     done: Callable[[Sketches], None] | None = None
@@ -69,7 +73,7 @@ class SketchDump:
             barrier: waits for the others.
         """
         place = self.folder / epoch_name(epoch)
-        with stage(place) if rank == 0 else nullcontext(part_of(place)) as part:
+        with stage(place) if rank == 0 else nullcontext(partial_folder(place)) as part:
             barrier()
             if part:
                 self.sketches(model, epoch, part, (rank, world))
@@ -89,7 +93,7 @@ class SketchDump:
                 a stopped pass left: so that goes too.
         """
         place = self.folder / epoch_name(epoch)
-        for folder in (place, part_of(place)) if several else (place,):
+        for folder in (place, partial_folder(place)) if several else (place,):
             shutil.rmtree(folder, ignore_errors=True)
 
     def missing(self, epochs: int) -> list[int]:
@@ -119,16 +123,12 @@ class SketchDump:
         half = self.settings.precision == "bf16"
         device = next(model.parameters()).device.type
         with torch.autocast(device, torch.bfloat16, enabled=half):
-            return sketch_examples(
+            return self.method.represent(
                 model,
-                examples.losses,
-                examples.ids,
-                examples.lengths,
-                projection(self.settings),
+                examples,
                 epoch,
                 folder=folder,
-                skip=self.settings.skip,
-                groups=self.encoded["language"],
+                groups=self.encoded["language"][:],
                 batch_tokens=self.settings.batch_tokens,
                 precision=self.settings.store,
                 share=share,
@@ -138,23 +138,42 @@ class SketchDump:
 
     def source(self, model: Classifier) -> Source:
         """Return the examples as what a model's gradients can be made of."""
-        return source(model, self.encoded, self.collate, self.gates)
+        return source(model, self.kind, self.encoded, self.collate, self.gates)
 
 
 def source(
-    model: Classifier, encoded: datasets.Dataset, collate: Collator, gates: Tensor | None = None
+    model: Classifier,
+    kind: TaskKind,
+    encoded: datasets.Dataset,
+    collate: Collator,
+    gates: Tensor | None = None,
 ) -> Source:
-    """Return encoded examples as what a model's gradients can be made of; `gates` as above."""
+    """Return encoded examples as what a model's gradients can be made of.
+
+    Args:
+        kind: of the task, which says what an example's loss is.
+        gates: as in `SketchDump`.
+    """
     device = next(model.parameters()).device
 
     def losses(group: list[int]) -> Tensor:
-        batch = collate([encoded[index] for index in group])
+        batch = collate(encoded.__getitems__(group))
         inputs = {key: value.to(device) for key, value in batch["inputs"].items()}
         with gated_by_group(model, gates, batch["languages"].to(device)):
             logits = model(**inputs)
-        return cross_entropy(logits, batch["labels"].to(device), reduction="none")
+        return kind.losses(logits, batch["labels"].to(device))
 
-    return Source(losses, encoded["id"], encoded["length"])
+    return Source(losses, encoded["id"][:], encoded["length"][:])  # lists: columns are slow
+
+
+def method_of(config: Config) -> Method:
+    """Return the attribution method that the configuration asks for."""
+    return named(
+        config.influence.method,
+        projection=projection(config.sketch),
+        similarity=config.influence.similarity,
+        skip=config.sketch.skip,
+    )
 
 
 def projection(settings: Sketch) -> Projection:

@@ -9,6 +9,7 @@ from torch import Tensor
 from xling.models.classifier import Classifier
 from xling.subnetwork import Masks, gated_by_group, head_weights
 from xling.subnetwork.masks import stacked
+from xling.tasks import TaskKind
 from xling.training.modules import FullFineTuning
 
 
@@ -29,6 +30,7 @@ class SparseFineTuning(FullFineTuning):
     def __init__(
         self,
         model: Classifier,
+        kind: TaskKind,
         languages: tuple[str, ...],
         learning_rate: float,
         weight_decay: float,
@@ -37,7 +39,7 @@ class SparseFineTuning(FullFineTuning):
         masks: Masks,
         strict: bool,
     ) -> None:
-        super().__init__(model, languages, learning_rate, weight_decay, seed)
+        super().__init__(model, kind, languages, learning_rate, weight_decay, seed)
         self.strict = strict
         self.masks = masks
         self.gates = stacked(masks, languages)
@@ -53,9 +55,9 @@ class SparseFineTuning(FullFineTuning):
         super().on_train_batch_start(batch, index)
         (language,) = set(batch["languages"].tolist())  # more than one would be a wrong sampler
         mask = self.masks[self.languages[language]]
-        places = ((each, each.off(mask)) for each in head_weights(self.model))
+        places = ((weight, weight.off(mask)) for weight in head_weights(self.model))
         self._off = [
-            (each.parameter, each.dimension, found) for each, found in places if len(found)
+            (weight.parameter, weight.dimension, off) for weight, off in places if len(off)
         ]
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
@@ -74,7 +76,7 @@ class SparseFineTuning(FullFineTuning):
         """Step; a strict one leaves what the mask leaves out as it was, to the bit."""
         kept = []
         if self.strict:
-            kept = [each.detach().index_select(dim, at) for each, dim, at in self._off]
+            kept = [parameter.detach().index_select(dim, at) for parameter, dim, at in self._off]
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         if self.strict:
             with torch.no_grad():

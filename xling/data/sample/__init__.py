@@ -1,7 +1,7 @@
-"""The sample corpus: sentences in seven languages, made from a grammar and lexicon of its own.
+"""The sample corpus: sentences in seven languages, generated from a grammar and lexicons.
 
-Nothing in it comes from elsewhere. The rows have the columns of the data sets that the tasks are
-named after, so that the same settings read both.
+Nothing in it is copied from elsewhere. The rows have the columns of the data sets after which the
+tasks are named, so that the same settings read both.
 """
 
 from functools import cache
@@ -18,12 +18,14 @@ SIZES = {"train": 4000, "dev": 500, "test": 500}
 
 
 def rows(task: str, language: str, split: str, *, seed: int = 0) -> list[dict[str, str]]:
-    """All rows of one split, the same for the same seed.
+    """Return all rows of one split; the same seed gives the same rows.
 
-    Each has "id" and the task's columns, all strings. For xnli (premise, hypothesis, label) and
-    pawsx (sentence1, sentence2, label) rows of the same id say the same in every language; for
-    marc (review_title, review_body, stars) the languages are independent of each other.
-    Raises UserError for a task, language or split that the corpus does not have.
+    Each row has "id" and the task's columns, all strings. For xnli (premise, hypothesis, label) and
+    pawsx (sentence1, sentence2, label), rows with the same id are translations of each other; for
+    marc (review_title, review_body, stars), the languages are independent.
+
+    Raises:
+        UserError: a task, language or split that the corpus does not have.
     """
     _check("task", task, TASKS)
     _check("language", language, LANGUAGES)
@@ -49,8 +51,8 @@ def _span(split: str) -> slice:
 
 
 @cache
-def _items(task: str, seed: int) -> list[xnli.Item] | list[pawsx.Item]:
-    """What the parallel rows of a task say, before they are put into words."""
+def _items(task: str, seed: int) -> list[xnli.Inference] | list[pawsx.Paraphrase]:
+    """Return the content of a parallel task's rows, before any language expresses it."""
     return list(islice(_PARALLEL[task].draw(Random(f"{task} {seed}")), sum(SIZES.values())))
 
 

@@ -1,4 +1,4 @@
-"""The review task: title, body and stars, drawn for each language on its own."""
+"""The review task: title, body and stars, drawn independently for each language."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -8,12 +8,12 @@ from types import ModuleType
 
 STARS = ("1", "2", "4", "5")
 WEIGHTS = (2, 1, -1, -2)  # of an aspect's four verdicts, in the order of the lexicons
-ONE_SIDED = 0.3  # of the reviews that only praise or only blame, so many are kept
-ASPECTS = 3  # told of in one review
+ONE_SIDED = 0.3  # share of one-sided reviews (only praise or only blame) that is kept
+ASPECTS = 3  # aspects per review
 
 
 def stars_of(total: int) -> str | None:
-    """The stars for the sum of the verdicts' weights; None where they balance."""
+    """Return the stars for the sum of the verdicts' weights; None if they balance."""
     if total == 0:
         return None
     if total > 0:
@@ -27,7 +27,7 @@ def _lexicon(language: str) -> ModuleType:
 
 
 def _verdicts(rng: Random, aspects: int, stars: str) -> list[tuple[int, int]]:
-    """Aspects and the number of the verdict on each, which add up to the stars."""
+    """Draw aspects and a verdict (by number) on each, which add up to the stars."""
     while True:
         chosen = [(aspect, rng.randrange(4)) for aspect in rng.sample(range(aspects), ASPECTS)]
         weights = [WEIGHTS[verdict] for _, verdict in chosen]
@@ -38,7 +38,7 @@ def _verdicts(rng: Random, aspects: int, stars: str) -> list[tuple[int, int]]:
 
 
 def draw(rng: Random, language: str) -> Iterator[dict[str, str]]:
-    """Rows without end, every four of them with all STARS, none of them twice."""
+    """Yield rows forever: every four contain all STARS, and no row occurs twice."""
     words = _lexicon(language)
     seen: set[tuple[str, str]] = set()
     while True:
@@ -48,8 +48,8 @@ def draw(rng: Random, language: str) -> Iterator[dict[str, str]]:
                 verdicts = _verdicts(rng, len(words.VERDICTS), stars)
                 sentences = [rng.choice(words.OPENINGS).format(bought)]
                 sentences += [words.VERDICTS[aspect][verdict] for aspect, verdict in verdicts]
-                said = rng.random() < 0.25
-                title = rng.choice(words.TITLES[stars] if said else words.PLAIN_TITLES)
+                telling = rng.random() < 0.25
+                title = rng.choice(words.TITLES[stars] if telling else words.PLAIN_TITLES)
                 review = title.format(name), words.SPACE.join(sentences)
                 if review not in seen:
                     break

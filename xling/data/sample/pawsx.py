@@ -1,4 +1,4 @@
-"""The paraphrase task: two sentences of much the same words, parallel over the languages."""
+"""The paraphrase task: two sentences of nearly the same words, parallel across languages."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from types import ModuleType
 from xling.data.sample.text import sentence
 
 WAYS = 3  # templates for each fact in every language
-RARER = 0.12  # the share of the second of two opposites in the first sentences
+RARER = 0.12  # share of first sentences that use the second of two opposites
 
 PERSONS = (
     "weber", "martin", "silva", "brown", "novak", "fischer", "costa", "lind", "moore", "petit",
@@ -29,11 +29,12 @@ BUILDINGS = ("castle", "monastery", "factory", "station")
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of fact: what fills its slots, and what may be done to it.
+    """A kind of fact: what fills its slots, and how it can be changed.
 
-    slots: slot -> the keys to draw from.
-    swap: two slots that make another fact when they change places.
-    symmetric: two slots that may change places without changing the fact.
+    Attributes:
+        slots: slot → the keys to draw from.
+        swap: two slots whose exchange makes a different fact.
+        symmetric: two slots whose exchange leaves the fact unchanged.
     """
 
     slots: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -63,20 +64,20 @@ KINDS = {
 
 @dataclass(frozen=True)
 class Fact:
-    """One statement: its kind, the keys in its slots, and which of the two opposites it says."""
+    """A statement: its kind, the keys in its slots, and which of the two opposites it states."""
 
     kind: str
     slots: tuple[tuple[str, str], ...]
     opposite: bool = False
 
     def with_slots(self, **changed: str) -> "Fact":
-        """The same kind of fact about something else."""
+        """Return the same kind of fact with other keys in some slots."""
         return replace(self, slots=tuple((dict(self.slots) | changed).items()))
 
 
 @dataclass(frozen=True)
-class Item:
-    """Two facts, the way in which each is said (a template's number), and whether they are one."""
+class Paraphrase:
+    """Two facts, the number of the template that words each, and whether they are the same."""
 
     first: Fact
     first_way: int
@@ -100,7 +101,7 @@ def _exchanged(fact: Fact, one: str, other: str) -> Fact:
 
 
 def _altered(fact: Fact, rng: Random) -> Fact:
-    """Another fact, told apart by the opposite word, by who is who, or by one of the slots."""
+    """Return a fact that differs by the opposite word, by swapped roles, or in one slot."""
     kind = KINDS[fact.kind]
     chance = rng.random()
     if chance < 0.88:
@@ -113,23 +114,23 @@ def _altered(fact: Fact, rng: Random) -> Fact:
     return fact.with_slots(**{slot: rng.choice(keys)})
 
 
-def _item(rng: Random, label: str) -> Item:
+def _item(rng: Random, label: str) -> Paraphrase:
     fact, way = _fact(rng), rng.randrange(WAYS)
     other_way = (way + rng.randrange(1, WAYS)) % WAYS
     if label == "1":
         kind = KINDS[fact.kind]
         if kind.symmetric and rng.random() < 0.5:
-            return Item(fact, way, _exchanged(fact, *kind.symmetric), other_way, label)
-        return Item(fact, way, fact, other_way, label)
+            return Paraphrase(fact, way, _exchanged(fact, *kind.symmetric), other_way, label)
+        return Paraphrase(fact, way, fact, other_way, label)
     altered = _altered(fact, rng)
-    # Translators and editors keep the order of a sentence they only meant to correct.
+    # Most altered sentences keep the word order, as an editor's correction would.
     reworded = altered.opposite != fact.opposite and rng.random() < 0.5
-    return Item(fact, way, altered, other_way if reworded else way, label)
+    return Paraphrase(fact, way, altered, other_way if reworded else way, label)
 
 
-def draw(rng: Random) -> Iterator[Item]:
-    """Items without end, every other one a paraphrase, none of them twice."""
-    seen: set[Item] = set()
+def draw(rng: Random) -> Iterator[Paraphrase]:
+    """Yield items forever: one of every two is a paraphrase, and no item occurs twice."""
+    seen: set[Paraphrase] = set()
     while True:
         for label in rng.sample(("0", "1"), 2):
             item = _item(rng, label)
@@ -144,22 +145,22 @@ def _lexicon(language: str) -> ModuleType:
     return import_module(f"xling.data.sample.lexicon.facts.{language}")
 
 
-def say(fact: Fact, way: int, language: str) -> str:
-    """The fact in one of the language's ways to say it."""
+def express(fact: Fact, way: int, language: str) -> str:
+    """Express a fact in a language with template number `way`."""
     words = _lexicon(language)
     tables = {"a": words.PERSONS, "b": words.PERSONS, "p": words.CITIES, "q": words.CITIES}
     tables["t"] = words.THINGS
     forms = {slot: tables[slot][key] if slot in tables else key for slot, key in fact.slots}
     contrast = words.CONTRASTS[fact.kind][fact.opposite]
-    # A contrast can itself ask for a form of another slot: a verb's gender, say.
+    # A contrast may itself contain a form of another slot, such as a verb's gender.
     forms["x"] = contrast.format(**forms) if isinstance(contrast, str) else contrast
     return sentence(words.TEMPLATES[fact.kind][way].format(**forms), end=words.END)
 
 
-def row(item: Item, language: str) -> dict[str, str]:
-    """The item in words: sentence1, sentence2, label."""
+def row(item: Paraphrase, language: str) -> dict[str, str]:
+    """Express the item in a language: sentence1, sentence2, label."""
     return {
-        "sentence1": say(item.first, item.first_way, language),
-        "sentence2": say(item.second, item.second_way, language),
+        "sentence1": express(item.first, item.first_way, language),
+        "sentence2": express(item.second, item.second_way, language),
         "label": item.label,
     }

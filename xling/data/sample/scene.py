@@ -1,16 +1,21 @@
-"""What an inference sentence says, before any language puts it into words."""
+"""The content of an inference sentence, before any language expresses it."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One event. The values are keys of the lexicons' tables; None leaves that part unsaid.
+    """One event. The values are keys of the lexicons' tables; None omits that constituent.
 
-    person: who; None stands for "someone" ("nobody" where `negated`).
-    verb, object: what was done to what; object names a more general class where `general`.
-    place: where; day: which weekday; part: "morning" or "evening" (only beside a day).
-    extra: a further circumstance ("with a friend").
+    Attributes:
+        person: the agent; None means "someone", or "nobody" if `negated`.
+        verb, object: the action and its object.
+        negated: whether the event did not happen.
+        general: whether the object is named by a wider class.
+        place: the place.
+        day: the weekday.
+        part: "morning" or "evening"; only with a day.
+        extra: a further circumstance ("with a friend").
     """
 
     person: str | None

@@ -1,12 +1,12 @@
-"""Joining words into sentences."""
+"""Join words into sentences."""
 
 
 def join(*parts: str) -> str:
-    """The non-empty parts with one space between them."""
+    """Join the non-empty parts with single spaces."""
     return " ".join(part for part in parts if part)
 
 
 def sentence(*parts: str, end: str = ".") -> str:
-    """The parts joined, with a capital at the front and `end` behind."""
+    """Join the parts, capitalise the first letter and append `end`."""
     text = join(*parts)
     return text[0].upper() + text[1:] + end

@@ -1,7 +1,7 @@
-"""A subword tokenizer in XLM-R's format, trained on the texts at hand.
+"""A subword tokenizer in XLM-R's format, trained on given texts.
 
-The trainer of the `tokenizers` library goes through its word counts in an order that differs from
-process to process, so its pieces do too. Here the vocabulary is counted in a fixed order, and the
+The trainer of the `tokenizers` library iterates over its word counts in an order that differs
+between processes, and so do its pieces. Here the vocabulary is counted in a fixed order, and the
 library only segments.
 """
 
@@ -18,18 +18,23 @@ from xling.errors import UserError
 SPECIAL = ("<s>", "<pad>", "</s>", "<unk>")  # the order gives XLM-R's ids
 MASK = "<mask>"
 LONGEST_PIECE = 16
-# Chinese writes no spaces, so that a longer piece there would be half a sentence.
+# Chinese is written without spaces, so a longer piece would be half a sentence.
 HAN = re.compile(r"[\u3400-\u9fff]")
 LONGEST_HAN_PIECE = 3
 ROUNDS = 3
-FIRST_CHOICE = 16  # strings to choose from, for each place in the vocabulary
+FIRST_CHOICE = 16  # initial candidates per vocabulary entry
 
 
 def train_tokenizer(texts: Iterable[str], vocab_size: int = 2000) -> PreTrainedTokenizerFast:
-    """A unigram tokenizer with the ids of XLM-R's special tokens and its format of pairs.
+    """Train a unigram tokenizer with XLM-R's special token ids and pair format.
 
-    The same texts give the same tokenizer. `vocab_size` is an upper bound and counts the special
-    tokens. Every character of the texts is a piece; UserError where these alone are too many.
+    The same texts give the same tokenizer. Every character of the texts is a piece.
+
+    Args:
+        vocab_size: upper bound, including the special tokens.
+
+    Raises:
+        UserError: the characters alone exceed `vocab_size`.
     """
     counts = _word_counts(texts)
     characters = Counter({character: 1 for word in counts for character in word})
@@ -40,16 +45,17 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 2000) -> PreTrainedT
             f"characters, so write {vocab_size - room} or more."
         )
     pieces = _most_useful(_substrings(counts), FIRST_CHOICE * room)
-    for left in range(ROUNDS - 1, -1, -1):
+    for remaining_rounds in range(ROUNDS - 1, -1, -1):
         used = _used(_unigram(characters | pieces), counts)
         characters = Counter({character: max(used[character], 1) for character in characters})
-        # The room narrows step by step, so that what a dropped piece covered finds a new home.
-        pieces = _most_useful({p: n for p, n in used.items() if len(p) > 1}, room * (1 + left))
+        # Shrink gradually, so that other pieces can take over what a dropped piece covered.
+        longer = {piece: count for piece, count in used.items() if len(piece) > 1}
+        pieces = _most_useful(longer, room * (1 + remaining_rounds))
     return _wrap(_unigram(characters | pieces))
 
 
 def _used(tokenizer: Tokenizer, counts: Mapping[str, int]) -> Counter[str]:
-    """How often the tokenizer uses each of its pieces for the words."""
+    """Count how often the tokenizer uses each of its pieces for the words."""
     used = Counter[str]()
     encodings = tokenizer.encode_batch(list(counts), add_special_tokens=False)
     for encoding, count in zip(encodings, counts.values(), strict=True):
@@ -59,7 +65,7 @@ def _used(tokenizer: Tokenizer, counts: Mapping[str, int]) -> Counter[str]:
 
 
 def _word_counts(texts: Iterable[str]) -> Counter[str]:
-    """How often each word stands in the texts, cut as the tokenizer cuts them."""
+    """Count the words in the texts, split as the tokenizer splits them."""
     spaced = Counter(word for text in texts for word in text.split())
     normalizer, pre_tokenizer = _normalizer(), _pre_tokenizer()
     counts = Counter[str]()
@@ -70,18 +76,18 @@ def _word_counts(texts: Iterable[str]) -> Counter[str]:
 
 
 def _substrings(counts: Mapping[str, int]) -> Counter[str]:
-    """How often each string of two or more characters stands inside a word."""
-    found = Counter[str]()
+    """Count the substrings of two or more characters inside words."""
+    substrings = Counter[str]()
     for word, count in counts.items():
         longest = LONGEST_HAN_PIECE if HAN.search(word) else LONGEST_PIECE
         for start in range(len(word)):
             for end in range(start + 2, min(start + longest, len(word)) + 1):
-                found[word[start:end]] += count
-    return found
+                substrings[word[start:end]] += count
+    return substrings
 
 
 def _most_useful(counts: Mapping[str, int], number: int) -> Counter[str]:
-    """The pieces that spare the most characters."""
+    """Return the pieces that save the most characters."""
     ranked = sorted(counts, key=lambda piece: (-counts[piece] * (len(piece) - 1), piece))
     return Counter({piece: counts[piece] for piece in ranked[:number]})
 
@@ -103,7 +109,7 @@ def _normalizer() -> normalizers.Normalizer:
 
 
 def _pre_tokenizer() -> pre_tokenizers.PreTokenizer:
-    """Cuts at spaces, which become the mark in front of a word, and around punctuation."""
+    """Split at spaces, which become the mark in front of a word, and around punctuation."""
     return pre_tokenizers.Sequence([pre_tokenizers.Metaspace(), pre_tokenizers.Punctuation()])
 
 

@@ -1,4 +1,4 @@
-"""The inference task: premise, hypothesis and label, parallel over the languages."""
+"""The inference task: premise, hypothesis and label, parallel across languages."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from types import ModuleType
 
 from xling.data.sample.scene import Scene
 
-RARER = 0.15  # the share of the second verb of a pair of opposites in the premises
+RARER = 0.15  # share of premises that use the second verb of a pair of opposites
 LABELS = ("entailment", "entailment", "neutral", "contradiction")  # in these proportions
 
 PERSONS = (
@@ -48,19 +48,22 @@ OBJECTS = {
     "hide": ("present", "photo"),
 }
 INDOOR_OBJECTS = ("window", "door", "lamp", "heating")
-# Objects for which the lexicons have the name of a wider class ("a vehicle").
+# Objects with the name of a wider class in the lexicons ("a vehicle").
 CLASSED = ("guitar", "bicycle", "ring", "roses", "chair", "soup", "painting", "novel")
 EXTRAS = ("first", "again", "watched", "friend", "colleague", "hurry", "request")
-# One does not lose a key at somebody's request.
+# Unintended events: nobody loses a key at somebody's request.
 UNINTENDED = ("find", "lose", "damage", "receive")
-DENIALS = ("ill", "asleep")  # remarks that no event agrees with
+DENIALS = ("ill", "asleep")  # remarks that contradict every event
 REMARKS = ("tired", "plan", "told", "children", "village", "early")
 
 
 @dataclass(frozen=True)
-class Item:
-    """Premise, hypothesis and label. The hypothesis says an event, or something else about the
-    person: where they were (`remark` "located", of `hypothesis`), or one of DENIALS and REMARKS."""
+class Inference:
+    """Premise, hypothesis and label.
+
+    The hypothesis states an event or something else about the person: where they were (`remark` is
+    "located"), or one of DENIALS and REMARKS.
+    """
 
     premise: Scene
     premise_front: str
@@ -71,7 +74,7 @@ class Item:
 
 
 def opposite(verb: str) -> str:
-    """The other verb of the pair."""
+    """Return the other verb of the pair."""
     return next(b if verb == a else a for a, b in OPPOSITES if verb in (a, b))
 
 
@@ -99,7 +102,7 @@ def _extras(verb: str) -> tuple[str, ...]:
 
 
 def _less(scene: Scene, rng: Random, keep: str = "") -> Scene:
-    """The scene with some of what may be left unsaid left unsaid, but for the part `keep`."""
+    """Drop some of the optional constituents from a scene, but not `keep`."""
     dropped: dict[str, None] = {}
     for name, probability in (("extra", 0.6), ("place", 0.4), ("day", 0.5), ("part", 0.3)):
         if name != keep and rng.random() < probability:
@@ -110,7 +113,7 @@ def _less(scene: Scene, rng: Random, keep: str = "") -> Scene:
 
 
 def _entailed(scene: Scene, rng: Random) -> tuple[Scene, str]:
-    """An event that the scene entails, and the remark to make of it ("" for the event itself)."""
+    """Return an event that the scene entails, and the remark about it ("" for the event itself)."""
     kind = rng.random()
     if kind < 0.25 and not scene.negated:
         return replace(scene, day=None, part=None) if rng.random() < 0.5 else scene, "located"
@@ -152,27 +155,27 @@ _HYPOTHESES = {
 
 
 def _front(scene: Scene, rng: Random) -> str:
-    """Which part of the sentence to put first: "" for the usual order."""
+    """Choose the constituent to put first; "" means the usual order."""
     if scene.person is None:
         return ""
     return rng.choice(["", "", *(part for part in ("day", "place") if getattr(scene, part))])
 
 
-def draw(rng: Random) -> Iterator[Item]:
-    """Items without end, every run of four with the proportions of LABELS, none said twice."""
+def draw(rng: Random) -> Iterator[Inference]:
+    """Yield items forever: every four have the proportions of LABELS, and none occurs twice."""
     seen: set[tuple[object, ...]] = set()
     while True:
         for label in rng.sample(LABELS, len(LABELS)):
             while True:
                 premise = _premise(rng)
                 hypothesis, remark = _HYPOTHESES[label](premise, rng)
-                # Two orders of the same words are not two examples.
-                said = (premise, hypothesis if remark in ("", "located") else "", remark)
-                if said not in seen and (remark or hypothesis != premise):
+                # Two word orders of the same content are not two examples.
+                content = (premise, hypothesis if remark in ("", "located") else "", remark)
+                if content not in seen and (remark or hypothesis != premise):
                     break
-            seen.add(said)
+            seen.add(content)
             fronts = _front(premise, rng), _front(hypothesis, rng)
-            yield Item(premise, fronts[0], hypothesis, fronts[1], remark, label)
+            yield Inference(premise, fronts[0], hypothesis, fronts[1], remark, label)
 
 
 @cache
@@ -180,8 +183,8 @@ def _lexicon(language: str) -> ModuleType:
     return import_module(f"xling.data.sample.lexicon.scenes.{language}")
 
 
-def row(item: Item, language: str) -> dict[str, str]:
-    """The item in words: premise, hypothesis, label."""
+def row(item: Inference, language: str) -> dict[str, str]:
+    """Express the item in a language: premise, hypothesis, label."""
     words = _lexicon(language)
     scene = item.hypothesis
     if item.remark == "located":

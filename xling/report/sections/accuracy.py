@@ -6,11 +6,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.statistics import wilson_interval
 from xling.report.charts.lines import by_language, epochs_axis
 from xling.report.papers import paper
 from xling.report.section import Figure, Schema, Section, Tile
 from xling.report.tables import Run
-from xling.report.words import interval, percent, wilson
+from xling.report.words import interval, percent
 
 SCHEMAS = {
     "accuracy": Schema(
@@ -74,7 +75,7 @@ def accuracy_by_epoch(
     """Development accuracy of each language after each epoch."""
     table = accuracy.query("split == 'dev'")
     counts = zip(table["accuracy"], table["examples"], strict=True)
-    table = table.assign(interval=[interval(*wilson(*pair)) for pair in counts])
+    table = table.assign(interval=[interval(*wilson_interval(*pair)) for pair in counts])
     color, dash, shape = by_language(table, languages)
     base = alt.Chart(table).encode(
         x=epochs_axis(table),

@@ -176,7 +176,7 @@ def _quantile_bars(
         for sign, end in (("-", "min"), ("+", "max")):  # cut at zero, a colour on each side
             layers.append(
                 base.transform_calculate(a=f"{end}(0, datum.{low})", b=f"{end}(0, datum.{high})")
-                .mark_bar(size=size, opacity=opacity, color=f"rgb({HUES[sign]})")
+                .mark_bar(size=size, opacity=opacity, color=f"rgb({HUES[sign]})", clip=True)
                 .encode(
                     x=alt.X("a:Q", scale=domain, axis=ticks, title="influence"), x2=alt.X2("b:Q")
                 )
@@ -188,7 +188,7 @@ def _quantile_bars(
 def _zero() -> alt.Chart:
     return (
         alt.Chart(pd.DataFrame({"zero": [0]}))
-        .mark_rule(color=QUIET, strokeDash=[4, 4])
+        .mark_rule(color=QUIET, strokeDash=[4, 4], clip=True)  # 0 may lie far outside
         .encode(x=alt.X("zero:Q"))
     )
 

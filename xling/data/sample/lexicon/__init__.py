@@ -1,1 +1,1 @@
-"""Words and phrases of the sample corpus: inflected forms as they stand in the sentence."""
+"""Words and phrases of the sample corpus: in the inflected forms that sentences need."""

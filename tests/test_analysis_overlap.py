@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from xling.analysis.masks import (
-    correlation,
+from xling.analysis.overlap import (
     mask_overlap,
     mask_table,
     similarity,
@@ -21,7 +20,7 @@ MASKS = {
 }
 
 
-def test_masks_head_by_head():
+def test_masks_are_tabulated_head_by_head():
     table = mask_table(MASKS)
     assert list(table.columns) == ["language", "layer", "head", "on"] and table.on.dtype == bool
     assert list(dict.fromkeys(table.language)) == ["en", "de", "ko"]
@@ -36,11 +35,11 @@ def test_masks_head_by_head():
     assert len(table) == 12
 
 
-def test_overlap():
+def test_overlap_is_counted_in_all_and_by_layer():
     table = mask_overlap(MASKS)
     assert list(table.columns) == ["language", "other", "layer", "shared", "part", "cosine"]
     assert len(table) == 3 * 3 * 3
-    found = {
+    measured = {
         (row.language, row.other, row.layer): (row.shared, row.part, row.cosine)
         for row in table.itertuples()
     }
@@ -58,7 +57,7 @@ def test_overlap():
         ("ko", "ko", 1): (0, np.nan, np.nan),
     }
     for key, values in expected.items():
-        assert found[key] == pytest.approx(values, nan_ok=True), key
+        assert measured[key] == pytest.approx(values, nan_ok=True), key
 
 
 def test_masks_of_different_shapes_are_refused():
@@ -72,7 +71,7 @@ def shares_of(rows: list[tuple]) -> pd.DataFrame:
 
 
 def test_similarity_stands_beside_the_influence():
-    """Of another language with a mask, by the summed influence; the part is the test language's."""
+    """Of another language with a mask; `part` is a share of the test language's heads."""
     shares = shares_of(
         [
             (0, "+", "ko", "ko", 0.5),
@@ -92,48 +91,6 @@ def test_similarity_stands_beside_the_influence():
     assert table[table.layer == 1].part.isna().all()
 
 
-def test_correlation_of_few_points_counts_their_orders():
-    """Of the 6 orders of three ranks, two go together as far as these do, one up and one down."""
-    x, y = pd.Series([1.0, 2.0, 4.0]), pd.Series([0.1, 0.2, 0.3])
-    r, r_p, rho, rho_p, points = correlation(x, y)
-    assert (r, r_p) == pytest.approx(tuple(stats.pearsonr(x, y)))
-    assert (rho, rho_p, points) == (pytest.approx(1), pytest.approx(2 / 6), 3)
-    with_ties = pd.Series([1.0, 1.0, 2.0, 3.0]), pd.Series([3.0, 1.0, 2.0, 5.0])
-    assert correlation(*with_ties)[3] == pytest.approx(_counted(*with_ties))
-    assert correlation(*with_ties)[2] == pytest.approx(stats.spearmanr(*with_ties).statistic)
-
-
-def _counted(x: pd.Series, y: pd.Series) -> float:
-    """The same by scipy, that tries all orders of one side."""
-    return stats.permutation_test(
-        (x,), lambda each: stats.spearmanr(each, y).statistic, permutation_type="pairings"
-    ).pvalue
-
-
-def test_correlation_of_many_points_is_that_of_scipy():
-    rng = np.random.default_rng(0)
-    x, y = (pd.Series(rng.normal(size=9)) for _ in range(2))
-    x[9], y[9] = np.nan, 1.0  # not a point
-    x[10], y[10] = 1.0, np.nan
-    expected = (*stats.pearsonr(x[:9], y[:9]), *stats.spearmanr(x[:9], y[:9]))
-    assert correlation(x, y) == pytest.approx((*expected, 9))
-
-
-@pytest.mark.parametrize(
-    ("x", "y", "points"),
-    [
-        ([1.0, 2.0], [1.0, 2.0], 2),
-        ([1.0, 2.0, np.nan], [1.0, 2.0, 3.0], 2),
-        ([0.3, 0.3, 0.1 + 0.2], [1.0, 2.0, 3.0], 3),  # the noise of the last digit is no spread
-        ([1.0, 2.0, 3.0], [2.0, 2.0, 2.0], 3),
-        ([], [], 0),
-    ],
-)
-def test_no_correlation_without_points_or_spread(x, y, points):
-    found = correlation(pd.Series(x, dtype=float), pd.Series(y, dtype=float))
-    assert np.isnan(found[:4]).all() and found[4] == points
-
-
 def test_similarity_correlation_is_corrected_for_the_layers():
     """Four pairs: in layer 1 all rise, in layer 2 one is out of order, in layer 3 all are equal."""
     share = [0.1, 0.2, 0.3, 0.4]
@@ -151,19 +108,24 @@ def test_similarity_correlation_is_corrected_for_the_layers():
         for cosine, part in zip(column, share, strict=True)
     ]
     table = pd.DataFrame(rows, columns=["sign", "layer", "cosine", "part", "share"])
-    found = similarity_correlation(table)
-    assert list(found.columns) == "sign measure layer r r_p rho rho_p p_holm pairs".split()
-    assert len(found) == 2 * 2 * 5
-    of = found[(found.sign == "-") & (found.measure == "cosine")].set_index("layer")
-    assert of.r[0] == pytest.approx(stats.pearsonr(cosines[0], share).statistic)
-    assert of.r_p[0] == pytest.approx(stats.pearsonr(cosines[0], share).pvalue)
-    assert of.rho.to_list() == pytest.approx([0.8, 1, 0.5, np.nan, -1], nan_ok=True)
-    assert of.pairs.to_list() == [4, 4, 3, 4, 4]
+    correlations = similarity_correlation(table)
+    assert list(correlations.columns) == "sign measure layer r r_p rho rho_p p_holm pairs".split()
+    assert len(correlations) == 2 * 2 * 5
+    negative = correlations[correlations.sign == "-"]
+    cosine = negative[negative.measure == "cosine"].set_index("layer")
+    assert cosine.r[0] == pytest.approx(stats.pearsonr(cosines[0], share).statistic)
+    assert cosine.r_p[0] == pytest.approx(stats.pearsonr(cosines[0], share).pvalue)
+    assert cosine.rho.to_list() == pytest.approx([0.8, 1, 0.5, np.nan, -1], nan_ok=True)
+    assert cosine.pairs.to_list() == [4, 4, 3, 4, 4]
     # Of 24 orders, one rises and one falls; of 6, all are at least as far as 1/2.
-    assert of.rho_p[1] == of.rho_p[4] == pytest.approx(2 / 24) and of.rho_p[2] == 1
+    assert cosine.rho_p[1] == cosine.rho_p[4] == pytest.approx(2 / 24) and cosine.rho_p[2] == 1
     # Three layers were tested, not four.
-    assert of.p_holm[1] == pytest.approx(3 * 2 / 24) and of.p_holm[2] == 1
-    assert of.p_holm[0] == of.rho_p[0] < 1 and np.isnan(of.p_holm[3]) and np.isnan(of.rho_p[3])
-    part = found[(found.sign == "-") & (found.measure == "part")].set_index("layer")
+    assert cosine.p_holm[1] == pytest.approx(3 * 2 / 24) and cosine.p_holm[2] == 1
+    assert (
+        cosine.p_holm[0] == cosine.rho_p[0] < 1
+        and np.isnan(cosine.p_holm[3])
+        and np.isnan(cosine.rho_p[3])
+    )
+    part = negative[negative.measure == "part"].set_index("layer")
     assert part.rho[1] == pytest.approx(-1) and part.p_holm[1] == pytest.approx(3 * 2 / 24)
     assert similarity_correlation(table[:0]).empty

@@ -1,4 +1,4 @@
-"""What the analyses need to know of the training and test examples, beside their influence."""
+"""What the analyses need to know of the training and test examples, besides their influence."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -26,19 +26,19 @@ class Examples:
     label: np.ndarray
     parallel: np.ndarray | None
 
-    def of(self, language: str) -> np.ndarray:
+    def rows_of(self, language: str) -> np.ndarray:
         """Return the rows of a language."""
         return np.flatnonzero(self.language == self.languages.index(language))
 
 
 def examples(data: datasets.Dataset, languages: Sequence[str]) -> Examples:
-    """Collect the facts of a corpus split; `languages` gives the order."""
-    found = set(data["language"])
-    present = tuple(language for language in languages if language in found)
+    """Collect the metadata of a corpus split; `languages` gives the order."""
+    occurring = set(data["language"])
+    present = tuple(language for language in languages if language in occurring)
     parallel_ids = data["parallel_id"]
     parallel = None
     if None not in parallel_ids:
         parallel = np.unique(np.array(parallel_ids, dtype=str), return_inverse=True)[1]
-    index = {language: number for number, language in enumerate(present)}
-    language = np.array([index[each] for each in data["language"]])
+    number = {language: index for index, language in enumerate(present)}
+    language = np.array([number[name] for name in data["language"]])
     return Examples(tuple(data["id"]), present, language, np.array(data["label"]), parallel)

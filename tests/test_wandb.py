@@ -1,0 +1,128 @@
+"""What W&B is sent of a run is read back by its own means: no account, no network."""
+
+import json
+import re
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from conftest import SMALL, config, run_xling, start_xling
+from runs import only
+from tracked_runs import (
+    EPOCHS,
+    MASKS,
+    epochs_of,
+    inspected,
+    needs_wandb_command,
+    stop_and_go_on,
+    sync_lines,
+)
+
+from xling.pipeline.paths import masked
+from xling.tracker.artifacts import total_bytes
+
+
+def test_the_run_in_weights_and_biases(records, finished):
+    started = records["run"][0]
+    assert started["run_id"] == started["display_name"] == finished.name
+    assert started["project"] == "xling" and started["run_group"] == "xnli"
+    assert started["job_type"] == "full" and started["tags"] == ["a", "xnli", "full", "file"]
+    logged = started["config"]["update"]
+    assert logged["tuning"]["epochs"] == 2 and logged["languages"] == ["de", "en", "fr"]
+    assert logged["task"]["name"] == "xnli" and "tracker" not in logged and "folder" not in logged
+    assert records["exit"][0].get("exit_code", 0) == 0
+    assert not list(finished.glob(".*epochs"))  # the note for a run that goes on
+
+
+def test_epochs_in_weights_and_biases(records, finished):
+    (file,) = finished.parent.glob("stages/tuning-*/history.json")
+    history = json.loads(file.read_text("utf-8"))
+    epochs = epochs_of(records)
+    assert [each["epoch"] for each in epochs] == [each["epoch"] for each in history] == [1, 2]
+    for each, record in zip(epochs, history, strict=True):
+        assert each["train_loss"] == record["train_loss"]
+        for language in ("de", "en", "fr"):
+            assert each[f"dev_accuracy/{language}"] == record["languages"][language]
+    drawn = {each.get("name") or each["glob_name"]: each for each in records["metric"]}
+    over_epochs = {name for name, each in drawn.items() if each.get("step_metric") == "epoch"}
+    assert {"train_loss", "learning_rate", "dev_accuracy", "dev_accuracy/*"} == over_epochs
+
+
+def test_results_in_weights_and_biases(records, finished):
+    keys = {key.split(".")[0] for each in records["history"] for key in each["item"]}
+    assert {f"tables/{file.stem}" for file in (finished / "tables").glob("*.csv")} <= keys
+    assert {f"charts/{file.stem}" for file in (finished / "figures").glob("*.svg")} <= keys
+    found = json.loads((finished / "results.json").read_text("utf-8"))
+    summary = {
+        key: value for each in records["summary"] for key, value in each.get("update", {}).items()
+    }
+    assert summary["kept_epoch"] == found["kept_epoch"]
+    assert summary["dev_accuracy"] == pytest.approx(found["dev_accuracy"])
+    for language in ("de", "en", "fr"):
+        assert summary[f"test_accuracy/{language}"] == found["test_accuracy"][language]
+
+
+def test_artifacts_in_weights_and_biases(records, tracked):
+    found = {each["type"]: each for each in records["artifact"]}
+    kinds = {"checkpoints", "sketches", "test-sketches", "masks"}
+    assert kinds <= set(found)
+    stage = only(tracked.folder, "multirun/xnli/stages/tuning-*")
+    contents = {
+        kind: {each["path"]: each for each in found[kind]["manifest"]["contents"]} for kind in kinds
+    }
+    assert set(contents["checkpoints"]) == {"epoch-01.safetensors", "epoch-02.safetensors"}
+    assert set(contents["masks"]) == {"de.json", "en.json", "fr.json"}
+    (whole,) = [path.name for path in stage.glob("sketches-*") if "mask" not in path.name]
+    through = {masked(whole, mask) for mask in MASKS.values()}
+    assert {path.split("/")[0] for path in contents["sketches"]} == {whole, *through}
+    for kind in kinds:  # when it is sent later, every file is still there
+        for each in contents[kind].values():
+            assert Path(each["local_path"]).stat().st_size == int(each.get("size", 0))
+    (line,) = re.findall(r"W&B artifacts: (.*)", tracked.done.stdout)
+    size = total_bytes([stage / "checkpoints"]) / 1000
+    assert line.startswith(f"checkpoints {size:.0f} kB, sketches ") and "masks " in line
+
+
+@needs_wandb_command
+def test_the_line_that_sends_a_run_later(tracked, finished):
+    (command,) = sync_lines(tracked.done.stdout)
+    done = subprocess.run(
+        [*command, "--dry-run"], cwd=tracked.folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0 and "Would sync 1 run(s)" in done.stdout + done.stderr
+    assert finished.name in done.stdout + done.stderr
+
+
+@needs_wandb_command
+def test_a_run_that_fails_says_so(tmp_path):
+    offline = ("tracker=wandb", "tracker.mode=offline")
+    done = run_xling(*offline, "tuning.learning_rate=1e25", *SMALL, folder=tmp_path)
+    assert done.returncode == 1 and "tuning.learning_rate" in done.stderr
+    (command,) = sync_lines(done.stdout)
+    assert inspected(tmp_path / command[2])["exit"][0]["exit_code"] == 1
+
+
+@needs_wandb_command
+def test_a_run_that_goes_on_is_the_same_run(tmp_path, capsys):
+    offline = config("tracker=wandb", "tracker.mode=offline", f"folder={tmp_path}/multirun")
+    stop_and_go_on(offline, tmp_path, KeyboardInterrupt)
+    first, second = sorted(tmp_path.glob("multirun/wandb/offline-run-*-run+1"))
+    tries = [inspected(each) for each in (first, second)]
+    assert [each["run"][0]["run_id"] for each in tries] == ["run+1", "run+1"]
+    assert [each["exit"][0].get("exit_code", 0) for each in tries] == [1, 0]
+    assert [[epoch["epoch"] for epoch in epochs_of(each)] for each in tries] == [[1], [2]]
+    *_, command = sync_lines(capsys.readouterr().out)
+    assert command == ["wandb", "sync", str(first), str(second)]
+
+
+@needs_wandb_command
+def test_a_killed_run_has_shown_its_epochs(tmp_path):
+    arguments = (str(tmp_path), json.dumps(EPOCHS[0]))
+    with start_xling(
+        *arguments, folder=Path(__file__).parent, module="killed_after_epoch", WANDB_SERVICE=""
+    ) as process:
+        assert process.wait() == -signal.SIGKILL
+    folder = only(tmp_path, "multirun/wandb/offline-run-*-run")
+    assert [each["epoch"] for each in epochs_of(inspected(folder))] == [1]
+    assert (tmp_path / ".wandb-epochs").read_text() == "1"

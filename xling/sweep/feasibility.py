@@ -1,0 +1,87 @@
+"""Whether a sweep can be carried out, checked before it starts: time, disk, data, fonts."""
+
+import dataclasses
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from xling.cli.console import format_bytes, format_duration, say
+from xling.config import Config
+from xling.data import load_corpus
+from xling.sweep.plan import PlannedJob
+
+SCRIPTS = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "hi": "Hindi",
+           "th": "Thai", "he": "Hebrew", "ru": "Russian", "el": "Greek"}  # fmt: skip
+
+
+def cost_lines(jobs: Sequence[PlannedJob], runs_here: bool) -> Iterator[str]:
+    """Report the time and disk space that jobs need at most, and the free disk space.
+
+    Args:
+        runs_here: whether the jobs will run on this machine, where a training step is timed.
+    """
+    from xling.sweep.estimate import estimate_total  # imports torch: after the plan is printed
+
+    cost = estimate_total([stage for job in jobs for stage in job.new], runs_here)
+    free = shutil.disk_usage(nearest_existing(Path(jobs[0].config.folder))).free
+    time = "unknown until the first job finishes, as the jobs run elsewhere"
+    if cost.seconds is not None:
+        serially = " one after the other" if len(jobs) > 1 else ""
+        time = f"about {format_duration(cost.seconds)}{serially}, less if training stops early"
+    yield f"Time: {time}"
+    yield f"Disk: at most {format_bytes(cost.bytes)}; {format_bytes(free)} are free"
+    if cost.bytes > free:
+        yield (
+            "WARNING: there is not enough space. Choose another disk with folder=DIR, or store "
+            "less: sketch.store=int8, tuning.epochs=..."
+        )
+
+
+def check_data(configs: Sequence[Config]) -> None:
+    """Check the data of all jobs (labels, alignment, sizes) and the fonts to display it.
+
+    Raises:
+        UserError: data that cannot be used.
+    """
+    unseeded = [dataclasses.replace(config, seed=0) for config in configs]
+    distinct = {
+        repr((c.task, c.data, c.languages, c.exclude, c.imbalance, c.imbalance_language)): c
+        for c in unseeded
+    }
+    for config in distinct.values():
+        load_corpus(config, say)
+    say("Data: labels, alignment and sizes are correct")
+    for line in font_lines(sorted({code for config in configs for code in config.languages})):
+        say(line)
+    say("Dry run: nothing was started.")
+
+
+def font_lines(languages: Sequence[str]) -> Iterator[str]:
+    """Name the languages whose examples this machine has no font to display in a report."""
+    if not shutil.which("fc-list"):
+        yield "Fonts: not checked, as fc-list is not installed"
+        return
+    missing = [
+        f"{SCRIPTS[code]} ({code})"
+        for code in languages
+        if code in SCRIPTS
+        and not subprocess.run(
+            ["fc-list", f":lang={code}"], capture_output=True, text=True, check=False
+        ).stdout
+    ]
+    if missing:
+        yield (
+            f"Fonts: none installed for {', '.join(missing)}: a browser on this machine would show "
+            "boxes instead of a report's examples. Noto and Noto CJK cover all languages."
+        )
+    else:
+        yield "Fonts: every language of the reports can be displayed"
+
+
+def nearest_existing(folder: Path) -> Path:
+    """Return the folder itself if it exists, else its nearest parent that does."""
+    folder = folder.absolute()
+    while not folder.exists():
+        folder = folder.parent
+    return folder

@@ -1,0 +1,34 @@
+"""What a kind of task is to the rest of the program: losses, correctness, and the traced unit."""
+
+from typing import Protocol, TypeVar
+
+import numpy as np
+from torch import Tensor
+
+Array = TypeVar("Array", Tensor, np.ndarray)
+
+
+class TaskKind(Protocol):
+    """A kind of task; each stands in a file of this package.
+
+    Attributes:
+        unit: what influence is traced for, in the singular, as in "example".
+    """
+
+    unit: str
+
+    def losses(self, logits: Tensor, labels: Tensor) -> Tensor:
+        """Return the loss of each example of a batch, (batch,)."""
+        ...
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Return what the model predicts for a batch, as it is kept for the analyses."""
+        ...
+
+    def correct(self, predicted: Array, labels: Array) -> Array:
+        """Tell which predictions are right, (examples,).
+
+        Args:
+            predicted: logits or probabilities.
+        """
+        ...
