@@ -7,7 +7,6 @@ import pytest
 from report_runs import make_embedding_run, make_run
 
 from xling import report
-from xling.errors import UserError
 from xling.report.export import write_tables
 
 
@@ -56,9 +55,11 @@ def test_a_run_that_names_tracin_is_as_one_that_names_no_method(tmp_path):
     assert report.write_page(folder).read_text("utf-8") == before
 
 
-def test_a_method_that_the_report_has_no_words_for_is_refused(tmp_path):
+def test_a_method_without_words_of_its_own_is_named(tmp_path):
     folder = make_run(tmp_path / "run", epochs=1, traced_per_language=1)
     results = json.loads((folder / "results.json").read_text("utf-8"))
     (folder / "results.json").write_text(json.dumps(results | {"method": "guess"}), "utf-8")
-    with pytest.raises(UserError, match="method=guess; expected tracin or embedding"):
-        report.write_page(folder)
+    page = report.write_page(folder).read_text("utf-8")
+    assert "by the method <em>guess</em>" in page and "TracIn" not in page
+    write_tables(tmp_path / "t", {"influential": pd.DataFrame({"score": [0.5]})}, method="guess")
+    assert "by the method guess" in (tmp_path / "t/README.md").read_text("utf-8")

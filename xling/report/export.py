@@ -10,7 +10,7 @@ import pandas as pd
 import vl_convert
 
 from xling.report.latex import RULE, latex
-from xling.report.methods import METHODS, TRACIN
+from xling.report.methods import TRACIN, words_of
 from xling.report.order import SCHEMAS
 from xling.report.section import Figure, Schema
 
@@ -69,7 +69,7 @@ def write_tables(
     lines = [f"# The tables of this {source}", "", RULE]
     for name, table in tables.items():
         about = schemas[name].about
-        columns = schemas[name].with_scores(METHODS[method].scores).columns
+        columns = schemas[name].with_scores(words_of(method).scores).columns
         table.to_parquet(folder / f"{name}.parquet", index=False)
         table.to_csv(folder / f"{name}.csv", index=False)
         text, file = latex(table, name, about), folder / f"{name}.tex"

@@ -6,7 +6,7 @@ results.json names the method under `method`; runs of earlier versions, which do
 import dataclasses
 from typing import Any
 
-from xling.errors import UserError
+from markupsafe import escape
 
 TRACIN = "tracin"
 
@@ -51,12 +51,18 @@ METHODS = {
 
 
 def method(results: dict[str, Any]) -> MethodWords:
-    """Return the words for the attribution method of a run.
+    """Return the words for the attribution method of a run."""
+    return words_of(results.get("method", TRACIN))
 
-    Raises:
-        UserError: the report has no words for it.
-    """
-    name = results.get("method", TRACIN)
-    if name not in METHODS:
-        raise UserError(f"results.json: method={name}; expected {' or '.join(METHODS)}.")
-    return METHODS[name]
+
+def words_of(name: str) -> MethodWords:
+    """Return the words for a method: its own, or those that hold for every method."""
+    general = MethodWords(
+        f"score by the method {name}, summed over the epochs",
+        "each training example is scored for each traced test example by the method "
+        f"<em>{escape(name)}</em>; the sum of its scores over the epochs is called the "
+        "<em>influence</em> of the training example on the test example.",
+        f"the method {name} scores highest for its test examples",
+        f"the method {name} scores the language’s data above zero on average",
+    )
+    return METHODS.get(name, general)
