@@ -197,3 +197,12 @@ def make_model() -> Callable[[], Classifier]:
         return Classifier(XLMRobertaModel(shape, add_pooling_layer=False), classes=2).eval()
 
     return make
+
+
+from report_fixtures import (  # noqa: E402, F401  the reports that several test files look at
+    chromium,
+    opened,
+    run_folder,
+    subnetwork_folder,
+    sweep_folder,
+)

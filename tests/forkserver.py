@@ -2,7 +2,7 @@
 
 A server process imports what the commands import, computes nothing, and forks for every command.
 The fork leaves the server's loop and becomes the interpreter of `python -m MODULE`: its exit code,
-its traceback, its exit handlers and its death by a signal are those of a real process.
+its traceback, its exit handlers and its death by a signal are those of a real process. For Linux.
 """
 
 import json

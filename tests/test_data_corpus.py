@@ -37,7 +37,7 @@ def refusal(folder: Path, *more: str, task: str = "xnli") -> str:
     return str(caught.value)
 
 
-def test_columns_ids_labels_and_order(corpus_folder: Path) -> None:
+def test_columns_ids_labels_and_order_are_those_of_the_files(corpus_folder: Path) -> None:
     corpus, said = load(corpus_folder)
     train = corpus["train"]
     assert train.column_names == ["id", "parallel_id", "language", "label", "text", "text_pair"]
@@ -63,13 +63,13 @@ def test_rows_are_numbered_where_no_column_identifies_them(corpus_folder: Path) 
     assert "task.columns.id=NAME" in message
 
 
-def test_task_that_is_not_parallel(corpus_folder: Path) -> None:
+def test_a_task_that_is_not_parallel_takes_what_each_language_has(corpus_folder: Path) -> None:
     write(corpus_folder, "en", "train", rows("en", 9))
     corpus, _ = load(corpus_folder, "task.parallel=false")
     assert corpus["train"]["parallel_id"] == [None] * 21
 
 
-def test_task_with_one_text(corpus_folder: Path) -> None:
+def test_a_task_with_one_text_has_no_second(corpus_folder: Path) -> None:
     corpus, _ = load(corpus_folder, "task.columns.text_pair=null")
     assert set(corpus["dev"]["text_pair"]) == {None}
 
@@ -122,7 +122,7 @@ def test_many_bad_rows_make_a_short_message(corpus_folder: Path) -> None:
     assert len(message.splitlines()) < 10
 
 
-def test_label_map_that_misses_a_label(corpus_folder: Path) -> None:
+def test_a_label_map_that_misses_a_label_is_refused(corpus_folder: Path) -> None:
     found = [[*row[:3], "entail" if row[3] == "entailment" else row[3]] for row in rows("de", 500)]
     write(corpus_folder, "de", "train", found)
     write(corpus_folder, "en", "train", found)
@@ -138,7 +138,7 @@ def test_label_map_that_misses_a_label(corpus_folder: Path) -> None:
     assert sum(mended["train"]["label"]) == 500
 
 
-def test_label_that_stands_twice_in_the_map(corpus_folder: Path) -> None:
+def test_a_label_that_stands_twice_in_the_map_is_refused(corpus_folder: Path) -> None:
     assert "'neutral' occurs 2 times" in refusal(corpus_folder, "task.ignore_labels=[neutral]")
 
 
@@ -171,7 +171,7 @@ def test_excluded_language_of_other_tasks_needs_no_training_file(corpus_folder: 
     assert set(corpus["test"]["language"]) == {"de", "en", "fr"}
 
 
-def test_hub_s_parquet_layout_on_disk(tmp_path: Path) -> None:
+def test_the_hubs_parquet_layout_is_read_from_disk(tmp_path: Path) -> None:
     for language in ("de", "en"):
         (tmp_path / language).mkdir()
         for split, shards in (("train", 2), ("validation", 1), ("test", 1)):
@@ -194,7 +194,7 @@ def test_hub_s_parquet_layout_on_disk(tmp_path: Path) -> None:
     assert "de/train-00000-of-00002.parquet, de/train-00001-of-00002.parquet" in said
 
 
-def test_xtreme_s_layout_without_header(tmp_path: Path) -> None:
+def test_the_layout_of_xtreme_is_read_without_a_header(tmp_path: Path) -> None:
     (tmp_path / "xnli").mkdir()
     for language in ("de", "en"):
         for split in ("train", "dev", "test"):
@@ -205,7 +205,7 @@ def test_xtreme_s_layout_without_header(tmp_path: Path) -> None:
     assert "(no header: premise, hypothesis, label)" in said
 
 
-def test_folder_that_is_not_there(tmp_path: Path, corpus_folder: Path) -> None:
+def test_a_folder_that_is_not_there_is_named(tmp_path: Path, corpus_folder: Path) -> None:
     assert "no such folder" in refusal(tmp_path / "none")
     assert "is a file" in refusal(corpus_folder / "dev.de.tsv")
 
@@ -222,7 +222,7 @@ def test_fingerprint_follows_the_contents_of_what_is_read(corpus_folder: Path) -
     assert fingerprint(config("task=xnli")) == {}
 
 
-def test_sample_corpus() -> None:
+def test_the_sample_corpus_has_the_sizes_asked_for_and_no_id_twice() -> None:
     sizes = [f"data.{split}_per_language=20" for split in ("train", "dev", "test")]
     said: list[str] = []
     corpus = load_corpus(config("task=xnli", "languages=[de,ko]", *sizes), said.append)

@@ -29,7 +29,7 @@ def found(names: list[str], language: str = "de", split: str = "dev") -> list[st
         "de/validation/0000.parquet",
     ],
 )
-def test_layouts(name: str) -> None:
+def test_every_layout_is_found(name: str) -> None:
     others = [
         name.replace("de", "en"),
         name.replace("dev", "test").replace("val", "x"),
@@ -38,12 +38,12 @@ def test_layouts(name: str) -> None:
     assert found([name, *(other for other in others if other != name)]) == [name]
 
 
-def test_language_codes_with_script_and_region() -> None:
+def test_language_codes_may_have_script_and_region() -> None:
     assert found(["dev.zh_Hans.tsv", "dev.zh_Hant.tsv"], "zh_Hans") == ["dev.zh_Hans.tsv"]
     assert found(["dev-pt-br.tsv"], "pt-br") == ["dev-pt-br.tsv"]
 
 
-def test_own_split_names() -> None:
+def test_splits_may_have_names_of_their_own() -> None:
     index = index_of(["small.de.tsv"], "xnli", ["small"])
     assert find(index, "de", "small", "DIR") == ["small.de.tsv"]
 
@@ -65,7 +65,7 @@ def test_ambiguous_files_are_listed() -> None:
         assert other in str(caught.value)
 
 
-def test_missing_language_split_and_folder() -> None:
+def test_a_missing_language_split_or_folder_is_named() -> None:
     with pytest.raises(UserError, match=r"no file for language dee, split dev(.|\n)*'de'"):
         found(["dev.de.tsv", "dev.en.tsv"], "dee")
     with pytest.raises(UserError, match=r"Language de has dev, test(.|\n)*exists for en"):

@@ -44,7 +44,7 @@ def fill_cache(tmp_path: Path, *languages: str) -> None:
     fill(repository / "snapshots" / REVISION, languages)
 
 
-def test_error_without_network_is_quick_and_says_what_to_do() -> None:
+def test_the_error_without_network_is_quick_and_says_what_to_do() -> None:
     program = (
         "import json, sys, time\n"
         "from pydantic import TypeAdapter\n"
@@ -97,7 +97,9 @@ def test_names_that_take_long_to_resolve_are_given_up(monkeypatch: pytest.Monkey
     blocked.set()
 
 
-def test_answer_of_hub_proxy_and_switch(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_is_reachable_through_a_proxy_and_not_when_switched_off(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         here = f"http://127.0.0.1:{server.getsockname()[1]}"
         monkeypatch.setenv("HF_ENDPOINT", here)
@@ -125,7 +127,7 @@ def test_cached_data_is_used_without_network(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("unreachable_hub")
-def test_cache_without_a_language_or_at_another_revision_does_not_do(tmp_path: Path) -> None:
+def test_a_cache_without_a_language_or_of_another_revision_is_not_used(tmp_path: Path) -> None:
     fill_cache(tmp_path, "de", "en")
     settings = config("profile=paper", "languages=[de,en,fr]", "data.train_per_language=5")
     other = config("profile=paper", "languages=[de,en]", f"task.hub.revision={'0' * 40}")
@@ -135,7 +137,7 @@ def test_cache_without_a_language_or_at_another_revision_does_not_do(tmp_path: P
                 use(each)
 
 
-def test_download_asks_for_the_files_of_the_run_only(
+def test_a_download_asks_for_the_files_of_the_run_only(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     remote = tmp_path / "remote" / ("a" * 40)
@@ -178,7 +180,7 @@ def test_refusals_of_the_hub_are_short(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "long story" not in str(caught.value)
 
 
-def test_task_without_a_data_set_and_wrong_ids() -> None:
+def test_a_task_without_a_data_set_and_a_wrong_id_are_refused() -> None:
     with pytest.raises(UserError, match="withdrawn by its owner") as caught:
         require_data(config("profile=paper", "task=marc"))
     assert "data=files data.path=DIR" in str(caught.value)

@@ -45,7 +45,9 @@ def test_tsv_takes_quotes_and_unicode_separators_as_text(tmp_path: Path, xnli_ta
         "\ufeff" + HEADER + "a\tb\tneutral\n",
     ],
 )
-def test_tsv_line_ends_and_byte_order_mark(tmp_path: Path, xnli_task: Task, content: str) -> None:
+def test_line_ends_and_byte_order_marks_change_no_text(
+    tmp_path: Path, xnli_task: Task, content: str
+) -> None:
     table, records = read(write(tmp_path / "a.tsv", content), xnli_task)
     assert table.count == 1
     assert records == [(2, {"premise": "a", "hypothesis": "b", "label": "neutral"}, "")]
@@ -63,14 +65,14 @@ def test_ragged_rows_are_reported_and_keep_their_place(tmp_path: Path, xnli_task
     ]
 
 
-def test_headerless_file_is_told_from_one_with_header(tmp_path: Path, xnli_task: Task) -> None:
+def test_a_file_without_header_is_told_from_one_with_it(tmp_path: Path, xnli_task: Task) -> None:
     table, records = read(write(tmp_path / "a.tsv", "a\tb\tneutral\nc\td\tentailment\n"), xnli_task)
     assert (table.count, table.id_column) == (2, None)
     assert "no header" in table.remark
     assert records[0] == (1, {"premise": "a", "hypothesis": "b", "label": "neutral"}, "")
 
 
-def test_headerless_file_without_ids_is_numbered(tmp_path: Path) -> None:
+def test_rows_without_header_and_ids_are_numbered(tmp_path: Path) -> None:
     pawsx = config("task=pawsx").task
     assert pawsx.columns.id == "id"
     table, _ = read(write(tmp_path / "a.tsv", "a\tb\t1\n"), pawsx)
@@ -89,13 +91,13 @@ def test_csv_quotes_hold_commas_and_line_ends(tmp_path: Path, xnli_task: Task) -
     assert records[1][0] == 4  # the line where the row starts
 
 
-def test_csv_quote_left_open(tmp_path: Path, xnli_task: Task) -> None:
+def test_a_quote_left_open_in_csv_is_refused(tmp_path: Path, xnli_task: Task) -> None:
     content = 'premise,hypothesis,label\na,b,neutral\nc,"d,neutral\n'
     with pytest.raises(UserError, match=r"a\.csv:3: the quotes in this row are not balanced"):
         read(write(tmp_path / "a.csv", content), xnli_task)
 
 
-def test_jsonl(tmp_path: Path, xnli_task: Task) -> None:
+def test_every_record_of_jsonl_is_read(tmp_path: Path, xnli_task: Task) -> None:
     good = {"premise": "a\u2028b", "hypothesis": "c", "label": 0, "more": [1]}
     lines = [json.dumps(good, ensure_ascii=False), "{", "[1]"]
     table, records = read(write(tmp_path / "a.jsonl", "\n".join(lines) + "\n"), xnli_task)
@@ -117,7 +119,7 @@ def test_parquet_reads_the_task_s_columns_only(tmp_path: Path, xnli_task: Task) 
     ]
 
 
-def test_parquet_that_is_none(tmp_path: Path, xnli_task: Task) -> None:
+def test_a_file_that_is_no_parquet_is_named(tmp_path: Path, xnli_task: Task) -> None:
     with pytest.raises(UserError, match="not a Parquet file"):
         read(write(tmp_path / "a.parquet", "premise"), xnli_task)
 
@@ -140,7 +142,7 @@ def test_wrong_column_names_what_is_there_and_what_to_write(
     assert "task.columns.text=NAME" in message
 
 
-def test_empty_file_and_doubled_column(tmp_path: Path, xnli_task: Task) -> None:
+def test_an_empty_file_and_a_doubled_column_are_refused(tmp_path: Path, xnli_task: Task) -> None:
     with pytest.raises(UserError, match="is empty"):
         read(write(tmp_path / "a.tsv", ""), xnli_task)
     with pytest.raises(UserError, match="'label' twice"):

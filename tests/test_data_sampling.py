@@ -93,7 +93,7 @@ def test_splits_of_one_source_are_disjoint_and_stay_when_training_grows() -> Non
     assert len(rest["train"]["de"]) == 30
 
 
-def test_null_takes_all() -> None:
+def test_null_takes_all_rows() -> None:
     found = drawn(small("data.test_per_language=null"))
     assert sorted(found["test"]["de"]) == sorted(IDS)
 
@@ -114,7 +114,7 @@ def test_permutation_stays_the_same() -> None:
     assert permutation([str(n) for n in range(8)], 0, "train") == list("36470152")
 
 
-def test_too_little_data() -> None:
+def test_too_little_data_is_told_with_what_there_is() -> None:
     with pytest.raises(UserError) as caught:
         drawn(small("data.train_per_language=45", SHARED))
     for part in ("has 50 usable rows", "train 45 + dev 10", "data.train_per_language"):
@@ -132,7 +132,7 @@ def test_largest_imbalance_is_the_largest(size: int, left: int) -> None:
     assert largest_imbalance(size, left) == max(fitting)
 
 
-def test_numbers_that_are_needed() -> None:
+def test_numbers_that_are_needed_are_asked_for() -> None:
     with pytest.raises(UserError, match=r"data\.dev_per_language=null: dev shares .* with train"):
         quotas_by_source(small(SHARED, "data.dev_per_language=null"))
     with pytest.raises(UserError, match="imbalance=25 needs data.train_per_language"):

@@ -42,13 +42,15 @@ def test_what_is_cut_is_marked(pairs_tokenizer: PreTrainedTokenizerFast) -> None
     assert exact["truncated"] == [False]
 
 
-def test_single_texts(pairs_tokenizer: PreTrainedTokenizerFast) -> None:
+def test_single_texts_are_encoded_without_a_second(
+    pairs_tokenizer: PreTrainedTokenizerFast,
+) -> None:
     encoded = encode(pair(("ab ac", None), ("bd", None)), pairs_tokenizer, 64)
     for row in encoded:
         assert row["input_ids"] == pairs_tokenizer(row["text"])["input_ids"]
 
 
-def test_lengths_that_cannot_be(pairs_tokenizer: PreTrainedTokenizerFast) -> None:
+def test_lengths_that_cannot_be_are_refused(pairs_tokenizer: PreTrainedTokenizerFast) -> None:
     with pytest.raises(UserError, match="data.max_length=4 leaves no room"):
         encode(pair(("ab", "bc")), pairs_tokenizer, 4)
     pairs_tokenizer.model_max_length = 512

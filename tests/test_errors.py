@@ -102,7 +102,7 @@ values, as in seed=0,1,2, or a file like those in conf/experiment/.
 
 
 @pytest.mark.parametrize("arguments", GOLDEN, ids=" ".join)
-def test_what_mistakes_print(arguments, capsys, monkeypatch):
+def test_mistakes_print_these_words(arguments, capsys, monkeypatch):
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     monkeypatch.setattr(sys, "argv", ["xling", *arguments])
     with pytest.raises(SystemExit) as ended:
@@ -122,7 +122,7 @@ def test_what_mistakes_print(arguments, capsys, monkeypatch):
          "experiment=subnetworks"),
     ],
 )  # fmt: skip
-def test_completion(line, choices):
+def test_completion_offers_what_fits_without_heavy_imports(line, choices):
     """What `eval "$(xling -sc install=bash)"` asks for at every tab; light enough for that."""
     code = "import sys; sys.argv = ['xling', '-sc', 'query=bash']\ntry:\n"
     code += " import xling.__main__ as m; m.main()\nfinally:\n"
@@ -134,7 +134,7 @@ def test_completion(line, choices):
     assert done.stdout.split() == choices.split() and done.returncode == 0, done.stderr
 
 
-def test_completion_is_installed(tmp_path):
+def test_completion_can_be_installed_in_bash(tmp_path):
     done = run_xling("-sc", "install=bash", folder=tmp_path)
     assert done.returncode == 0 and "hydra_bash_completion" in done.stdout
     line = "python -m xling ta"
@@ -201,7 +201,7 @@ def test_other_errors_are_not_hidden():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-def test_a_full_disk(tmp_path):
+def test_a_full_disk_is_told_and_leaves_nothing_half_made(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)]
@@ -217,12 +217,12 @@ def test_a_full_disk(tmp_path):
         subprocess.run(["umount", str(disk)], check=True)
 
 
-def test_the_nearest_choice():
+def test_the_nearest_choice_is_suggested():
     assert nearest("imbalence", ["imbalance", "seed"]) == " Did you mean 'imbalance'?"
     assert nearest("xyz", ["imbalance", "seed"]) == ""
 
 
-def test_cross_checks_of_the_configuration():
+def test_switches_that_contradict_each_other_are_refused():
     with pytest.raises(UserError, match="names a language twice"):
         config("languages=[de,en,de]")
     with pytest.raises(UserError, match="exact gradients have no noise"):

@@ -11,7 +11,7 @@ from xling.evaluation.leave_k_out import matched_control, round_robin
 from xling.training.batches import EpochBatches
 
 
-def test_zero_shot(tmp_path):
+def test_zero_shot_compares_with_the_model_of_all_languages_and_repeats_nothing(tmp_path):
     command = ("experiment=zero_shot", *SMALL, "exclude=[de],[fr]")
     done = run_xling(*command, folder=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -34,7 +34,7 @@ def test_zero_shot(tmp_path):
 
 
 @pytest.mark.command  # `python -m xling.report`
-def test_leave_k_out(tmp_path):
+def test_leave_k_out_retrains_from_one_base_and_repeats_nothing(tmp_path):
     command = (
         "experiment=leave_k_out",
         *SMALL,

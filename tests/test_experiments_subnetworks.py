@@ -81,7 +81,7 @@ def test_runs_share_models_masks_and_sketches(variants):
 
 
 @pytest.mark.slow
-def test_masks_of_ones_own(sparse, copied, tmp_path):
+def test_a_run_through_edited_masks_is_another_run(sparse, copied, tmp_path):
     """The masks that a run leaves can be edited and used; another mask is another run."""
     mine = tmp_path / "masks"
     shutil.copytree(report_folder(sparse.folder, sparse.done) / "masks", mine)
@@ -113,7 +113,7 @@ def test_whole_masks_change_nothing(sparse, copied, tmp_path):
     assert (found["subnetwork_accuracy"]["change"] == 0).all()
 
 
-def test_modularity(variants):
+def test_modularity_has_the_papers_variants_without_more_fine_tuning(variants):
     """All its grids in one report: the whole model, identified, random and others' subnetworks."""
     done = run_xling(
         *("experiment=modularity", *TWO_LAYERS, "subnetwork.seed=0,1"), "subnetwork.language=en",
@@ -129,7 +129,7 @@ def test_modularity(variants):
     assert set(found["random_accuracy"]["masks"]) == {2}
 
 
-def test_composition(variants):
+def test_composed_subnetworks_are_unions_and_intersections_without_more_fine_tuning(variants):
     done = run_xling("experiment=composition", *TWO_LAYERS, folder=variants.folder)
     assert done.returncode == 0, done.stderr
     assert "Fine-tuning on" not in done.stdout
@@ -141,7 +141,7 @@ def test_composition(variants):
     assert 'id="alike"' in report and 'id="composed"' in report and "https://cdn" not in report
 
 
-def test_subnetworks_alone(variants):
+def test_subnetworks_alone_are_those_of_the_sparse_run(variants):
     """Tab. 1 without any fine-tuning on all languages."""
     done = run_xling("experiment=subnetworks", *TWO_LAYERS, folder=variants.folder)
     assert done.returncode == 0, done.stderr
@@ -177,7 +177,7 @@ def test_subnetworks_alone(variants):
         ),
     ],
 )
-def test_the_papers_grids(name, jobs):
+def test_experiments_have_the_papers_grids(name, jobs):
     found = requested_sweep(
         [f"experiment={name}", "task=pawsx", "profile=paper", "data=files"]
     ).jobs
@@ -186,7 +186,7 @@ def test_the_papers_grids(name, jobs):
     assert all(map(any, stands_for)) and all(map(any, zip(*stands_for, strict=True)))
 
 
-def test_grids_for_other_languages():
+def test_grids_follow_the_languages_of_the_run():
     asked = ["profile=paper", "data=files", "task=xnli", "languages=[en,fr,ru]"]
     jobs = requested_sweep(["experiment=modularity", *asked]).jobs
     random = [job for job in jobs if job["subnetwork"] == "random"]
@@ -198,7 +198,7 @@ def test_grids_for_other_languages():
 
 
 @pytest.mark.parametrize("name", ["sft", "similarity", "sft_random"])
-def test_experiments_of_sparse_fine_tuning(variants, name):
+def test_experiments_of_sparse_fine_tuning_train_only_what_is_not_there(variants, name):
     """The whole model and the identified subnetworks are there: only random ones are trained."""
     done = run_xling(f"experiment={name}", *TWO_LAYERS, folder=variants.folder)
     assert done.returncode == 0, done.stderr

@@ -94,7 +94,7 @@ def test_a_sweep_is_named_by_what_it_sweeps():
         ("task=pawsx", "sweep"),
     ],
 )
-def test_what_is_swept(override, name):
+def test_a_sweep_is_named_by_its_first_switch(override, name):
     assert requested_sweep(["-m", override]).folder.name.startswith(f"{name}-")
 
 

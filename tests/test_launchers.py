@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-from conftest import SMALL, config, run_xling
+from conftest import SMALL, config, run_command, run_xling
 from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 
@@ -48,14 +48,14 @@ def test_a_missing_plugin_is_named_with_its_extra(launcher, tmp_path):
     assert not list(tmp_path.rglob("results.json"))
 
 
-def test_a_launcher_that_does_not_exist(tmp_path):
+def test_a_launcher_that_does_not_exist_is_refused_with_a_choice(tmp_path):
     done = run_xling("--multirun", "hydra/launcher=slurm", "seed=0,1", folder=tmp_path)
     assert done.returncode == 1 and "Traceback" not in done.stderr
     assert "hydra/launcher=slurm does not exist" in done.stderr and "submitit_slurm" in done.stderr
 
 
 @pytest.mark.skipif(not find_spec("submitit"), reason="needs pip install 'xling[slurm]'")
-def test_slurm_without_slurm(tmp_path):
+def test_slurm_that_is_not_there_is_told(tmp_path):
     done = run_xling(
         "--multirun", "hydra/launcher=submitit_slurm", "seed=0,1", folder=tmp_path, PATH="/nowhere"
     )
@@ -110,7 +110,7 @@ def composed_jobs(*overrides: str) -> int:
 
 @pytest.mark.slow
 def test_jobs_side_by_side_share_their_stages(tmp_path):
-    done = run_xling(
+    done = run_command(
         "--multirun",
         "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2",

@@ -3,14 +3,14 @@
 import json
 
 import pytest
-from conftest import run_xling
+from conftest import run_command
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.mark.parametrize("task", ["xnli", "pawsx", "marc"])
 def test_the_sample_profile_learns(task, tmp_path):
-    done = run_xling(f"task={task}", folder=tmp_path, timeout=900)
+    done = run_command(f"task={task}", folder=tmp_path, timeout=900)
     assert done.returncode == 0, done.stderr
     (file,) = tmp_path.glob(f"multirun/{task}/tiny-*/results.json")
     found = json.loads(file.read_text("utf-8"))

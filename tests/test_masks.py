@@ -145,7 +145,7 @@ def test_mistakes_in_masks_are_named(tmp_path, text, problem):
         read_mask(tmp_path / "en.json", (2, 4))
 
 
-def test_what_is_made_of_masks():
+def test_masks_are_composed_compared_and_shuffled():
     other = np.array([[1, 1, 0, 0], [0, 0, 0, 1]], bool)
     assert composed([FOUR, other], "union").sum() == 6
     assert np.array_equal(np.argwhere(composed([FOUR, other], "intersection")), [[0, 0], [1, 3]])
@@ -208,12 +208,12 @@ def test_the_runs_that_a_subnetwork_comes_from():
         (["subnetwork.keep=1.5"], "less than or equal to 1"),
     ],
 )
-def test_switches_that_do_not_fit_each_other(overrides, problem):
+def test_switches_that_do_not_fit_each_other_are_refused(overrides, problem):
     with pytest.raises(UserError, match=problem):
         config(*overrides)
 
 
-def test_a_folder_of_masks_that_is_not_there(tmp_path):
+def test_a_folder_of_masks_that_is_not_there_is_named(tmp_path):
     done = run_xling("subnetwork=file", "subnetwork.path=nowhere", folder=tmp_path)
     assert done.returncode == 1 and "nowhere: no such folder" in done.stderr
 

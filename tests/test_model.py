@@ -35,7 +35,7 @@ ENCODERS = {
 
 
 @pytest.mark.parametrize("kind", ENCODERS)
-def test_any_encoder_in_a_folder(kind, tmp_path, tokenizer):
+def test_any_encoder_in_a_folder_is_loaded_whole(kind, tmp_path, tokenizer):
     torch.manual_seed(0)
     saved = ENCODERS[kind]().half()  # weights in half precision are used in single
     saved.save_pretrained(tmp_path)

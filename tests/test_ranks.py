@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from conftest import SMALL, run_xling
+from conftest import SMALL, run_command, run_xling
 from one_node_slurm import free_ports
 
 TWO_AT_ONCE = ("--multirun", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1")
@@ -57,7 +57,7 @@ def test_two_nodes_are_as_two_processes_on_one(tmp_path):
     )
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert first.stdout.count("epoch  1") == 2 and second.stdout == ""
-    one = run_xling(*switches, "trainer.devices=2", folder=tmp_path / "one")
+    one = run_command(*switches, "trainer.devices=2", folder=tmp_path / "one")
     assert one.returncode == 0, one.stderr
     assert shown(first.stdout) == shown(one.stdout)
     assert not any(hint in one.stdout + one.stderr for hint in ("MEMBER", "recommended", "HINT"))

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import SMALL, run_xling
+from conftest import SMALL, run_command
 
 pytest.importorskip("ray", reason="no ray here: pip install 'xling[ray]'")
 pytest.importorskip(
@@ -12,8 +12,8 @@ pytest.importorskip(
 pytestmark = pytest.mark.slow
 
 
-def test_a_sweep_on_two_workers(ray_address, tmp_path):
-    done = run_xling(
+def test_a_sweep_on_two_workers_of_ray_makes_each_stage_once(ray_address, tmp_path):
+    done = run_command(
         "--multirun",
         "hydra/launcher=ray",
         f"hydra.launcher.ray.init.address={ray_address}",

@@ -120,7 +120,7 @@ def test_what_was_made_before_a_time_is_made_again(tmp_path):
     assert [each.name for each in tmp_path.iterdir() if not each.name.endswith("lock")] == ["stage"]
 
 
-def test_the_time_left():
+def test_the_time_left_follows_from_the_jobs_that_are_done():
     now = time.time()
     done = State("finished", began=now - 100, ended=now - 40)
     assert time_left([done, done]) is None and time_left([State("waiting")]) is None

@@ -6,10 +6,8 @@ import pytest
 
 from xling.report.export import write_tables
 from xling.report.latex import PAGE, ROWS, RULE, escaped, latex
-from xling.report.schema import Schema
-from xling.report.subnetwork_tables import SUBNETWORK_SCHEMAS
-from xling.report.sweep_tables import SWEEP_SCHEMAS
-from xling.report.tables import SCHEMAS
+from xling.report.order import SCHEMAS, SWEEP_SCHEMAS
+from xling.report.section import Schema
 
 
 def rows(text):
@@ -33,7 +31,7 @@ def test_texts_are_printed_as_they_are(text, expected):
     assert escaped(text) == expected
 
 
-def test_cells_of_every_kind():
+def test_cells_are_rounded_and_escaped_by_their_kind():
     table = pd.DataFrame(
         {
             "sign": ["+", "-"],
@@ -77,7 +75,7 @@ def test_long_tables_break_over_pages_and_longer_ones_are_left_out():
 
 def test_a_folder_of_tables_says_what_it_holds(tmp_path):
     schemas = {"a": Schema("Of a.", {"k": "a number"})}
-    write_tables(tmp_path / "tables", {"a": pd.DataFrame({"k": [1]})}, schemas, of="sweep")
+    write_tables(tmp_path / "tables", {"a": pd.DataFrame({"k": [1]})}, schemas, source="sweep")
     readme = (tmp_path / "tables/README.md").read_text("utf-8")
     assert readme.startswith("# The tables of this sweep") and RULE in readme
     assert "## a\n\nOf a.\n\n- `k`: a number" in readme and str(ROWS) in RULE
@@ -88,6 +86,6 @@ def test_a_folder_of_tables_says_what_it_holds(tmp_path):
     assert not (tmp_path / "tables/a.tex").exists()
 
 
-@pytest.mark.parametrize("schemas", [SCHEMAS, SUBNETWORK_SCHEMAS, SWEEP_SCHEMAS])
+@pytest.mark.parametrize("schemas", [SCHEMAS, SWEEP_SCHEMAS])
 def test_every_table_has_a_caption_of_a_sentence(schemas):
     assert all(schema.about.endswith(".") and schema.columns for schema in schemas.values())

@@ -2,11 +2,12 @@
 
 import pytest
 from colours import PAPERS, contrast, rgb
-from test_report import Opened, chromium, make_run  # noqa: F401
-from test_report_subnetworks import PAIR, make_subnetwork_run, make_sweep
+from report_pages import Opened
+from report_runs import make_run
+from report_subnetworks import make_subnetwork_run
 
 from xling import report
-from xling.report import sweep, wording
+from xling.report import words
 
 LANGUAGES = ("ar", "ko", "zh")
 TEXTS = {
@@ -14,70 +15,60 @@ TEXTS = {
     "ko": ["언어는 하나의 모델에서 함께 작동합니다."],
     "zh": ["语言在一个模型中共同作用。"],
 }
-DRAWN = "[...document.querySelectorAll('.chart')].every(f => f.querySelector('svg.marks'))"
-OPEN = "document.querySelectorAll('details:not([title])').forEach(each => each.open = true)"
 
 
 @pytest.fixture(scope="module")
 def run_page(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report") / "run"
     make_subnetwork_run(folder, LANGUAGES, epochs=2, traced_per_language=2, texts=TEXTS)
-    return report.write(folder)
-
-
-@pytest.fixture(scope="module")
-def sweep_page(tmp_path_factory):
-    folder = make_sweep(
-        tmp_path_factory.mktemp("sweep"),
-        ("a", {}, {"variant": "identified"}),
-        ("b", {}, {"variant": "SFT, identified", "tuning": "sparse"}),
-        ("c", {}, {"name": "random", "variant": "random 0", "seed": 1}),
-        ("f", {"languages": list(PAIR), "compose": "union"},
-         {"name": "composed", "variant": "de ∪ ko", "seed": 4}),
-    )  # fmt: skip
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(sweep, "save", lambda charts, folder: None)
-        return sweep.write_sweep(folder)
+    return report.write_page(folder)
 
 
 @pytest.fixture(params=["run", "sweep"])
-def file(request, run_page, sweep_page):
-    return {"run": run_page, "sweep": sweep_page}[request.param]
+def file(request, run_page, sweep_folder):
+    return {"run": run_page, "sweep": sweep_folder / "report.html"}[request.param]
+
+
+@pytest.fixture(scope="module")
+def look(chromium):
+    """Look at pages with all that is folded away; a page is opened once for each scheme."""
+    pages = {}
+
+    def unfolded(file, scheme="light"):
+        if (file, scheme) not in pages:
+            pages[file, scheme] = Opened(chromium, file, color_scheme=scheme)
+            pages[file, scheme].unfold()
+        return pages[file, scheme].page
+
+    yield unfolded
+    for page in pages.values():
+        page.page.close()
 
 
 @pytest.fixture
-def show(chromium):  # noqa: F811
-    """Open pages with all that is folded away, and with their complaints; close them again."""
-    shown = []
+def show(opened):
+    """Open pages with all that is folded away, and with their complaints."""
 
-    def opened(file, before="", **context):
-        page = chromium.new_page(**context)
-        page.complaints = []
-        page.on("pageerror", lambda error: page.complaints.append(str(error)))
-        page.on("console", lambda message: page.complaints.append(message.text))
-        page.add_init_script(before)
-        page.goto(file.as_uri())
-        page.wait_for_function(DRAWN)
-        page.evaluate(OPEN)
-        shown.append(page)
-        return page
+    def unfolded(file, before="", **context):
+        report_page = opened(file, before=before, **context)
+        report_page.unfold()
+        report_page.page.complaints = report_page.complaints
+        return report_page.page
 
-    yield opened
-    for page in shown:
-        page.close()
+    return unfolded
 
 
 @pytest.mark.parametrize("scheme", PAPERS)
-def test_a_checker_of_accessibility_finds_nothing_serious(show, file, scheme):
+def test_a_checker_of_accessibility_finds_nothing_serious(look, file, scheme):
     sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core")
     # all that matters to a page in the light; in the dark what depends on colours
     chosen = {"light": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]}
     chosen["dark"] = ["color-contrast", "link-in-text-block"]
     rules = {"runOnly": chosen[scheme], "resultTypes": ["violations"]}
-    found = sync.Axe().run(show(file, color_scheme=scheme), options=rules).response
-    assert found["passes"]
-    serious = [each for each in found["violations"] if each["impact"] in ("serious", "critical")]
-    assert [(each["id"], each["nodes"][0]["html"]) for each in serious] == []
+    checked = sync.Axe().run(look(file, scheme), options=rules).response
+    assert checked["passes"]
+    serious = [rule for rule in checked["violations"] if rule["impact"] in ("serious", "critical")]
+    assert [(rule["id"], rule["nodes"][0]["html"]) for rule in serious] == []
 
 
 def background(page):
@@ -126,8 +117,8 @@ CELLS = """[...document.querySelectorAll('svg.marks')].flatMap(svg => {
 
 
 @pytest.mark.parametrize("scheme", PAPERS)
-def test_figures_in_cells_can_be_read(show, file, scheme):
-    page = show(file, color_scheme=scheme)
+def test_figures_in_cells_can_be_read(look, file, scheme):
+    page = look(file, scheme)
     behind = rgb(background(page))
     cells = page.evaluate(CELLS)
     assert len(cells) > 50
@@ -146,15 +137,15 @@ MARKS = """[...document.querySelectorAll(
 
 
 @pytest.mark.parametrize("scheme", PAPERS)
-def test_marks_stand_out_from_the_page(show, file, scheme):
-    page = show(file, color_scheme=scheme)
+def test_marks_stand_out_from_the_page(look, file, scheme):
+    page = look(file, scheme)
     behind = rgb(background(page))
-    found = set(page.evaluate(MARKS)) - {background(page)}  # the rims around diamonds
-    assert len(found) >= 4
-    assert {each for each in found if contrast(rgb(each), behind) < 3} == set()
+    colours = set(page.evaluate(MARKS)) - {background(page)}  # the rims around diamonds
+    assert len(colours) >= 4
+    assert {colour for colour in colours if contrast(rgb(colour), behind) < 3} == set()
 
 
-def test_arrow_keys_tell_what_the_mouse_is_told(show, run_page):
+def test_arrow_keys_show_what_the_mouse_shows(show, run_page):
     page = show(run_page)
     row = report.load(run_page.parent).tables["shares"].iloc[1]
     figure = page.locator("#shares figure").first
@@ -164,9 +155,9 @@ def test_arrow_keys_tell_what_the_mouse_is_told(show, run_page):
         page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowLeft")
     tip.wait_for()
-    told = tip.inner_text()
-    assert wording.percent(row["share"]) in told
-    assert wording.interval(row["low"], row["high"]) in told
+    shown = tip.inner_text()
+    assert words.percent(row["share"]) in shown
+    assert words.interval(row["low"], row["high"]) in shown
     assert figure.locator(".reached").count() == 1
     page.keyboard.press("Tab")
     assert tip.count() == figure.locator(".reached").count() == 0
@@ -187,12 +178,12 @@ def test_what_has_the_focus_is_seen(show, file):
     assert {"A", "INPUT", "SUMMARY", "FIGURE"} <= seen
 
 
-def test_both_pages_lead_to_all_their_sections(show, file):
-    page = show(file)
+def test_both_pages_lead_to_all_their_sections(look, file):
+    page = look(file)
     sections = page.evaluate("[...document.querySelectorAll('main > section[id]')].map(e => e.id)")
     links = page.evaluate("[...document.querySelectorAll('main > nav a')].map(e => e.hash)")
     assert len(sections) > 5
-    assert set(links) == {f"#{each}" for each in sections if each != "cite"}
+    assert set(links) == {f"#{name}" for name in sections if name != "cite"}
 
 
 def test_texts_run_in_their_own_direction(show, run_page):
@@ -206,7 +197,7 @@ def test_texts_run_in_their_own_direction(show, run_page):
         }))"""
     )
     assert directions["ar"] == ["rtl", True]
-    assert all(directions[each] == ["ltr", False] for each in ("ko", "zh"))
+    assert all(directions[code] == ["ltr", False] for code in ("ko", "zh"))
     search = page.locator(".dt-search input")
     search.fill("تعمل")
     assert search.evaluate("input => getComputedStyle(input).direction") == "rtl"
@@ -214,7 +205,7 @@ def test_texts_run_in_their_own_direction(show, run_page):
 
 def test_codes_of_languages_are_written_as_browsers_know_them(tmp_path):
     folder = make_run(tmp_path / "run", ("arb_Arab", "de"), epochs=1, traced_per_language=1)
-    written = report.write(folder).read_text("utf-8")
+    written = report.write_page(folder).read_text("utf-8")
     assert 'lang="arb-Arab"' in written and 'lang="arb_Arab"' not in written
 
 

@@ -1,13 +1,15 @@
 """How large the pages become, and what they leave out for it."""
 
 import json
+from contextlib import nullcontext
 
 import pandas as pd
-from test_report_subnetworks import job, make_subnetwork_run
+from report_subnetworks import finished, make_subnetwork_run
 
 from xling import report
-from xling.report import subnetwork_sweep, sweep
-from xling.sweep.records import write_job
+from xling.report import sweep_page
+from xling.report.sweep_results import RUNS
+from xling.report.tables import ROWS, printed_rows
 
 
 def test_the_page_of_the_papers_setting_is_below_5_mb(tmp_path):
@@ -17,7 +19,7 @@ def test_the_page_of_the_papers_setting_is_below_5_mb(tmp_path):
     folder = make_subnetwork_run(
         tmp_path / "run", languages, epochs=10, traced_per_language=30, top_k=12, texts=texts
     )
-    written = report.write(folder)
+    written = report.write_page(folder)
     assert 3_000_000 < written.stat().st_size < 5_000_000
     assert "of the 210 traced test examples" in written.read_text("utf-8")
 
@@ -37,20 +39,20 @@ def test_the_page_of_a_hundred_runs_is_below_5_mb_and_says_what_it_leaves_out(
         kind = results["subnetwork"] | {"name": "random" if i else "identified", "seed": i}
         named = {"subnetwork": kind, "variant": f"masks {i}", "seed": i}
         (run / "results.json").write_text(json.dumps(results | named), "utf-8")
-        write_job(job(tmp_path, run, masks=False))
-    drawn = {}
-    monkeypatch.setattr(sweep, "save", lambda charts, folder: drawn.update(charts))
-    written = sweep.write_sweep(tmp_path / "sweeps/s")
+    jobs = [finished(number, run) for number, run in enumerate(runs, 1)]
+    monkeypatch.setattr(sweep_page, "saved", lambda figures, folder: nullcontext())
+    (tmp_path / "sweeps/s").mkdir(parents=True)
+    written = sweep_page.write_sweep(tmp_path / "sweeps/s", jobs)
     assert written.stat().st_size < 5_000_000
-    page, shown = written.read_text("utf-8"), subnetwork_sweep.RUNS
+    page, shown = written.read_text("utf-8"), RUNS
     assert f"Of the 100 runs, the figures show the first {shown}" in page
     assert page.count('<tr><th scope="row"><a href=') == 100
-    assert len(drawn["change_positive"].to_dict()["concat"]) == shown
+    assert page.count('data-file="change_positive"') == shown
     table = pd.read_parquet(written.parent / "tables/sweep_change.parquet")
     assert table["run"].nunique() == 100
 
 
 def test_long_tables_of_a_sweep_are_cut_in_the_page_alone():
-    table = pd.DataFrame({"k": range(sweep.ROWS + 7)})
-    found = sweep._rows(table)
-    assert len(found["rows"]) == sweep.ROWS and found["of"] == sweep.ROWS + 7
+    table = pd.DataFrame({"k": range(ROWS + 7)})
+    printed = printed_rows(table)
+    assert len(printed["rows"]) == ROWS and printed["total"] == ROWS + 7

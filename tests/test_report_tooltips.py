@@ -1,48 +1,52 @@
-"""What the marks of the figures tell: numbers and, where there are any, intervals."""
+"""What the marks of the figures show: numbers and, where there are any, intervals."""
+
+from pathlib import Path
 
 import pandas as pd
 import pytest
-from test_report_subnetworks import make_subnetwork_run
+from report_runs import LANGUAGES
 
 from xling import report
 from xling.analysis.statistics import wilson_interval
-from xling.report import papers, specs, sweep_charts, wording
-
-LANGUAGES = ("de", "en", "ko")
+from xling.report import words
+from xling.report.sections import confidence, imbalance, zero_shot
+from xling.report.sections.accuracy import accuracy_by_epoch
+from xling.report.sweep_results import SweepResults
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report") / "run"
-    return report.load(make_subnetwork_run(folder, LANGUAGES, epochs=2, traced_per_language=1))
+def run(subnetwork_folder):
+    return report.load(subnetwork_folder)
 
 
 def tooltips(spec):
-    """The titles of what each mark of a figure tells."""
+    """The titles of what each mark of a figure shows."""
     if isinstance(spec, list):
-        return [each for part in spec for each in tooltips(part)]
+        return [titles for part in spec for titles in tooltips(part)]
     if not isinstance(spec, dict):
         return []
-    told = spec.get("encoding", {}).get("tooltip", [])
-    own = [[each.get("title", each["field"]) for each in told]] if "mark" in spec and told else []
+    shown = spec.get("encoding", {}).get("tooltip", [])
+    titles = [entry.get("title", entry["field"]) for entry in shown]
+    own = [titles] if "mark" in spec and shown else []
     parts = ("layer", "concat", "spec", "hconcat", "vconcat")
-    return own + [each for part in parts for each in tooltips(spec.get(part, []))]
+    return own + [titles for part in parts for titles in tooltips(spec.get(part, []))]
 
 
-def test_marks_tell_their_numbers_and_intervals(run):
-    drawn = report.drawn(run)
-    without = {"distribution", "head_use", "mask_overlap", "pruning", "specialization"}
-    without |= {"similarity"}  # of these no interval is computed
-    for name, chart in drawn.items():
-        told = tooltips(chart.to_dict())
-        assert told, name
-        assert name in without or any("95% interval" in each for each in told), name
-    assert without <= set(drawn)
-    on_page = specs.specs(run, papers.paper(run))
-    assert all(tooltips(each) for each in on_page["own"].values())
+def test_marks_show_their_numbers_and_intervals(run):
+    figures = {figure.name: figure for figure in report.figures(run)}
+    without = {"distribution", "head_use", "masks", "mask_overlap", "mask_overlap_shared"}
+    without |= {"mask_overlap_cosine", "mean_influence_in_paper", "pruning", "specialization"}
+    without |= {"similarity", "similarity_negative", "interference", "layers"}
+    # of these no interval is computed
+    for name, figure in figures.items():
+        shown = tooltips(figure.spec)
+        assert shown, name
+        assert name in without or any("95% interval" in titles for titles in shown), name
+        assert all(tooltips(spec) for spec in figure.specs.values())
+    assert without <= set(figures)
 
 
-def test_marks_of_sweeps_tell_their_numbers_and_intervals():
+def test_marks_of_sweeps_show_their_numbers_and_intervals():
     ends = {"low": 0.1, "high": 0.3, "base_rate": 0.25}
     tables = {
         "imbalance": pd.DataFrame(
@@ -58,19 +62,21 @@ def test_marks_of_sweeps_tell_their_numbers_and_intervals():
               "test_examples": 9} for k in (50, 100) for kind in ("influential", "random")]
         ),
     }  # fmt: skip
-    charts = sweep_charts.sweep_charts(tables)
-    assert len(charts) == 6
-    for name, chart in charts.items():
-        told = tooltips(chart.to_dict())
-        assert any("95% interval" in title for each in told for title in each), name
-        assert ("share ÷ base rate" in told[0]) == name.startswith("imbalance")
+    sweep = SweepResults(Path("s"), {}, {}, tables)
+    sections = (imbalance, zero_shot, confidence)
+    figures = [figure for section in sections for figure in section.figures(sweep)]
+    assert len(figures) == 6
+    for figure in figures:
+        shown = tooltips(figure.spec)
+        assert any("95% interval" in title for titles in shown for title in titles), figure.name
+        assert ("share ÷ base rate" in shown[0]) == figure.name.startswith("imbalance")
 
 
 def test_intervals_of_accuracies_are_wilsons(run):
     table = run.tables["accuracy"]
-    spec = report.charts.accuracy_by_epoch(table, LANGUAGES).to_dict()
+    spec = accuracy_by_epoch(table, LANGUAGES).to_dict()
     (rows,) = spec["datasets"].values()
     assert wilson_interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
     first = rows[0]
     low, high = wilson_interval(first["accuracy"], first["examples"])
-    assert first["interval"] == wording.interval(low, high) and low < first["accuracy"] < high
+    assert first["interval"] == words.interval(low, high) and low < first["accuracy"] < high

@@ -94,7 +94,7 @@ def test_a_killed_run_goes_on_to_the_same_results(undisturbed, tmp_path, stage):
     assert not list(tmp_path.rglob("*.part"))
 
 
-def test_sweeps_over_imbalance_and_exclusion(tmp_path):
+def test_sweeps_over_imbalance_and_exclusion_train_on_what_they_say(tmp_path):
     done = run_xling("--multirun", "imbalance=0,50", "exclude=de,[]", *SMALL, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     found = {}
@@ -118,7 +118,7 @@ def test_sweeps_over_imbalance_and_exclusion(tmp_path):
     assert set(zip(curves.language, curves.imbalance, strict=True)) == {("en", 0), ("en", 50)}
 
 
-def test_runs_that_are_not_parallel(tmp_path):
+def test_runs_on_texts_that_are_not_parallel_have_no_translations(tmp_path):
     small = [each for each in SMALL if not each.startswith("languages")]
     done = run_xling("task=marc", "languages=[de,zh]", *small, folder=tmp_path)
     assert done.returncode == 0, done.stderr

@@ -64,7 +64,7 @@ def test_no_pair_of_texts_occurs_twice_in_all_splits(task, language):
 
 
 @pytest.mark.parametrize(("task", "language"), EVERY)
-def test_sizes_ids_and_columns(task, language):
+def test_splits_have_their_sizes_ids_and_columns(task, language):
     for split, first, size in (("train", 0, 4000), ("dev", 4000, 500), ("test", 4500, 500)):
         found = rows(task, language, split)
         assert [row["id"] for row in found] == [str(n) for n in range(first, first + size)]

@@ -49,7 +49,7 @@ def test_fused_equals_autograd(kind, attention, design, dtype, bound):
 
 
 @pytest.mark.parametrize("kind", ENCODERS + DECODERS)
-def test_every_parameter_by_itself(kind):
+def test_the_sketch_of_every_parameter_by_itself_is_right(kind):
     """Without projection, each parameter's gradient is autograd's, not only their sum."""
     model, inputs, labels, each = case(kind, "eager", torch.float64)
     rows = fused(model, inputs, labels, Projection(method="exact")).rows

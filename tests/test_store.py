@@ -85,7 +85,7 @@ def test_sketches_of_other_settings_or_weights_are_refused(tmp_path):
 @pytest.mark.parametrize(
     ("precision", "bound"), [("float32", 1e-6), ("float16", 1e-3), ("int8", 2e-2)]
 )
-def test_precision_of_the_rows(tmp_path, precision, bound):
+def test_rows_on_disk_are_as_precise_as_their_format(tmp_path, precision, bound):
     rows = np.random.default_rng(0).normal(size=(40, 256)) * np.geomspace(1e-9, 1e9, 40)[:, None]
     metadata = SketchMetadata(
         [str(i) for i in range(40)], {}, 256, {}, [], precision, block_rows=16

@@ -35,9 +35,9 @@ def test_a_dry_run_plans_checks_and_makes_nothing(tmp_path):
     assert makes == [first, first, second, second]
     assert re.search(r"Time: about \d+ (s|min) one after the other", done.stdout)
     assert re.search(r"Disk: at most \d+ MB; [\d.]+ [GM]B are free", done.stdout)
-    assert "labels, alignment and sizes are right" in done.stdout and "Fonts: " in done.stdout
+    assert "labels, alignment and sizes are correct" in done.stdout and "Fonts: " in done.stdout
     wrong = run_xling("-m", *ONE_EPOCH, "imbalance=25", "imbalance_language=de,ko", folder=tmp_path)
-    assert wrong.returncode == 1 and "the job imbalance_language=ko of the sweep" in wrong.stderr
+    assert wrong.returncode == 1 and "the sweep's job imbalance_language=ko" in wrong.stderr
     assert not list(tmp_path.rglob("*"))
 
 
@@ -156,7 +156,7 @@ def test_a_killed_worker_costs_the_other_jobs_nothing(tmp_path):
         said = sweep.communicate()[0]
     assert sweep.returncode == 0 and "A worker was killed" in said, said
     assert words(tmp_path, "s") == ["finished"] * 3
-    assert "[1/3] seed=0: has begun" in said and "[3/3] seed=2: finished after" in said
+    assert "[1/3] seed=0: started on" in said and "[3/3] seed=2: finished after" in said
 
 
 def test_two_sweeps_at_once_do_each_stage_once(tmp_path):

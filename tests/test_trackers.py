@@ -14,7 +14,7 @@ from xling.errors import UserError
 from xling.tracker.library import library
 
 
-def test_the_group():
+def test_the_group_is_the_task_unless_a_sweep_or_the_user_names_one():
     assert tracker.group(config()) == "xnli"
     assert tracker.group(config("sweep=mine")) == "mine"
     assert tracker.group(config("sweep=mine", "tracker.group=other")) == "other"
@@ -39,7 +39,7 @@ def test_epochs_of_another_process_are_live(tmp_path):
     assert len(shown) == 2
 
 
-def test_tensorboard(finished, tmp_path, capsys):
+def test_tensorboard_shows_epochs_results_and_charts(finished, tmp_path, capsys):
     pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -69,7 +69,7 @@ def test_tensorboard(finished, tmp_path, capsys):
     assert Path(root) == tmp_path / "multirun" / "tensorboard"
 
 
-def test_trackio(finished, tmp_path, monkeypatch, capsys):
+def test_trackio_shows_epochs_results_and_charts(finished, tmp_path, monkeypatch, capsys):
     pytest.importorskip("trackio", reason="the extra trackio is not installed")
     import trackio
     from trackio import sqlite_storage, utils
@@ -95,7 +95,7 @@ def test_trackio(finished, tmp_path, monkeypatch, capsys):
     assert "trackio show --project tests" in output and "\x1b" not in output
 
 
-def test_a_library_that_is_not_there():
+def test_a_library_that_is_not_there_is_named_with_its_extra():
     with pytest.raises(UserError, match=re.escape("pip install 'xling[tensorboard]'")):
         library("torch.utils.nowhere", "tensorboard")
 
@@ -108,7 +108,7 @@ def test_a_library_that_is_not_there():
         ("tracker.entity=me", "tracker.entity=me is for W&B only"),
     ],
 )
-def test_what_only_weights_and_biases_has(override, problem):
+def test_switches_of_weights_and_biases_alone_are_refused_for_others(override, problem):
     assert config("tracker=wandb", override)
     for name in ("none", "trackio", "tensorboard"):
         with pytest.raises(UserError, match=problem):

@@ -111,7 +111,7 @@ def test_the_seed_decides(tmp_path, make_model, tokenizer):
     assert not same(weights(tmp_path / "a", 1), weights(tmp_path / "c", 1))
 
 
-def test_half_precision_by_override(tmp_path, make_model, tokenizer):
+def test_half_precision_trains_nearly_the_same_and_writes_single(tmp_path, make_model, tokenizer):
     options = ("tuning.epochs=1", "trainer.precision=bf16-mixed")
     half = tune(tmp_path / "half", make_model, tokenizer, *options)
     single = tune(tmp_path / "single", make_model, tokenizer, "tuning.epochs=1")
@@ -122,7 +122,7 @@ def test_half_precision_by_override(tmp_path, make_model, tokenizer):
     assert (made[0].units(0, 60) * made[1].units(0, 60)).sum(1).mean() > 0.8
 
 
-def test_sketches_in_half_precision(tmp_path, make_model, tokenizer):
+def test_sketches_in_half_precision_leave_the_training_as_it_is(tmp_path, make_model, tokenizer):
     """The training is the same, bit for bit; the gradients hardly turn."""
     for precision in ("fp32", "bf16"):
         options = ("tuning.epochs=1", f"sketch.precision={precision}")
@@ -137,7 +137,9 @@ def test_sketches_in_half_precision(tmp_path, make_model, tokenizer):
     assert np.abs((single @ single.T) - (half @ half.T)).mean() < 0.01
 
 
-def test_early_stopping(tmp_path, make_model, tokenizer, monkeypatch):
+def test_training_stops_early_and_keeps_the_first_best_epoch(
+    tmp_path, make_model, tokenizer, monkeypatch
+):
     accuracies = iter([0.5, 0.7, 0.6, 0.7, 0.7, 0.9])
 
     def planted(self):

@@ -23,7 +23,7 @@ from xling.pipeline.paths import masked
 from xling.tracker.artifacts import total_bytes
 
 
-def test_the_run_in_weights_and_biases(records, finished):
+def test_the_run_has_its_name_group_tags_and_settings(records, finished):
     started = records["run"][0]
     assert started["run_id"] == started["display_name"] == finished.name
     assert started["project"] == "xling" and started["run_group"] == "xnli"
@@ -35,7 +35,7 @@ def test_the_run_in_weights_and_biases(records, finished):
     assert not list(finished.glob(".*epochs"))  # the note for a run that goes on
 
 
-def test_epochs_in_weights_and_biases(records, finished):
+def test_epochs_are_those_of_the_history(records, finished):
     (file,) = finished.parent.glob("stages/tuning-*/history.json")
     history = json.loads(file.read_text("utf-8"))
     epochs = epochs_of(records)
@@ -49,7 +49,7 @@ def test_epochs_in_weights_and_biases(records, finished):
     assert {"train_loss", "learning_rate", "dev_accuracy", "dev_accuracy/*"} == over_epochs
 
 
-def test_results_in_weights_and_biases(records, finished):
+def test_tables_charts_and_results_are_those_of_the_run(records, finished):
     keys = {key.split(".")[0] for each in records["history"] for key in each["item"]}
     assert {f"tables/{file.stem}" for file in (finished / "tables").glob("*.csv")} <= keys
     assert {f"charts/{file.stem}" for file in (finished / "figures").glob("*.svg")} <= keys
@@ -63,7 +63,7 @@ def test_results_in_weights_and_biases(records, finished):
         assert summary[f"test_accuracy/{language}"] == found["test_accuracy"][language]
 
 
-def test_artifacts_in_weights_and_biases(records, tracked):
+def test_artifacts_are_the_files_of_the_run_and_stay_on_disk(records, tracked):
     found = {each["type"]: each for each in records["artifact"]}
     kinds = {"checkpoints", "sketches", "test-sketches", "masks"}
     assert kinds <= set(found)
@@ -85,7 +85,7 @@ def test_artifacts_in_weights_and_biases(records, tracked):
 
 
 @needs_wandb_command
-def test_the_line_that_sends_a_run_later(tracked, finished):
+def test_the_line_that_sends_a_run_later_works(tracked, finished):
     (command,) = sync_lines(tracked.done.stdout)
     done = subprocess.run(
         [*command, "--dry-run"], cwd=tracked.folder, capture_output=True, text=True, check=False

@@ -23,7 +23,7 @@ ROOT = Path(__file__).parent.parent
 SWEEP = yaml.safe_load((ROOT / "docs" / "wandb_sweep.yaml").read_text("utf-8"))
 
 
-def test_whether_a_server_answers():
+def test_a_server_that_is_silent_or_away_does_not_answer():
     assert not server_answers(f"http://127.0.0.1:{closed_port()}", {})
     start = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -31,7 +31,7 @@ def test_whether_a_server_answers():
     assert 1 <= time.monotonic() - start < 3
 
 
-def test_weights_and_biases_switched_off(to_server, monkeypatch, tmp_path):
+def test_weights_and_biases_switched_off_is_refused(to_server, monkeypatch, tmp_path):
     monkeypatch.setenv("WANDB_MODE", "disabled")
     to_server("http://127.0.0.1")
     with pytest.raises(UserError, match="WANDB_MODE=disabled"):
@@ -40,7 +40,9 @@ def test_weights_and_biases_switched_off(to_server, monkeypatch, tmp_path):
 
 
 @needs_wandb_command
-def test_a_server_out_of_reach(to_server, tmp_path, monkeypatch, capsys):
+def test_a_server_out_of_reach_is_told_soon_and_the_run_is_tracked_offline(
+    to_server, tmp_path, monkeypatch, capsys
+):
     """Said in a line, and soon; the run, here one of a sweep, is tracked offline."""
     url = f"http://127.0.0.1:{closed_port()}"
     to_server(url)
@@ -59,11 +61,10 @@ def test_a_server_out_of_reach(to_server, tmp_path, monkeypatch, capsys):
     assert [each["epoch"] for each in epochs_of(found)] == [1]
 
 
-def test_a_key_that_is_not_accepted(refusing_server, to_server, tmp_path):
+def test_a_key_that_is_not_accepted_is_told(refusing_server, to_server, tmp_path):
     assert server_answers(refusing_server, {})
-    assert not server_answers(
-        refusing_server, {"http": f"http://127.0.0.1:{closed_port()}"}
-    )  # the proxy is away
+    no_proxy = {"http": f"http://127.0.0.1:{closed_port()}"}
+    assert not server_answers(refusing_server, no_proxy)
     to_server(refusing_server)
     with pytest.raises(UserError, match=r"(?s)login --relogin.*tracker\.mode=offline"):
         with tracker.tracking(config("tracker=wandb", f"folder={tmp_path}"), "run", tmp_path):

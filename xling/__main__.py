@@ -5,7 +5,7 @@ import sys
 
 
 def run_composed(composed: object) -> None:
-    """Run one composed configuration; nothing below this function uses Hydra or OmegaConf."""
+    """Run one composed configuration as plain values, free of Hydra and OmegaConf."""
     from hydra.core.hydra_config import HydraConfig
 
     from xling.cli.compose import repeat_command, resolved

@@ -10,8 +10,10 @@ from torch import Tensor, nn
 
 from xling.attribution.method import PassOptions
 from xling.attribution.products import InnerProducts, Similarity, check_similarity
+from xling.errors import ArgumentError
 from xling.sketch import Sketches, SketchMetadata, Source
-from xling.sketch.examples import batches, weights_digest
+from xling.sketch.checks import check_equally_many, distinct_ids, token_counts
+from xling.sketch.examples import batches, checked_share, weights_digest
 from xling.sketch.frozen import frozen
 
 BATCH_TOKENS = 4096
@@ -46,16 +48,14 @@ class Embedding:
 
         Raises:
             ValueError: the model has no such module, or does not run it exactly once with a vector
-                for each example; different numbers of ids and lengths; a state that is zero or not
-                finite.
+                for each example; ids and lengths that are not what they should be; a state that
+                is zero or not finite.
+            OtherSketchesError: a folder of other representations.
         """
-        ids, lengths = list(examples.ids), list(examples.lengths)
-        if not ids or len(ids) != len(lengths):
-            raise ValueError(
-                f"{len(ids)} ids and {len(lengths)} lengths: each example needs one of each."
-            )
+        ids, lengths = distinct_ids(examples.ids), token_counts(examples.lengths)
+        check_equally_many(ids=ids, lengths=lengths)
         batch_tokens = options.get("batch_tokens") or BATCH_TOKENS
-        rank, world = options.get("share", (0, 1))
+        rank, processes = checked_share(options.get("share", (0, 1)))
         with frozen(model), torch.no_grad():
             states = self._states(model, examples.losses)
             shortest = min(range(len(ids)), key=lengths.__getitem__)
@@ -72,7 +72,7 @@ class Embedding:
                 batch_tokens=batch_tokens,
             )
             made = Sketches.empty(metadata, options.get("folder"))
-            todo = [block for block in made.missing() if block % world == rank]
+            todo = [block for block in made.missing() if block % processes == rank]
             spans = [range(len(ids))[metadata.span(block)] for block in todo]
 
             def work() -> Iterator[int]:
@@ -126,7 +126,8 @@ def _check_states(rows: np.ndarray, ids: list[str]) -> None:
     norms = np.linalg.norm(rows, axis=1)
     wrong = ~(np.isfinite(norms) & (norms > 0))
     if wrong.any():
-        raise ValueError(
+        raise ArgumentError(
+            "losses",
             f"The hidden state of example {ids[int(wrong.argmax())]} is zero or not finite "
-            f"({int(wrong.sum())} such examples); it cannot be compared."
+            f"({int(wrong.sum())} such examples); it cannot be compared.",
         )

@@ -114,7 +114,9 @@ def _turn(
             high.add(scores, tile.train.start)
             low.add(np.negative(scores, out=scores), tile.train.start)
     if not all(np.isfinite(sum_of_kind).all() for sum_of_kind in sums):
-        raise ValueError("Some scores are not finite: they can neither be ranked nor averaged.")
+        raise ArgumentError(
+            "losses", "Some scores are not finite: they can neither be ranked nor averaged."
+        )
     return [
         Traces(
             _stacked([largest.ranking() for largest in ends[0][kind]]),

@@ -72,8 +72,8 @@ def sizes(dimensions: int, epochs: int, memory_gb: float, beside: int = 0) -> Si
     needed = math.ceil((tile + TEST_TILE * per_test) / 1e7) / 100
     raise ArgumentError(
         "memory_gb",
-        f"A memory of {memory_gb:g} GB is too little for sketches of {dimensions:,} numbers at "
-        f"{epochs} epochs: they need {needed:g} GB.",
+        f"A memory of {memory_gb:g} GB is too little for representations of {dimensions:,} numbers "
+        f"at {'1 epoch' if epochs == 1 else f'{epochs} epochs'}: they need {needed:g} GB.",
         f"{needed:g}",
     )
 

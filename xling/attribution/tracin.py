@@ -82,9 +82,9 @@ class TracIn:
             Scores of the wanted pairs of each test example.
 
         Raises:
-            ArgumentError: the bound is too small for two gradients.
+            ArgumentError: the bound is too small for two gradients; a gradient that is zero or not
+                finite.
             ValueError: pairs that are not there.
-            UserError: a gradient that is zero or not finite.
         """
         _check_wanted(wanted, len(train.ids), len(test.ids))
         scores = [np.empty(len(indices), np.float32) for indices in wanted]

@@ -50,7 +50,7 @@ def label_index(task: Task) -> dict[str, int]:
 
 
 def separate_rows(tables: Sequence[Table], task: Task) -> tuple[list[Row], list[BadRow]]:
-    """Separate the rows of one language and split into usable, including ignored, and bad ones.
+    """Separate the usable rows of a language and split, with ignored labels, from the bad ones.
 
     Without an id column, rows are numbered from 0 across all tables, including bad rows.
 

@@ -14,7 +14,7 @@ import yaml
 from xling.analysis.shares import own_language_share
 from xling.attribution import Scores
 from xling.config import Config, Sketch, plain
-from xling.report.tables import overall
+from xling.report.sections.coverage import overall
 from xling.training.history import kept_epoch
 
 

@@ -128,10 +128,9 @@ def complete(
     going = RunContext(config, paths, inputs, folder, tracked, partial(timed, seconds))
     result = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
     write_json(folder / "results.json", result.results | origin)
-    write_tables(folder / "tables", result.tables)
+    write_tables(folder / "tables", result.tables, method=config.influence.method)
     with timed(seconds, "report"):
-        report.write(folder)
-        report.figures(folder)
+        report.write_report(folder)
         tracker.log_results(tracked, result.results, result.tables, folder)
         if config.tracker.artifacts:
             tracker.log_artifacts(tracked, run_artifacts(paths, folder))

@@ -1,8 +1,5 @@
 """The report room: a finished run's tables become one offline HTML page, and figures as files."""
 
-from xling.report import charts
-from xling.report.export import drawn, figures
-from xling.report.page import write
-from xling.report.tables import load
+from xling.report.page import figures, load, write_page, write_report
 
-__all__ = ["charts", "drawn", "figures", "load", "write"]
+__all__ = ["figures", "load", "write_page", "write_report"]

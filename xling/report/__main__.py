@@ -5,8 +5,9 @@ import sys
 from pathlib import Path
 
 from xling.errors import UserError
-from xling.report import figures, write
-from xling.report.sweep import write_sweep
+from xling.report import write_report
+from xling.report.sweep_page import write_sweep
+from xling.sweep.records import sweep_jobs
 
 
 def main() -> None:
@@ -16,10 +17,9 @@ def main() -> None:
     for folder in parser.parse_args().folder:
         try:
             if (folder / "jobs").is_dir():
-                print(write_sweep(folder))
+                print(write_sweep(folder, sweep_jobs(folder)))
             else:
-                print(write(folder))
-                print(*figures(folder), sep="\n")
+                print(*write_report(folder), sep="\n")
         except UserError as error:
             sys.exit(str(error))
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from xling.report.wording import MINUS, THIN, number
+from xling.report.words import MINUS, THIN, number
 
 ROWS = 200  # longer tables are for programs; readers have the figures of them
 PAGE = 40  # rows that one page holds; longer tables may break
@@ -24,7 +24,7 @@ SPECIAL = str.maketrans(
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
-        **{each: f"\\{each}" for each in "&%$#_{}"},
+        **{character: f"\\{character}" for character in "&%$#_{}"},
         "<": r"\textless{}",
         ">": r"\textgreater{}",
         "∪": r"$\cup$",
@@ -41,19 +41,19 @@ def latex(table: pd.DataFrame, name: str, about: str) -> str | None:
         name: of the table; the label is `tab:NAME`.
         about: the caption.
     """
-    found = _summed(table)
-    if not 0 < len(found) <= ROWS:
+    rows = _summed(table)
+    if not 0 < len(rows) <= ROWS:
         return None
-    if len(found.columns) < len(table.columns):
+    if len(rows.columns) < len(table.columns):
         about = f"{about.removesuffix('.')}, summed over the checkpoints."
-    cells = found.astype(object).apply(lambda column: column.map(partial(_cell, column.name)))
+    cells = rows.astype(object).apply(lambda column: column.map(partial(_cell, column.name)))
     return cells.rename(columns=_heading).to_latex(
         index=False,
         escape=False,  # the numbers are LaTeX already
         caption=escaped(about),
         label=f"tab:{name}",
-        column_format="".join("r" if _numeric(found[each]) else "l" for each in found),
-        longtable=len(found) > PAGE,
+        column_format="".join("r" if _numeric(rows[column]) else "l" for column in rows),
+        longtable=len(rows) > PAGE,
     )
 
 

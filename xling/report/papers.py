@@ -1,14 +1,22 @@
-"""What the papers print for the task of a run, to be shown beside it and never as a part of it."""
+"""What the papers print for a task, to be shown beside a run's own figures and never among them."""
 
 import dataclasses
+from functools import cache
+from typing import Any
 
 import pandas as pd
 
 from xling.analysis.reference import reference
 from xling.report.tables import Run
-from xling.report.wording import listed, percent
+from xling.report.words import listed, percent
 
 NAME = "Choenni et al. 2023"
+NAME_2024 = "Choenni et al. 2024"
+TABLES_2024 = {
+    "disabled_heads": "Tab. 1",
+    "subnetwork_accuracy_full": "Tab. 2",
+    "subnetwork_accuracy_sft": "Tab. 2",
+}
 SETTING = "XLM-R base, 2,000 examples per language"
 
 
@@ -25,11 +33,16 @@ class Paper:
     sentences: dict[str, str]
 
 
+@cache
+def _reference(task: str) -> pd.DataFrame:
+    return reference(task)
+
+
 def paper(run: Run) -> Paper:
     """Return what Choenni et al. (2023) print for the task and the languages of a run."""
-    table = reference(run.results["task"]).query("paper == 'choenni_2023'")
+    table = _reference(run.results["task"]).query("paper == 'choenni_2023'")
     means = _figures(table, "mean_influence", "mean").assign(epoch=0)
-    found = {
+    sentences = {
         "accuracy": [*_accuracy(table), *_zero_shot(table, run.results.get("exclude") or [])],
         "shares": _shares(table, run.languages),
         "scripts": _scripts(table, run.languages),
@@ -37,7 +50,7 @@ def paper(run: Run) -> Paper:
     return Paper(
         means,
         _figures(table, "reinforcing", "reinforcing"),
-        {section: " ".join(told) for section, told in found.items()},
+        {section: " ".join(parts) for section, parts in sentences.items()},
     )
 
 
@@ -67,8 +80,8 @@ def _zero_shot(table: pd.DataFrame, left_out: list[str]) -> list[str]:
     rows = table[(table["what"] == "zero_shot_accuracy") & table["test_language"].isin(left_out)]
     if rows.empty:
         return []
-    found = [f"{row.test_language} reaches {percent(row.value, 0)}" for row in rows.itertuples()]
-    return [f"Left out of training, {listed(found)} ({rows['where'].iloc[0]})."]
+    reached = [f"{row.test_language} reaches {percent(row.value, 0)}" for row in rows.itertuples()]
+    return [f"Left out of training, {listed(reached)} ({rows['where'].iloc[0]})."]
 
 
 def _shares(table: pd.DataFrame, languages: list[str]) -> list[str]:
@@ -88,3 +101,39 @@ def _scripts(table: pd.DataFrame, languages: list[str]) -> list[str]:
         "in their own script."
         for row in rows.itertuples()
     ]
+
+
+def printed_2024(task: str, what: str) -> dict[str, float]:
+    """Return what Choenni et al. (2024) print for a task, by language; nothing if they do not."""
+    table = _reference(task).query("paper == 'choenni_2024' and what == @what")
+    return dict(zip(table["test_language"], table["value"], strict=True))
+
+
+def source_2024(what: str) -> str:
+    """Write where a figure of Choenni et al. (2024) is printed and what it was measured with."""
+    return f"{NAME_2024}, {TABLES_2024[what]}: {SETTING}"
+
+
+def after_tuning(tuning: str) -> str:
+    """Name the paper's accuracies after full or after sparse fine-tuning."""
+    return f"subnetwork_accuracy_{'sft' if tuning == 'sparse' else 'full'}"
+
+
+def accuracies_2024(tasks: list[str]) -> str:
+    """Say what Choenni et al. (2024) found on sparse fine-tuning, for the tasks that they have."""
+    means = []
+    for task in tasks:
+        full, sparse = (printed_2024(task, after_tuning(tuning)) for tuning in ("full", "sparse"))
+        if full:
+            before, later = (percent(sum(own.values()) / len(own)) for own in (full, sparse))
+            means.append(f"{before} after full and {later} after sparse fine-tuning on {task}")
+    if not means:
+        return ""
+    where = source_2024(after_tuning("full"))
+    return f"{where}: subnetworks reach {listed(means)}, on average over languages."
+
+
+def reference_2023(task: str, what: str) -> list[dict[str, Any]]:
+    """Return the figures of a task whose name begins with `what`, as rows."""
+    table = _reference(task)
+    return table[table["what"].str.startswith(what)].to_dict("records")

@@ -42,9 +42,9 @@ def rgba(rgb: str, alpha: float) -> str:
 def styled(chart: Chart) -> Chart:
     """Give a whole chart the look of the report."""
     # Each `configure_…` of Altair would copy the whole chart.
-    found = chart.copy(deep=False)
-    found.config = LOOK
-    return found
+    copy = chart.copy(deep=False)
+    copy.config = LOOK
+    return copy
 
 
 def _look() -> alt.Config:

@@ -28,6 +28,7 @@ from xling.sweep.records import (
     recording_job,
     reset,
     state_of,
+    sweep_jobs,
     write_job,
 )
 from xling.sweep.terminal import (
@@ -83,10 +84,10 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
         for line in unfinished_lines(jobs, states, command):
             say(line)
     if any(state.word == "finished" for state in states):
-        from xling.report.sweep import write_sweep  # heavy: only at the end of a sweep
+        from xling.report.sweep_page import write_sweep  # heavy: only at the end of a sweep
 
         with FileLock(sweep.folder / ".report.lock"):
-            report = write_sweep(sweep.folder)
+            report = write_sweep(sweep.folder, sweep_jobs(sweep.folder))
         for line in results_lines(sweep.folder):
             say(line)
         say(f"\nReport of the sweep: {report}")

@@ -11,7 +11,7 @@ import time
 import traceback
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from filelock import FileLock, Timeout
 
@@ -20,6 +20,9 @@ from xling.config import Config, nothing_left_out
 from xling.errors import ArgumentError, UserError
 from xling.pipeline.paths import run_paths
 from xling.stage import is_complete
+
+if TYPE_CHECKING:
+    from xling.report.sweep_results import SweepJob
 
 STATES = ("finished", "running", "failed", "stopped", "waiting")
 """A killed job is stopped; running the same command again resumes stopped and failed jobs."""
@@ -125,6 +128,21 @@ def state_of(job: Job) -> State:
     removed = state.word == "finished"  # its folder no longer exists
     word = "waiting" if removed else {"running": "stopped"}.get(state.word, state.word)
     return dataclasses.replace(state, word=word)
+
+
+def sweep_jobs(sweep: Path) -> "list[SweepJob]":
+    """Return the jobs of a sweep with their states, as its report needs them.
+
+    Raises:
+        UserError: as `read_jobs`.
+    """
+    from xling.report.sweep_results import SweepJob  # with all that draws, which --help needs not
+
+    states = {job: state_of(job) for job in read_jobs(sweep)}
+    return [
+        SweepJob(job.number, job.label, job.folder, job.base, job.masks, state.word, state.error)
+        for job, state in states.items()
+    ]
 
 
 def _held(lock: Path) -> bool:

@@ -12,7 +12,6 @@ import pandas as pd
 from xling import report
 from xling.cli.console import say
 from xling.config import Config, plain
-from xling.report.tables import load
 from xling.tracker import group
 from xling.tracker.library import library
 
@@ -48,13 +47,13 @@ class TrackioPage:
         """Log the figures as `results/NAME`, the tables, and each chart as a separate page."""
         import trackio
 
-        charts = report.drawn(load(folder))
+        figures = report.figures(report.load(folder))
         self.run.log(
             {f"results/{name}": value for name, value in headline.items()}
             | {f"tables/{name}": trackio.Table(dataframe=table) for name, table in tables.items()}
             | {
-                f"charts/{name}": trackio.Html(chart.to_html(inline=True), inject=False)
-                for name, chart in charts.items()
+                f"charts/{figure.file}": trackio.Html(figure.html(), inject=False)
+                for figure in figures
             }
         )
 

@@ -12,7 +12,6 @@ from xling import report
 from xling.cli.console import say
 from xling.config import Config, plain
 from xling.errors import UserError
-from xling.report.tables import load
 from xling.tracker import group
 from xling.tracker.artifacts import Artifact, sizes_line
 from xling.tracker.reach import server_answers
@@ -128,12 +127,12 @@ class WandbPage:
         """Log the tables, each chart as a separate page, and the figures as the run's summary."""
         import wandb
 
-        charts = report.drawn(load(folder))
+        figures = report.figures(report.load(folder))
         self.run.log(
             {f"tables/{name}": wandb.Table(dataframe=table) for name, table in tables.items()}
             | {
-                f"charts/{name}": wandb.Html(chart.to_html(inline=True), inject=False)
-                for name, chart in charts.items()
+                f"charts/{figure.file}": wandb.Html(figure.html(), inject=False)
+                for figure in figures
             }
         )
         self.run.summary.update(headline)

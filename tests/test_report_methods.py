@@ -1,0 +1,64 @@
+"""The report of a run by another attribution method, which has no gradients."""
+
+import json
+
+import pandas as pd
+import pytest
+from report_runs import make_embedding_run, make_run
+
+from xling import report
+from xling.errors import UserError
+from xling.report.export import write_tables
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report") / "run"
+    make_embedding_run(folder, epochs=2, traced_per_language=1)
+    report.write_page(folder)
+    return folder
+
+
+def test_a_run_without_gradients_has_no_section_on_them(opened, folder):
+    shown = opened(folder / "report.html")
+    assert shown.complaints == []
+    assert shown.page.locator("#coverage, nav a[href='#coverage']").count() == 0
+    assert "Gradient sketches" not in shown.page.locator("#run").inner_text()
+    assert "sketch" not in shown.page.locator("main").inner_text().lower()
+
+
+def test_the_page_says_what_the_scores_are(folder, run_folder):
+    hidden, gradients = "the cosine of the two hidden states, summed over the epochs", "TracIn"
+    page = (folder / "report.html").read_text("utf-8")
+    assert hidden in page and gradients not in page
+    assert "that the model represents most like its test examples" in page
+    assert "the right predictions" not in page
+    assert "influence: cosine of the hidden states, summed over the epochs" in page
+    page = (run_folder / "report.html").read_text("utf-8")
+    assert gradients in page and hidden not in page
+    assert "that help its test examples most" in page and "the right predictions" in page
+    assert "influence: cosine of the gradients, summed over the checkpoints" in page
+
+
+def test_the_tables_say_what_the_scores_are(tmp_path):
+    table = {"influential": pd.DataFrame({"score": [0.5]})}
+    write_tables(tmp_path / "a", table)
+    assert "cosine of the gradients" in (tmp_path / "a/README.md").read_text("utf-8")
+    write_tables(tmp_path / "b", table, method="embedding")
+    assert "cosine of the hidden states" in (tmp_path / "b/README.md").read_text("utf-8")
+
+
+def test_a_run_that_names_tracin_is_as_one_that_names_no_method(tmp_path):
+    folder = make_run(tmp_path / "run", epochs=1, traced_per_language=1)
+    before = report.write_page(folder).read_text("utf-8")
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    (folder / "results.json").write_text(json.dumps(results | {"method": "tracin"}), "utf-8")
+    assert report.write_page(folder).read_text("utf-8") == before
+
+
+def test_a_method_that_the_report_has_no_words_for_is_refused(tmp_path):
+    folder = make_run(tmp_path / "run", epochs=1, traced_per_language=1)
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    (folder / "results.json").write_text(json.dumps(results | {"method": "guess"}), "utf-8")
+    with pytest.raises(UserError, match="method=guess; expected tracin or embedding"):
+        report.write_page(folder)

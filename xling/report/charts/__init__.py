@@ -1,0 +1,1 @@
+"""Drawing primitives that several sections share."""

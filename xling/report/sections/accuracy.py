@@ -1,0 +1,126 @@
+"""The section on how well the model learnt: accuracy per language."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from xling.analysis.statistics import wilson_interval
+from xling.report.charts.lines import by_language, epochs_axis
+from xling.report.papers import paper
+from xling.report.section import Figure, Schema, Section, Tile
+from xling.report.tables import Run
+from xling.report.words import interval, percent
+
+SCHEMAS = {
+    "accuracy": Schema(
+        "Accuracy per language: the development set after every epoch, the test set at the end.",
+        {
+            "split": "dev or test",
+            "epoch": "epoch, from 1; for the test set the epoch that was kept",
+            "language": "language code",
+            "accuracy": "share of the examples classified correctly, 0 to 1",
+            "examples": "number of examples",
+        },
+    ),
+}
+
+
+def content(run: Run) -> dict[str, Any]:
+    """Return what the template prints."""
+    return {
+        "kept_epoch": run.results["kept_epoch"],
+        "through_subnetworks": run.results.get("subnetwork", {}).get("name", "full") != "full",
+        "rows": final_accuracy(run),
+        "paper": paper(run).sentences["accuracy"],
+    }
+
+
+def final_accuracy(run: Run) -> list[dict[str, Any]]:
+    """Return test and development accuracy per language at the kept epoch, with example counts."""
+    table, kept = run.tables["accuracy"], run.results["kept_epoch"]
+    rows = table[table["epoch"] == kept].set_index(["split", "language"])
+    return [
+        {
+            "language": language,
+            **{
+                split: rows.loc[split, language].to_dict()
+                if (split, language) in rows.index
+                else {}
+                for split in ("dev", "test")
+            },
+        }
+        for language in run.languages
+    ]
+
+
+def figures(run: Run) -> list[Figure]:
+    """Return the figure; of a single epoch the table says it all."""
+    table = run.tables["accuracy"]
+    return [
+        Figure(
+            "accuracy_by_epoch",
+            "Development accuracy of each language after each epoch",
+            accuracy_by_epoch(table, run.languages),
+            fluid=True,
+            shown=bool((table["epoch"] > 1).any()),
+        )
+    ]
+
+
+def accuracy_by_epoch(
+    accuracy: pd.DataFrame, languages: Sequence[str] | None = None
+) -> alt.LayerChart:
+    """Development accuracy of each language after each epoch."""
+    table = accuracy.query("split == 'dev'")
+    counts = zip(table["accuracy"], table["examples"], strict=True)
+    table = table.assign(interval=[interval(*wilson_interval(*pair)) for pair in counts])
+    color, dash, shape = by_language(table, languages)
+    base = alt.Chart(table).encode(
+        x=epochs_axis(table),
+        y=alt.Y(
+            "accuracy:Q",
+            title="development accuracy",
+            axis=alt.Axis(format=".0%", tickMinStep=0.01),
+        ).scale(zero=False, nice=True),
+        color=color,
+        tooltip=[
+            alt.Tooltip("language:N"),
+            alt.Tooltip("epoch:O"),
+            alt.Tooltip("accuracy:Q", format=".1%"),
+            alt.Tooltip("interval:N", title="95% interval"),
+            alt.Tooltip("examples:Q"),
+        ],
+    )
+    lines = base.mark_line(strokeWidth=2).encode(strokeDash=dash)
+    points = base.mark_point(filled=True, size=55, opacity=1).encode(shape=shape)
+    return (lines + points).properties(width=560, height=260)
+
+
+def tiles(run: Run) -> list[Tile]:
+    """Return the development accuracy and the epoch that was kept."""
+    results = run.results
+    kept, epochs = results["kept_epoch"], results["epochs"]
+    return [
+        ("Development accuracy", percent(results["dev_accuracy"]), _kept(results)),
+        ("Kept epoch", str(kept), f"of {epochs} trained" if epochs > 1 else "the only one"),
+    ]
+
+
+def _kept(results: dict[str, Any]) -> str:
+    """Say what the development accuracy of the fine-tuning is of."""
+    whole = results.get("subnetwork", {}).get("name", "full") != "full"
+    whole = whole and results["tuning"] == "full"
+    return "with all heads, at the kept epoch" if whole else "at the kept epoch"
+
+
+SECTION = Section(
+    "accuracy",
+    "accuracy.html.j2",
+    content,
+    "Accuracy",
+    schemas=SCHEMAS,
+    figures=figures,
+    tiles=tiles,
+)

@@ -1,0 +1,161 @@
+"""The section on what was run: how influence is measured, the settings, the versions."""
+
+from typing import Any
+
+from markupsafe import Markup
+
+from xling.report.methods import TRACIN, method
+from xling.report.section import Section
+from xling.report.tables import Run
+from xling.report.words import duration, listed, number, percent
+
+
+def content(run: Run) -> dict[str, Any]:
+    """Return what the template prints."""
+    results = run.results
+    return {
+        "reading": Markup(method(results).reading),
+        "traced": traced_through(results),
+        "summary": summary(results),
+        "command": results.get("command"),
+        "config": results.get("config"),
+    }
+
+
+def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
+    """Return what was run as rows of a small table; rows that the results do not know are left."""
+    counts = results.get("train_examples", {})
+    sketch = results.get("sketch", {})
+    exact = results.get("method", TRACIN) == TRACIN  # others have no gradients
+    facts = {
+        "Task": f"{results['task']} ({', '.join(results['classes'])})",
+        "Languages": ", ".join(results["languages"]),
+        "Left out of training": ", ".join(results.get("exclude") or []),
+        "Imbalance": f"{results['imbalance']}% more of {results['imbalance_language']}"
+        if results.get("imbalance")
+        else "",
+        "Training examples": _counts(counts),
+        "Data": _config(results, "data.source"),
+        "Model": results.get("model"),
+        **_subnetworks(results),
+        "Learning rate": _rate(results),
+        "Epochs": f"{results['epochs']} trained, {results['kept_epoch']} kept",
+        "Batch size": _config(results, "tuning.batch_size"),
+        "Gradient sketches": _sketch(sketch),
+        "Re-ranking": f"exact gradients for the {again} best and worst of each"
+        if (again := _config(results, "influence.rerank")) and exact
+        else "",
+        "Traced per language": _config(results, "influence.test_per_language"),
+        "Top k": results["top_k"],
+        "Seed": _config(results, "seed"),
+        "Time": _time(results.get("seconds", {})),
+        "Software": ", ".join(f"{name} {version}" for name, version in software(results).items()),
+    }
+    return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+
+
+def _subnetworks(results: dict[str, Any]) -> dict[str, str]:
+    """Return the rows of the table of what was run that are of subnetworks."""
+    if results.get("subnetwork", {}).get("name", "full") == "full":
+        return {}
+    apply = {"both": "test and training examples", "test": "test examples alone"}
+    strict = results.get("config", {}).get("tuning", {}).get("strict")
+    tuning = {"full": "full", "sparse": "sparse, strict" if strict else "sparse"}
+    return {
+        "Fine-tuning": tuning[results["tuning"]],
+        "Subnetworks": f"{results['variant']}; on for {apply[results['subnetwork']['apply']]}",
+    }
+
+
+def software(results: dict[str, Any]) -> dict[str, str]:
+    """Return the versions that the run was made with; the commit in its short form."""
+    versions = {"xling": results["xling"]} if "xling" in results else {}
+    versions |= results.get("software", {})
+    return {
+        name: str(version)[:12] if name == "commit" else str(version)
+        for name, version in versions.items()
+        if version
+    }
+
+
+def _counts(counts: dict[str, int]) -> str:
+    if len(set(counts.values())) == 1:
+        return f"{number(next(iter(counts.values())))} per language"
+    return ", ".join(f"{language} {number(n)}" for language, n in counts.items())
+
+
+def _rate(results: dict[str, Any]) -> str:
+    """Write the learning rate, as `2e-5`: the override, else the model's own, else the task's."""
+    rates = (_config(results, f"{key}.learning_rate") for key in ("tuning", "model", "task"))
+    rate = results.get("learning_rate") or next(filter(None, rates), None)
+    return "" if rate is None else f"{rate:g}".replace("e-0", "e-")
+
+
+def _config(results: dict[str, Any], path: str) -> Any:
+    """Return the value of a dotted key of the run's configuration, None where there is none."""
+    value: Any = results.get("config", {})
+    for key in path.split("."):
+        value = value.get(key) if isinstance(value, dict) else None
+    return value
+
+
+def _sketch(sketch: dict[str, Any]) -> str:
+    if not {"side", "stack", "combine"} <= sketch.keys():
+        return ""
+    shape = f"{sketch['side']} × {sketch['side']}"
+    blocks = f"{sketch['stack']} of {shape}" if sketch["stack"] > 1 else f"one of {shape}"
+    size = sketch.get("dimensions")
+    total = f", {number(size)} numbers per example and epoch" if size else ""
+    combined = {"sum": "summed over the parameters", "concat": "per parameter, side by side"}
+    return f"{blocks}, {combined.get(sketch['combine'], sketch['combine'])}{total}"
+
+
+def _time(seconds: dict[str, float]) -> str:
+    if not seconds:
+        return ""
+    stages = ", ".join(f"{stage} {duration(s)}" for stage, s in seconds.items())
+    return f"{duration(sum(seconds.values()))} ({stages})"
+
+
+def traced_through(results: dict[str, Any]) -> str:
+    """Say plainly, for a run with subnetworks, what the influence was traced through."""
+    subnetwork = results.get("subnetwork", {})
+    if subnetwork.get("name", "full") == "full":
+        return ""
+    languages = listed(subnetwork["languages"]) if subnetwork["languages"] else ""
+    kinds = {
+        "identified": "each language goes through the attention heads that it needs. From a model "
+        "fine-tuned on it alone, the least important heads were switched off as long as "
+        f"{percent(_keep(results), 0)} of its development accuracy was left (Choenni et al. 2024, "
+        "§3.1)",
+        "random": "each language goes through random attention heads, as many as its identified "
+        f"subnetwork has (seed {subnetwork['seed']}; Choenni et al. 2024, §5.2)",
+        "suboptimal": f"every language goes through the subnetwork of {subnetwork['language']} "
+        "(Choenni et al. 2024, §5.2)",
+        "composed": f"every language goes through the {subnetwork['compose']} of the subnetworks "
+        f"of {languages} (Choenni et al. 2024, app. F.2)",
+        "file": "each language goes through the attention heads that its mask file names",
+    }
+    where = {
+        "both": "The other heads are off for the test examples and for the training examples that "
+        "they are compared with.",
+        "test": "The other heads are off for the test examples alone; the training examples that "
+        "they are compared with go through the full model.",
+    }
+    own = "own, identified " if subnetwork["name"] in ("suboptimal", "composed") else ""
+    sparse = (
+        " The model was fine-tuned sparsely: each batch held one language and went through that "
+        f"language’s {own}subnetwork alone (Choenni et al. 2024, §4.2)."
+    )
+    how, tuned = kinds[subnetwork["name"]], sparse if results.get("tuning") == "sparse" else ""
+    return (
+        f"Influence was traced through subnetworks, not through the full model: {how}. "
+        f"{where[subnetwork['apply']]}{tuned}"
+    )
+
+
+def _keep(results: dict[str, Any]) -> float:
+    return results.get("config", {}).get("subnetwork", {}).get("keep", 0.95)
+
+
+SECTION = Section("run", "what_was_run.html.j2", content, "Run")
