@@ -44,11 +44,13 @@ LONGEST = (
 """Groups that begin first, so that no process is left with them alone."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Group the tests by what they share; xdist reads the marks before the list is sorted."""
+    item.add_marker(pytest.mark.xdist_group(group(item)))
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests by what they share, the longest first; the order within a file stays."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
+    """Put the longest first; the order within a file stays."""
     items.sort(key=lambda item: [*LONGEST, group(item)].index(group(item)))
 
 
@@ -123,7 +125,7 @@ _at_first = surroundings()
 @cache
 def commands() -> Server:
     """Start, once for all tests of this process, what the commands are forked from."""
-    return _ending.enter_context(server("xling", "hydra", "wandb", environment=_at_first))
+    return _ending.enter_context(server("xling", "hydra", environment=_at_first))
 
 
 def pytest_unconfigure() -> None:
