@@ -29,33 +29,27 @@ register_resolvers()
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 torch.set_num_threads(1)  # two busy threads on two cores are slower than one
 
-TOGETHER = {"test_report": "test_report", "test_wandb": "test_trackers"}
-"""Groups of files that share what is made once, by how their names begin."""
 LONGEST = (
     "test_slurm",
     "test_ranks",
-    "test_report",
     "test_experiments_subnetworks",
+    "test_report",
     "test_run",
     "test_sweep",
     "test_experiments",
-    "test_trackers",
+    "test_wandb",
 )
-"""Groups that begin first, so that no process is left with them alone."""
+"""Files that begin first, by how their names begin, so that no process is left with them alone."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Group the tests by what they share, the longest first; the order within a file stays."""
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(group(item)))
-    items.sort(key=lambda item: [*LONGEST, group(item)].index(group(item)))
+    """Put the longest files first; the order within a file stays."""
 
+    def place(item: pytest.Item) -> int:
+        starts = (i for i, name in enumerate(LONGEST) if item.path.stem.startswith(name))
+        return next(starts, len(LONGEST))
 
-def group(item: pytest.Item) -> str:
-    """Return the name of the group that one process runs."""
-    stem = item.path.stem
-    return next((name for start, name in TOGETHER.items() if stem.startswith(start)), stem)
+    items.sort(key=place)
 
 
 LANGUAGES = ("de", "en", "fr")
@@ -123,7 +117,7 @@ _at_first = surroundings()
 @cache
 def commands() -> Server:
     """Start, once for all tests of this process, what the commands are forked from."""
-    return _ending.enter_context(server("xling", "hydra", "wandb", environment=_at_first))
+    return _ending.enter_context(server("xling", "hydra", environment=_at_first))
 
 
 def pytest_unconfigure() -> None:

@@ -135,7 +135,8 @@ def server(package: str, *libraries: str, environment: Mapping[str, str]) -> Ite
     """Start a server that has imported a whole package and some libraries; end it with the block.
 
     Args:
-        libraries: modules that the package imports only where it uses them.
+        libraries: modules that the package imports only where it uses them. Not wandb: what it
+            makes on import is removed when the first fork ends.
     """
     mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, __file__, str(theirs.fileno()), package, *libraries]
