@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from test_influence import sketches
+from sketch_rows import sketches
 
 from xling.attribution import (
     Embedding,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import encoded
-from test_influence import sketches
+from sketch_rows import sketches
 
 from xling.attribution import (
     Embedding,

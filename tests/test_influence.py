@@ -2,16 +2,11 @@
 
 import numpy as np
 import pytest
+from sketch_rows import sketches
 
 from xling.attribution import TracIn, products, trace
 from xling.attribution.top_k import Largest
 from xling.sketch import Sketches, SketchMetadata
-
-
-def sketches(rows: list | np.ndarray, epoch: int = 1, **settings: object) -> Sketches:
-    rows = np.asarray(rows, dtype=np.float32)
-    ids = [str(index) for index in range(len(rows))]
-    return Sketches.of(rows, ids, {"epoch": epoch, **settings})
 
 
 def test_rankings_and_means_are_those_computed_by_hand():

@@ -20,7 +20,7 @@ from tracked_runs import (
 )
 
 from xling.pipeline.paths import masked
-from xling.tracker.artifacts import total_bytes
+from xling.tracker.uploads import total_bytes
 
 
 def test_the_run_has_its_name_group_tags_and_settings(records, finished):

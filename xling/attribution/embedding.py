@@ -12,7 +12,7 @@ from xling.attribution.method import PassOptions
 from xling.attribution.products import InnerProducts, Similarity, check_similarity
 from xling.errors import ArgumentError
 from xling.sketch import Sketches, SketchMetadata, Source
-from xling.sketch.checks import check_equally_many, distinct_ids, token_counts
+from xling.sketch.arguments import check_equally_many, distinct_ids, token_counts
 from xling.sketch.examples import batches, checked_share, weights_digest
 from xling.sketch.frozen import frozen
 

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from xling.pipeline.paths import RunPaths, masked
-from xling.tracker.artifacts import Artifact
+from xling.tracker.uploads import Artifact
 
 
 def run_artifacts(paths: RunPaths, folder: Path) -> list[Artifact]:

@@ -130,7 +130,7 @@ class Linear:
         return rows.view(self.batch, -1, rows.shape[1])
 
 
-class Embedding:
+class EmbeddingLookup:
     """Rows of a table: gradient Σ_t onehot(x_t) g_tᵀ; the padding row has none, as in autograd."""
 
     def __init__(self, weight: Tensor, padding: int | None, maps: Maps, batch: int) -> None:
@@ -198,7 +198,7 @@ class LayerNorm:
         return back, blocks
 
 
-Call = Linear | Embedding | LayerNorm
+Call = Linear | EmbeddingLookup | LayerNorm
 
 
 def block_type(dtype: torch.dtype) -> torch.dtype:

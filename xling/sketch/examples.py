@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from xling.errors import ArgumentError
-from xling.sketch.checks import (
+from xling.sketch.arguments import (
     check_equally_many,
     distinct_ids,
     strings,

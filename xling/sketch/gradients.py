@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from xling.errors import ArgumentError, nearest
-from xling.sketch.checks import check_integer, strings, whole_number
+from xling.sketch.arguments import check_integer, strings, whole_number
 from xling.sketch.frozen import frozen
 from xling.sketch.projection import Map, Projection
 from xling.sketch.recorder import Recorder, not_covered

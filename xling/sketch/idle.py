@@ -8,7 +8,7 @@ from collections import Counter
 import torch
 from torch import Tensor
 
-from xling.sketch.calls import ActiveRows, Call, Embedding, Linear, any_nonzero
+from xling.sketch.calls import ActiveRows, Call, EmbeddingLookup, Linear, any_nonzero
 
 
 class IdlePositions:
@@ -29,7 +29,7 @@ class IdlePositions:
 
     def narrow(self, call: Call, x: Tensor, weight: str | None) -> str | None:
         """Set the positions that a call leaves out, if any; return the name of this use."""
-        if isinstance(call, Embedding):
+        if isinstance(call, EmbeddingLookup):
             if self._tokens is None and call.padding is not None and x.dim() == 2:
                 self._tokens = x.shape, ActiveRows.from_mask(x != call.padding)
             return None

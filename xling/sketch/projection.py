@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from xling.errors import ArgumentError
-from xling.sketch.checks import check_choice, check_integer, whole_number
+from xling.sketch.arguments import check_choice, check_integer, whole_number
 
 Method = Literal["kronecker", "dense", "exact"]
 Combine = Literal["sum", "concat"]

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xling.sketch.calls import Embedding, LayerNorm, Linear, Maps
+from xling.sketch.calls import EmbeddingLookup, LayerNorm, Linear, Maps
 
 
 def _present(**parameters: Tensor | None) -> dict[str, Tensor]:
@@ -38,8 +38,10 @@ def _embedding(
     scale_grad_by_freq: bool = False,
     sparse: bool = False,
 ) -> tuple:
-    def make(parameters: dict, maps: Maps, cast: Callable, batch: int, heads: int) -> Embedding:
-        return Embedding(parameters["weight"], padding_idx, maps, batch)
+    def make(
+        parameters: dict, maps: Maps, cast: Callable, batch: int, heads: int
+    ) -> EmbeddingLookup:
+        return EmbeddingLookup(parameters["weight"], padding_idx, maps, batch)
 
     if max_norm is not None or scale_grad_by_freq:
         return input, {}, make  # one example's gradient depends on the others

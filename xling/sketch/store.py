@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock
 
 from xling.errors import ArgumentError
-from xling.sketch.checks import check_choice, distinct_ids, whole_number
+from xling.sketch.arguments import check_choice, distinct_ids, whole_number
 
 Precision = Literal["float32", "float16", "int8"]
 

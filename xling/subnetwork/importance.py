@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xling.sketch.checks import token_counts, whole_number
+from xling.sketch.arguments import token_counts, whole_number
 from xling.sketch.examples import Losses, batches
 from xling.sketch.frozen import frozen
 from xling.sketch.gradients import check_losses

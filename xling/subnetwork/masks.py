@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from xling.errors import UserError
-from xling.sketch.checks import check_choice, strings, whole_number
+from xling.sketch.arguments import check_choice, strings, whole_number
 
 Composition = Literal["union", "intersection"]
 Masks = dict[str, np.ndarray]

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from xling.sketch.checks import check_fraction, whole_number
+from xling.sketch.arguments import check_fraction, whole_number
 
 
 @dataclasses.dataclass(frozen=True)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from xling.cli.background import background
 from xling.config import Config
-from xling.tracker.artifacts import Artifact
+from xling.tracker.uploads import Artifact
 from xling.training.history import read_history
 
 POLL_SECONDS = 1.0

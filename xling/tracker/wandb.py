@@ -13,8 +13,8 @@ from xling.cli.console import say
 from xling.config import Config, plain
 from xling.errors import UserError
 from xling.tracker import group
-from xling.tracker.artifacts import Artifact, sizes_line
 from xling.tracker.reach import server_answers
+from xling.tracker.uploads import Artifact, sizes_line
 
 if TYPE_CHECKING:
     import wandb
