@@ -73,7 +73,7 @@ def test_the_error_without_network_is_quick_and_says_what_to_do() -> None:
     )
     *message, seconds, imported = done.stdout.splitlines()
     assert imported == "[]"  # they take seconds
-    assert float(seconds) < 2
+    assert float(seconds) < 10  # on a busy machine; with its retries the hub takes a minute
     text = "\n".join(message)
     assert "facebook/xnli is not on this machine and the hub does not answer" in text
     assert f"hf download facebook/xnli --repo-type dataset --revision {REVISION}" in text

@@ -138,7 +138,7 @@ def test_composed_subnetworks_are_unions_and_intersections_without_more_fine_tun
     assert set(composed["compose"]) == {"union", "intersection"}
     assert set(composed["test_language"]) == {"de", "en"}
     report = sweep_report(variants.folder, "composition-xnli")
-    assert 'id="alike"' in report and 'id="composed"' in report and "https://cdn" not in report
+    assert 'id="similar-subnetworks"' in report and 'id="composed"' in report and "https://cdn" not in report
 
 
 def test_subnetworks_alone_are_those_of_the_sparse_run(variants):
@@ -205,7 +205,7 @@ def test_experiments_of_sparse_fine_tuning_train_only_what_is_not_there(variants
     assert done.stdout.count("Fine-tuning on") == (name == "sft_random")
     found = sweep_tables(variants.folder, f"{name}-xnli")
     report = sweep_report(variants.folder, f"{name}-xnli")
-    assert 'id="changes"' in report and 'id="alike"' in report
+    assert 'id="changes"' in report and 'id="similar-subnetworks"' in report
     change, wanted = found["sweep_change"], {"SFT, identified"}
     if name == "sft":
         wanted |= {"identified"}

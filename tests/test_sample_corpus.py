@@ -83,7 +83,7 @@ def test_labels_are_balanced_in_every_split(task, language):
 def test_rows_of_one_id_are_translations_with_one_label(task):
     labels = {language: [row["label"] for row in whole(task, language)] for language in LANGUAGES}
     assert all(labels[language] == labels["en"] for language in LANGUAGES)
-    # Names, years and prices of the metadata are written alike in de, en, es and fr.
+    # Names, years and prices of the facts are written alike in de, en, es and fr.
     if task == "pawsx":
         digits = {
             language: [sorted(re.findall(r"\d+", " ".join(pair))) for pair in texts(task, language)]
