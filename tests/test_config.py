@@ -1,15 +1,12 @@
 """The papers' setting to the letter, and names of folders that follow from what matters."""
 
 import dataclasses
-import json
-from pathlib import Path
 
 import pytest
 from conftest import config
 
-from xling.config import changed, delta, digest, settings
-from xling.errors import UserError
-from xling.pipeline.paths import named_paths, require_same_settings
+from xling.config import Config, delta, digest, settings, single_language
+from xling.pipeline.paths import default_settings, named_paths, pruning
 
 PAPER_RATES = {"xnli": 2e-5, "pawsx": 9e-6, "marc": 2e-5}
 PAPER_LANGUAGES = {"xnli": "de en es fr ru", "pawsx": "de en es fr ko", "marc": "de en es fr zh"}
@@ -80,41 +77,95 @@ def test_every_setting_names_a_run_or_is_left_out_on_purpose():
 
 
 RECORDED = {
-    (): "tiny-64d9aa8a",
-    ("task=pawsx",): "tiny-3991e4a4",
-    ("exclude=ru", "seed=1"): "tiny-no_ru-seed1-63acdc36",
-    ("imbalance=25", "imbalance_language=es"): "tiny-es25-ae071861",
-    ("tuning=sparse", "subnetwork=random"): "tiny-sparse-through_random0-random0-3ffa3204",
-    ("sketch=paper", "influence.top_k=7"): "tiny-bfae240d",
-    ("leave_out.example=3",): "tiny-without_100_positive-of_3-f05c8ad8",
+    (): (
+        "tiny-64d9aa8a",
+        "tuning-tiny-64d9aa8a",
+        "sketches-kronecker-sum-4x16x16-44136fa3",
+        "subnetwork-tiny-only_de-6dc7c1e8",
+    ),
+    ("task=pawsx",): (
+        "tiny-3991e4a4",
+        "tuning-tiny-3991e4a4",
+        "sketches-kronecker-sum-4x16x16-44136fa3",
+        "subnetwork-tiny-only_de-8548ea08",
+    ),
+    ("exclude=ru", "seed=1"): (
+        "tiny-no_ru-seed1-63acdc36",
+        "tuning-tiny-no_ru-seed1-63acdc36",
+        "sketches-kronecker-sum-4x16x16-44136fa3",
+        "subnetwork-tiny-only_de-seed1-d674605f",
+    ),
+    ("imbalance=25", "imbalance_language=es"): (
+        "tiny-es25-ae071861",
+        "tuning-tiny-es25-ae071861",
+        "sketches-kronecker-sum-4x16x16-44136fa3",
+        "subnetwork-tiny-only_de-6dc7c1e8",
+    ),
+    ("tuning=sparse", "subnetwork=random"): (
+        "tiny-sparse-through_random0-random0-3ffa3204",
+        "tuning-tiny-sparse-through_random0-666cc453",
+        "sketches-kronecker-sum-4x16x16-44136fa3",
+        "subnetwork-tiny-only_de-6dc7c1e8",
+    ),
+    ("sketch=paper", "influence.top_k=7"): (
+        "tiny-bfae240d",
+        "tuning-tiny-64d9aa8a",
+        "sketches-kronecker-sum-1x16x16-26dabfee",
+        "subnetwork-tiny-only_de-6dc7c1e8",
+    ),
+    ("leave_out.example=3",): (
+        "tiny-without_100_positive-of_3-f05c8ad8",
+        "tuning-tiny-without_100_positive-of_3-f05c8ad8",
+        "sketches-kronecker-sum-4x16x16-44136fa3",
+        "subnetwork-tiny-only_de-6dc7c1e8",
+    ),
+    ("influence=embedding",): (
+        "tiny-embedding-a98aae28",
+        "tuning-tiny-64d9aa8a",
+        "embedding-9f13a265",
+        "subnetwork-tiny-only_de-6dc7c1e8",
+    ),
+    ("subnetwork=identified", "subnetwork.keep=0.9"): (
+        "tiny-identified-68ad36f0",
+        "tuning-tiny-64d9aa8a",
+        "sketches-kronecker-sum-4x16x16-44136fa3",
+        "subnetwork-tiny-only_de-c321f744",
+    ),
+    ("profile=paper",): (
+        "xlmr_base-7a9d56ab",
+        "tuning-xlmr_base-7a9d56ab",
+        "sketches-kronecker-sum-1x16x16-44136fa3",
+        "subnetwork-xlmr_base-only_de-c02f0a2a",
+    ),
 }
-"""Folders of runs as they were named once and have to stay: switches → name."""
+"""Folders as they were named once and have to stay: switches → run, tuning, sketches, pruning."""
+
+
+def folder_names(run: Config, defaults: dict | None = None) -> tuple[str, ...]:
+    paths, single = named_paths(run, {}, defaults), single_language(run, "de")
+    pruned, _ = pruning(run.subnetwork, single, named_paths(single, {}, defaults))
+    return paths.run.name, paths.tuning.name, paths.sketches, pruned.name
 
 
 @pytest.mark.parametrize("overrides", RECORDED, ids=" ".join)
 def test_a_new_switch_with_a_default_renames_nothing(overrides):
-    run, defaults = config(*overrides), settings(config())
-    names = [named_paths(run, {}, defaults)]
-    for group, value in (
-        ("tuning", 0.0),
-        ("sketch", None),
-        ("influence", "plain"),
-        ("task", "single"),
-    ):
+    run = config(*overrides)
+    assert folder_names(run) == RECORDED[overrides]
+    defaults = default_settings(run.profile)
+    for group, value in (("tuning", 0.0), ("sketch", None), ("influence", "a"), ("task", "b")):
         old = getattr(run, group)
-        field = dataclasses.field(default=value)
         wider = dataclasses.make_dataclass(
-            f"Wider{group}", [("new_switch", object, field)], bases=(type(old),), frozen=True
+            f"Wider{group}",
+            [("new_switch", object, dataclasses.field(default=value))],
+            bases=(type(old),),
+            frozen=True,
         )
-        values = {each.name: getattr(old, each.name) for each in dataclasses.fields(old)}
+        values = {field.name: getattr(old, field.name) for field in dataclasses.fields(old)}
         run = dataclasses.replace(run, **{group: wider(**values)})
         defaults = {**defaults, group: {**defaults[group], "new_switch": value}}
-        names.append(named_paths(run, {}, defaults))
-    assert {(each.run.name, each.tuning, each.sketches) for each in names} == {
-        (RECORDED[overrides], names[0].tuning, names[0].sketches)
-    }
+        assert folder_names(run, defaults) == RECORDED[overrides]
     used = dataclasses.replace(run, tuning=dataclasses.replace(run.tuning, new_switch=0.1))
-    assert named_paths(used, {}, defaults).tuning != names[0].tuning
+    assert named_paths(used, {}, defaults).tuning.name != RECORDED[overrides][1]
 
 
 def test_the_order_of_classes_and_a_class_less_make_another_run():
@@ -130,17 +181,3 @@ def test_the_difference_is_nested_and_compares_groups_that_one_side_lacks_as_a_w
     values = {"a": 1, "b": {"c": 5, "d": {"e": 3}}, "f": {"x": 1}, "g": None}
     assert delta(values, defaults) == {"b": {"c": 5}, "f": {"x": 1}, "g": None}
     assert delta(defaults, defaults) == {}
-
-
-def test_a_default_that_has_changed_since_is_told_and_a_switch_of_another_version_is_not():
-    now = settings(config())
-    recorded = json.loads(json.dumps(now))
-    recorded["tuning"]["epochs"] = 7
-    recorded["sketch"]["old_switch"] = 1
-    del recorded["influence"]["rerank"]
-    assert changed(recorded, now) == ["tuning.epochs=7, now 4"]
-    with pytest.raises(
-        UserError, match="made when other settings .* tuning.epochs=7, now 4. Write"
-    ):
-        require_same_settings(Path("runs/x"), recorded, now)
-    require_same_settings(Path("runs/x"), now, now)

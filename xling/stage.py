@@ -1,18 +1,31 @@
-"""Folders that appear only once complete, built once however many runs need them."""
+"""Folders that appear only once complete, built once however many runs need them.
 
+A folder is named by those of its settings that are not defaults, and records all of them: once a
+default has changed, the name alone cannot tell.
+"""
+
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
+
+from xling.errors import UserError
 
 BEGUN, FINISHED = ".begun", ".finished"
 """Empty files in a stage's folder; their modification times say when it began and finished."""
 
+SETTINGS = "settings.json"
+"""File in a stage's folder: all settings that it depends on."""
+
 
 @contextmanager
-def stage(folder: Path, since: float = 0) -> Iterator[Path | None]:
+def stage(
+    folder: Path, since: float = 0, settings: dict[str, Any] | None = None
+) -> Iterator[Path | None]:
     """Yield a folder to fill, or None if it is already complete.
 
     The folder is filled under the name `<name>.part`, which keeps the files of an earlier attempt,
@@ -21,10 +34,15 @@ def stage(folder: Path, since: float = 0) -> Iterator[Path | None]:
     Args:
         since: a folder completed or begun before this time (in seconds since 1970) is built again;
             the old folder stays until the new one is complete.
+        settings: all settings that the folder depends on, as plain values; they are recorded.
+
+    Raises:
+        UserError: the folder, or what an earlier attempt left of it, was made with other settings.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     with FileLock(folder.with_name(f".{folder.name}.lock")):
         if is_complete(folder, since):
+            require_same_settings(folder, settings)
             yield None
             return
         part = partial_folder(folder)
@@ -33,7 +51,10 @@ def stage(folder: Path, since: float = 0) -> Iterator[Path | None]:
         if not part.exists():
             part.mkdir()
             (part / BEGUN).touch()
+        require_same_settings(part, settings)
+        _record(part, settings)
         yield part
+        _record(part, settings)  # again, as a builder may have emptied the folder
         (part / FINISHED).touch()
         old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)
@@ -51,6 +72,56 @@ def is_complete(folder: Path, since: float = 0) -> bool:
 def partial_folder(folder: Path) -> Path:
     """Return the path under which a folder is filled."""
     return folder.with_name(f"{folder.name}.part")
+
+
+def require_same_settings(folder: Path, settings: dict[str, Any] | None) -> None:
+    """Make sure that a folder was made with these settings, as far as both know them.
+
+    Settings that only one of the two has come from an older or a newer version and are ignored.
+
+    Raises:
+        UserError: a setting differs: its default has changed since the folder was made.
+    """
+    file = folder / SETTINGS
+    if settings is None or not file.exists():
+        return
+    recorded = json.loads(file.read_text("utf-8"))
+    if changes := [
+        f"{key}={_shown(old)}, now {_shown(new)}"
+        for key, (old, new) in setting_pairs(recorded, settings, only_common=True).items()
+        if old != new
+    ]:
+        raise UserError(
+            f"{folder} was made when other settings were the default: {'; '.join(changes)}. "
+            "Write force=true to make it again, or folder=DIR to keep it and write elsewhere."
+        )
+
+
+def setting_pairs(
+    values: dict[str, Any], others: dict[str, Any], prefix: str = "", only_common: bool = False
+) -> dict[str, tuple[Any, Any]]:
+    """Map dotted keys to both values; groups that only one side has are compared as a whole."""
+    pairs: dict[str, tuple[Any, Any]] = {}
+    for key, value in values.items():
+        if key not in others:
+            if not only_common:
+                pairs[f"{prefix}{key}"] = (value, None)
+        elif isinstance(value, dict) and isinstance(others[key], dict):
+            pairs |= setting_pairs(value, others[key], f"{prefix}{key}.", only_common)
+        else:
+            pairs[f"{prefix}{key}"] = (value, others[key])
+    return pairs
+
+
+def _record(folder: Path, settings: dict[str, Any] | None) -> None:
+    if settings is not None:
+        text = json.dumps(settings, ensure_ascii=False, indent=1)
+        folder.mkdir(exist_ok=True)
+        (folder / SETTINGS).write_text(text + "\n", "utf-8")
+
+
+def _shown(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _modified(folder: Path, stamp: str) -> float:

@@ -1,8 +1,8 @@
 """What names a run: the settings in which it differs from its profile, and their digest.
 
 A setting at its default is not part of a name, so a new switch with a default renames no finished
-folder. Finished folders record all their settings, and are refused if a default has changed since
-then (`changed`).
+folder. Folders record all their settings, and are refused if a default has changed since then
+(`xling.stage.require_same_settings`).
 """
 
 import dataclasses
@@ -11,6 +11,7 @@ import json
 from typing import Any
 
 from xling.config.schema import Config
+from xling.stage import setting_pairs
 
 IDENTITY_EXCLUDED = frozenset(
     {
@@ -22,7 +23,6 @@ IDENTITY_EXCLUDED = frozenset(
         "fail_fast",
         "experiment",
         "sketch.batch_tokens",
-        "influence.gradients",  # follows from the method
         "influence.memory_gb",
         "subnetwork.path",  # replaced by the digest of its masks
         "trainer.accelerator",
@@ -60,7 +60,7 @@ def result_settings(values: dict[str, Any]) -> dict[str, Any]:
 def delta(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
     """Return the settings that differ from the defaults, with the nesting of both."""
     differing: dict[str, Any] = {}
-    for key, (value, default) in _pairs(values, defaults, "").items():
+    for key, (value, default) in setting_pairs(values, defaults).items():
         if value != default:
             *groups, name = key.split(".")
             group = differing
@@ -68,21 +68,6 @@ def delta(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
                 group = group.setdefault(group_name, {})
             group[name] = value
     return differing
-
-
-def changed(recorded: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """List a finished folder's settings that have changed, as in `tuning.epochs=4, now 5`.
-
-    Settings that only one of the two has come from an older or a newer version and are ignored.
-
-    Args:
-        recorded, now: settings as `result_settings` returns them.
-    """
-    return [
-        f"{key}={_shown(old)}, now {_shown(new)}"
-        for key, (old, new) in _pairs(recorded, now, "", only_common=True).items()
-        if old != new
-    ]
 
 
 def plain(config: Config) -> dict[str, Any]:
@@ -106,23 +91,3 @@ def _without(values: dict[str, Any], prefix: str) -> dict[str, Any]:
         elif name not in IDENTITY_EXCLUDED:
             kept[key] = _without(value, f"{name}.") if isinstance(value, dict) else value
     return kept
-
-
-def _pairs(
-    values: dict[str, Any], others: dict[str, Any], prefix: str, only_common: bool = False
-) -> dict[str, tuple[Any, Any]]:
-    """Map dotted keys to both values; groups that only one side has are compared as a whole."""
-    pairs: dict[str, tuple[Any, Any]] = {}
-    for key, value in values.items():
-        if key not in others:
-            if not only_common:
-                pairs[f"{prefix}{key}"] = (value, None)
-        elif isinstance(value, dict) and isinstance(others[key], dict):
-            pairs |= _pairs(value, others[key], f"{prefix}{key}.", only_common)
-        else:
-            pairs[f"{prefix}{key}"] = (value, others[key])
-    return pairs
-
-
-def _shown(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False) if not isinstance(value, str) else value

@@ -1,7 +1,6 @@
 """The stage of fine-tuning, which runs share: checkpoints and the training examples' sketches."""
 
 import dataclasses
-import json
 from functools import partial
 from typing import Any
 
@@ -14,7 +13,7 @@ from xling.cli.messages import epoch_line, passes_line, tuning_line
 from xling.config import Config
 from xling.models.classifier import Classifier
 from xling.pipeline.inputs import RunInputs, at_epoch, distinct, say_plan, train_dumps
-from xling.pipeline.paths import RunPaths, require_same_settings, tuning_settings
+from xling.pipeline.paths import RunPaths, tuning_settings
 from xling.pipeline.provenance import machine, software
 from xling.pipeline.results import write_json
 from xling.stage import stage
@@ -97,7 +96,7 @@ def tune(
     # With several devices epochs end in another process, out of the tracker's reach.
     several = config.trainer.devices > 1
     log = partial(announce, None if several else tracked)
-    with stage(paths.tuning, config.force) as part:
+    with stage(paths.tuning, config.force, tuning_settings(config)) as part:
         if part:
             say(tuning_line(config, len(inputs.encoded["train"]), len(dumps)))
             made_by = {"settings": tuning_settings(config)}
@@ -115,8 +114,6 @@ def tune(
                     masks,
                 )
         else:
-            made_by = json.loads((paths.tuning / "made_by.json").read_text("utf-8"))
-            require_same_settings(paths.tuning, made_by["settings"], tuning_settings(config))
             say(f"The model is fine-tuned already: {paths.tuning}")
         for record in read_history(part or paths.tuning):
             tracker.log_epoch(tracked, record)  # those that it did not see: of an earlier try

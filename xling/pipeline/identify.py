@@ -94,7 +94,7 @@ def identify(
     own = single_language(config, language)
     paths = run_paths(own)
     folder, settings = pruning(config.subnetwork, own, paths)
-    with stage(folder, config.force) as part:
+    with stage(folder, config.force, settings) as part:
         if part:
             say(f"Identifying the subnetwork of {language}")
             _fine_tune_and_prune(config.subnetwork, own, paths, part, settings)

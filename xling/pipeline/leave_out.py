@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xling.cli.console import say
-from xling.config import Config, LeaveOut, nothing_left_out
+from xling.config import Config, LeaveOut, nothing_left_out, settings
 from xling.errors import UserError
 from xling.evaluation.leave_k_out import matched_control, round_robin
 from xling.pipeline.fine_tune import FineTuned
@@ -38,7 +38,7 @@ def leave_out(config: Config, paths: RunPaths, base: RunPaths) -> None:
     Raises:
         UserError: there is no such test example, or there are too few training examples.
     """
-    with stage(paths.run, config.force) as folder:
+    with stage(paths.run, config.force, settings(config)) as folder:
         if folder:
             write_json(folder / "results.json", _again(config, base, folder / "tuning"))
             shutil.rmtree(folder / "tuning")

@@ -10,14 +10,12 @@ from xling.config import (
     Config,
     Model,
     Subnetwork,
-    changed,
     checked,
     delta,
     digest,
     settings,
 )
 from xling.data import fingerprint, folder_digest
-from xling.errors import UserError
 
 TRACED_BY = ("influence", "sketch", "compare_full", "subnetwork")
 """Groups of settings that a fine-tuning does not depend on."""
@@ -105,23 +103,18 @@ def named_paths(
 def tuning_settings(config: Config) -> dict[str, Any]:
     """Return all settings that a fine-tuning depends on, defaults and all."""
     values = settings(config)
-    return {key: value for key, value in values.items() if key not in TRACED_BY}
+    kept = {key: value for key, value in values.items() if key not in TRACED_BY}
+    if config.tuning.name == "sparse":
+        kept["subnetwork"] = {
+            **tuned_through(config),
+            **({} if config.subnetwork.name == "file" else pruning_settings(config.subnetwork)),
+        }
+    return kept
 
 
-def require_same_settings(folder: Path, recorded: dict[str, Any], now: dict[str, Any]) -> None:
-    """Make sure that no default has changed since a folder was made: names do not tell.
-
-    Args:
-        recorded, now: settings, as of `xling.config.result_settings`.
-
-    Raises:
-        UserError: the folder was made with another value.
-    """
-    if differing := changed(recorded, now):
-        raise UserError(
-            f"{folder} was made when other settings were the default: {'; '.join(differing)}. "
-            "Write force=true to make it again, or folder=DIR to keep it and write elsewhere."
-        )
+def pruning_settings(subnetwork: Subnetwork) -> dict[str, Any]:
+    """Return all settings that a pruning depends on beside the model."""
+    return {key: getattr(subnetwork, key) for key in ("fraction", "keep", "normalize")}
 
 
 def masked(sketches: str, mask: list[list[int]]) -> str:
@@ -135,20 +128,21 @@ def masked(sketches: str, mask: list[list[int]]) -> str:
 
 
 def pruning(subnetwork: Subnetwork, alone: Config, tuned: RunPaths) -> tuple[Path, dict[str, Any]]:
-    """Return the folder of a language's identified subnetwork, and the settings that name it.
+    """Return the folder of a language's identified subnetwork, and all settings it depends on.
 
     Args:
         alone, tuned: the fine-tuning on the language alone, and its folders.
     """
-    settings = {**pruned_by(subnetwork, alone.profile), "tuning": tuned.tuned_by}
-    name = "-".join(["subnetwork", *switches(alone), digest(settings)])
-    return tuned.tuning.with_name(name), settings
+    named_by = {**pruned_by(subnetwork, alone.profile), "tuning": tuned.tuned_by}
+    name = "-".join(["subnetwork", *switches(alone), digest(named_by)])
+    values = {**pruning_settings(subnetwork), "tuning": tuning_settings(alone)}
+    return tuned.tuning.with_name(name), values
 
 
 def pruned_by(subnetwork: Subnetwork, profile: str) -> dict[str, Any]:
     """Return the settings of a pruning that differ from the defaults of a profile."""
     defaults = default_settings(profile)["subnetwork"]
-    values = {key: getattr(subnetwork, key) for key in ("fraction", "keep", "normalize")}
+    values = pruning_settings(subnetwork)
     return {key: value for key, value in values.items() if value != defaults[key]}
 
 

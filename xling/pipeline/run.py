@@ -9,25 +9,24 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from xling import report, tracker
 from xling.cli.console import plain_libraries, say
 from xling.cli.messages import closing, disabled_line, opening
-from xling.config import Config, nothing_left_out, result_settings, settings, whole_model
+from xling.config import Config, nothing_left_out, settings, whole_model
 from xling.pipeline.artifacts import run_artifacts
 from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
 from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
 from xling.pipeline.inputs import RunInputs, distinct, prepare, train_dumps
 from xling.pipeline.leave_out import leave_out
 from xling.pipeline.modularity import change_through, mask_tables, subnetwork_results
-from xling.pipeline.paths import RunPaths, require_same_settings, run_paths
+from xling.pipeline.paths import RunPaths, run_paths
 from xling.pipeline.provenance import machine, software
 from xling.pipeline.results import RunResult, profile, write_config, write_json
 from xling.pipeline.trace import analyse
 from xling.pipeline.zero_shot import compare
 from xling.report.export import write_tables
-from xling.stage import is_complete, stage
+from xling.stage import is_complete, require_same_settings, stage
 from xling.training.history import read_history
 
 
@@ -69,6 +68,7 @@ def job(config: Config, command: str) -> None:
         if not is_complete(base_paths.run, config.force):
             say(opening(whole))
             run(whole, command)
+        require_same_settings(base_paths.run, settings(whole))
         leave_out(config, paths, base_paths)
 
 
@@ -80,13 +80,11 @@ def run(config: Config, command: str) -> None:
     """
     paths = run_paths(config)
     origin = {"command": command, "fingerprints": paths.fingerprints, "software": software()}
-    with stage(paths.run, config.force) as folder:
+    with stage(paths.run, config.force, settings(config)) as folder:
         if folder:
             with tracker.tracking(config, paths.run.name, folder) as tracked:
                 complete(config, paths, folder, tracked, origin)
         else:
-            recorded = yaml.safe_load((paths.run / "config.yaml").read_text("utf-8"))
-            require_same_settings(paths.run, result_settings(recorded), settings(config))
             say("This run is finished already.")
     say(closing(paths.run))
 
@@ -94,7 +92,7 @@ def run(config: Config, command: str) -> None:
 def heads_alone(config: Config) -> None:
     """Identify the subnetworks and stop there: the folder has masks/, tables/ and results."""
     paths = run_paths(config)
-    with stage(paths.run, config.force) as folder:
+    with stage(paths.run, config.force, settings(config)) as folder:
         if folder:
             write_config(config, folder)
             heads = subnetworks(config, prepare(config))

@@ -10,7 +10,10 @@ from xling.cli.compose import compose_config, parse_arguments
 from xling.config import digest
 from xling.errors import UserError
 
-UNNAMED = ("tracker", "folder=", "sweep=", "hydra", "trainer.", "dry_run=", "force=", "fail_fast=")
+UNNAMED = (
+    *("tracker", "folder=", "sweep=", "hydra", "dry_run=", "force=", "fail_fast="),
+    *(f"trainer.{key}=" for key in ("accelerator", "devices", "num_nodes", "strategy", "threads")),
+)
 """Prefixes of switches that cannot change a result and so are not part of a sweep's name."""
 
 

@@ -4,10 +4,11 @@ import dataclasses
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from xling.config import Config, nothing_left_out, single_language, whole_model
-from xling.pipeline.paths import pruning, run_paths
-from xling.stage import is_complete, partial_folder
+from xling.config import Config, nothing_left_out, settings, single_language, whole_model
+from xling.pipeline.paths import pruning, run_paths, tuning_settings
+from xling.stage import is_complete, partial_folder, require_same_settings
 from xling.sweep.records import Job, State
 
 PLURALS = {
@@ -28,11 +29,13 @@ class Stage:
     Attributes:
         kind: a key of PLURALS.
         config: configuration of the fine-tuning or run that builds the folder.
+        settings: all settings that the folder depends on.
     """
 
     kind: str
     folder: Path
     config: Config
+    settings: dict[str, Any]
 
     @property
     def complete(self) -> bool:
@@ -69,17 +72,17 @@ def required_stages(config: Config) -> list[Stage]:
     paths = run_paths(config)
     if config.leave_out.example is not None:
         base = required_stages(nothing_left_out(config))
-        return [*base, Stage("retraining", paths.run, config)]
+        return [*base, Stage("retraining", paths.run, config, settings(config))]
     stages = []
     if config.subnetwork.is_pruned:
         for language in config.languages:
             single = single_language(config, language)
             tuned = run_paths(single)
-            stages.append(Stage("fine-tuning", tuned.tuning, single))
-            folder, _ = pruning(config.subnetwork, single, tuned)
-            stages.append(Stage("subnetwork", folder, single))
+            stages.append(Stage("fine-tuning", tuned.tuning, single, tuning_settings(single)))
+            folder, values = pruning(config.subnetwork, single, tuned)
+            stages.append(Stage("subnetwork", folder, single, values))
     if config.subnetwork.only:
-        return [*stages, Stage("masks", paths.run, config)]
+        return [*stages, Stage("masks", paths.run, config, settings(config))]
     models = [config]
     if config.compare_full:
         models.append(dataclasses.replace(config, exclude=(), compare_full=False))
@@ -87,11 +90,11 @@ def required_stages(config: Config) -> list[Stage]:
         models = [whole_model(config), *([config] if config.tuning.name == "sparse" else [])]
     for model in models:
         tuned = run_paths(model)
-        stages.append(Stage("fine-tuning", tuned.tuning, model))
+        stages.append(Stage("fine-tuning", tuned.tuning, model, tuning_settings(model)))
         if model.subnetwork.name == "full":  # folders of masked sketches are named by their masks
             kind = "sketches" if config.influence.gradients else "representations"
-            stages.append(Stage(kind, tuned.tuning / tuned.sketches, model))
-    return [*stages, Stage("run", paths.run, config)]
+            stages.append(Stage(kind, tuned.tuning / tuned.sketches, model, {}))
+    return [*stages, Stage("run", paths.run, config, settings(config))]
 
 
 def plan_jobs(jobs: Sequence[tuple[Job, Config, list[str], State]]) -> list[PlannedJob]:
@@ -99,6 +102,9 @@ def plan_jobs(jobs: Sequence[tuple[Job, Config, list[str], State]]) -> list[Plan
     planned, known = [], set()
     for job, config, overrides, state in jobs:
         stages = required_stages(config)
+        for stage in stages:
+            if stage.complete:
+                require_same_settings(stage.folder, stage.settings)
         if stages[-1].complete:
             planned.append(PlannedJob(job, config, overrides, state, [], []))
             continue

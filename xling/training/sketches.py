@@ -1,11 +1,13 @@
 """Representations of encoded examples by a classifier: the library's pass on a run's data."""
 
 import dataclasses
+import json
 import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import datasets
 import torch
@@ -22,7 +24,7 @@ from xling.sketch import (
     Sketches,
     Source,
 )
-from xling.stage import partial_folder, stage
+from xling.stage import partial_folder, require_same_settings, stage
 from xling.subnetwork import gated_by_group
 from xling.tasks import TaskKind
 from xling.training.batches import Collator
@@ -73,7 +75,8 @@ class SketchDump:
             barrier: waits for the others.
         """
         place = self.folder / epoch_name(epoch)
-        with stage(place) if rank == 0 else nullcontext(partial_folder(place)) as part:
+        own = stage(place, settings=self.recorded)
+        with own if rank == 0 else nullcontext(partial_folder(place)) as part:
             barrier()
             if part:
                 self.sketches(model, epoch, part, (rank, world))
@@ -96,12 +99,25 @@ class SketchDump:
         for folder in (place, partial_folder(place)) if several else (place,):
             shutil.rmtree(folder, ignore_errors=True)
 
+    @property
+    def recorded(self) -> dict[str, Any]:
+        """The settings that the rows depend on, as plain values."""
+        values = json.loads(json.dumps(dataclasses.asdict(self.method)))
+        values.pop("similarity", None)  # of two rows; it does not change them
+        return {**values, "precision": self.settings.precision, "store": self.settings.store}
+
     def missing(self, epochs: int) -> list[int]:
         """Return the epochs, counted from 1, that are not written yet."""
         return [e for e in range(1, epochs + 1) if not (self.folder / epoch_name(e)).exists()]
 
     def read(self, epochs: int) -> list[Sketches]:
-        """Read the sketches of the first epochs."""
+        """Read the sketches of the first epochs.
+
+        Raises:
+            UserError: they were made with other settings.
+        """
+        for epoch in range(1, epochs + 1):
+            require_same_settings(self.folder / epoch_name(epoch), self.recorded)
         return [Sketches.read(self.folder / epoch_name(e)) for e in range(1, epochs + 1)]
 
     def sketches(
