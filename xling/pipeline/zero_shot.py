@@ -43,7 +43,8 @@ def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.D
         languages[rows].tolist(), both, config.influence.test_per_language, config.seed
     )
     chosen = rows[drawn]
-    say(f"Tracing {len(chosen)} test examples that both models classify correctly")
+    unit = without.inputs.kind.unit
+    say(f"Tracing {len(chosen)} test {unit}s that both models classify correctly")
     traced = {
         name: traces_of(model, chosen, folder / f"both_{name}")
         for name, model in (("without", without), ("full", full))
