@@ -13,7 +13,8 @@ from xling.attribution.method import PassOptions, Progress
 from xling.attribution.products import InnerProducts, Similarity, check_similarity
 from xling.errors import ArgumentError
 from xling.sketch import GradientSketcher, Projection, Sketches, Source, sketch_examples
-from xling.sketch.examples import batches, check_rows
+from xling.sketch.examples import batches
+from xling.sketch.store import check_rows
 
 
 @dataclasses.dataclass(frozen=True)
