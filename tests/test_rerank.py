@@ -87,18 +87,23 @@ def test_wrong_pairs_and_rankings_are_refused():
         ([np.array([1, 12])], "a training example is wanted that is not there; there are 12"),
         ([np.array([-1])], "not there"),
         ([np.array([3, 3])], "wanted twice of test example 0"),
+        (["ab"], "of test example 0, a list or array of integers"),
+        ([np.array([1.0])], "of test example 0, a list or array of integers"),
         ([np.array([1])] * 13, "of 13 test examples; there are 12"),
     ):
         with pytest.raises(ValueError, match=words):
             TracIn().exact_scores(model, source, source, wanted)
+    for memory in (float("nan"), float("inf"), None, "2", 0):
+        with pytest.raises(ArgumentError, match="memory_gb=.* write a finite number of gigabytes"):
+            TracIn().exact_scores(model, source, source, [[0]], memory_gb=memory)
     ranking = Ranking(np.array([[0, 1]]), np.array([[1.0, 0.5]]))
     traces = Traces(ranking, ranking, np.zeros((1, 1)))
-    with pytest.raises(ArgumentError, match="Of 2 candidates no 3 can be ranked"):
+    with pytest.raises(ArgumentError, match="k=3 is more than the 2 candidates"):
         reranked(traces, [np.array([0, 1])], [np.array([1.0, 0.5])], IDS, 3)
     with pytest.raises(ValueError, match="each of these a score"):
         reranked(traces, [np.array([0, 1])], [np.array([1.0])], IDS, 1)
     for k in (0, -1):
-        with pytest.raises(ArgumentError, match=f"ranking of {k} examples"):
+        with pytest.raises(ArgumentError, match=f"k={k} is not possible"):
             shortened(traces, k)
 
 

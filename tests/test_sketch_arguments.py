@@ -48,8 +48,8 @@ def metadata(**changes) -> SketchMetadata:
     return SketchMetadata(**values)
 
 
-def write(block=0, rows=4, square_norms=None, counts=None) -> None:
-    values = np.ones((rows, 2))
+def write(block=0, rows=4, square_norms=None, counts=None, value=1.0) -> None:
+    values = np.full((rows, 2), value)
     Sketches.empty(metadata()).write(block, values, square_norms or {}, counts or {})
 
 
@@ -93,6 +93,19 @@ WRONG = {
         lambda: Source(lambda group: X, IDS, [1]),
         "4 ids and 1 lengths",
     ),
+    "a source of one string": (lambda: Source(X, "ab", [1, 1]), "ids='ab' is a single string"),
+    "a source of an id twice": (lambda: Source(X, ["a", "a"], [1, 1]), "'a' is there twice"),
+    "a source of a set": (
+        lambda: Source(X, {"a", "b"}, [1, 1]),
+        "ids: pass a sequence, such as a list, not a set",
+    ),
+    "no ids": (lambda: sketch(ids=None), "ids=None is not possible: pass a sequence"),
+    "ids that are a number": (
+        lambda: sketch(ids=40),
+        "ids: pass a sequence, such as a list, not a single int",
+    ),
+    "lengths that are a number": (lambda: sketch(lengths=5), "lengths: pass a sequence"),
+    "a folder that is a number": (lambda: sketch(folder=3), "folder=3 is not possible: write a"),
     "an id twice": (lambda: sketch(ids=["a", "b", "c", "b"]), "'b' is there twice"),
     "an id that is a number": (
         lambda: sketch(ids=["a", "b", "c", 4]),
@@ -122,6 +135,10 @@ WRONG = {
     ),
     "an epoch that is not whole": (lambda: sketch(epoch=1.5), "epoch=1.5 is not possible"),
     "an epoch that is a word": (lambda: sketch(epoch="1"), "epoch='1' is not possible"),
+    "a negative epoch": (
+        lambda: sketch(epoch=-1),
+        "epoch=-1 is not possible: write a whole number from 0 on.",
+    ),
     "a precision of another name": (
         lambda: sketch(precision="float8"),
         "precision='float8' is not possible: choose 'float32', 'float16' or 'int8'. Did you",
@@ -155,6 +172,10 @@ WRONG = {
         lambda: one_batch(heads={"wieght": 3}),
         "heads: no parameter wieght. Did you mean 'weight'?",
     ),
+    "heads that are a list": (
+        lambda: one_batch(heads=["weight"]),
+        "heads=['weight'] is not possible: pass a mapping of weights to numbers of heads",
+    ),
     "no heads": (lambda: one_batch(heads={"weight": 0}), "heads=0 is not possible"),
     "heads that do not divide the input": (
         lambda: one_batch(heads={"weight": 2}),
@@ -165,6 +186,14 @@ WRONG = {
         "bias is not the weight of a linear layer",
     ),
     "rows of one dimension": (lambda: Sketches.of(np.ones(4), IDS, {}), "rows of shape (4,)"),
+    "ragged rows": (
+        lambda: Sketches.of([[1.0, 0], [1]], ["a", "b"], {}),
+        "its rows have to be of the same length",
+    ),
+    "rows that are words": (
+        lambda: Sketches.of([["1", "2"]], ["a"], {}),
+        "rows of shape (1, 2) and type <U1: an array of real numbers with 2 dimensions is",
+    ),
     "more rows than ids": (
         lambda: Sketches.of(np.ones((5, 2)), IDS, {}),
         "rows of shape (5, 2) for 4 ids",
@@ -177,6 +206,8 @@ WRONG = {
         lambda: Sketches.of(np.array([[1.0, NAN], [1, 0]]), ["a", "b"], {}),
         "The gradient of example a is not finite",
     ),
+    "a block of zeros": (lambda: write(value=0), "The gradient of example de1 is zero (4 such"),
+    "a block of NaN": (lambda: write(value=NAN), "The gradient of example de1 is not finite"),
     "no dimensions": (lambda: metadata(dimensions=0), "dimensions=0 is not possible"),
     "a block that is not there": (lambda: write(block=1), "block 1: there are 1 blocks"),
     "one row for a whole block": (
@@ -212,6 +243,14 @@ def test_right_use_at_the_limits_is_taken():
         "en",
     }
     assert finished().units(4, 4).shape == (0, 4)
+    assert len(Sketches.of([[1, 0], [0, 2]], ["a", "b"], {})) == 2
+    assert Source(X, np.array(["a", "b"]), np.array([3, 4])).lengths == [3, 4]
+
+
+def test_a_folder_may_be_a_string_and_an_epoch_of_numpy(tmp_path):
+    folder = str(tmp_path / "epoch-1")
+    made = sketch(folder=folder, epoch=np.int64(1))
+    np.testing.assert_array_equal(Sketches.read(folder).units(0, 4), made.units(0, 4))
 
 
 TRANSLATED = {

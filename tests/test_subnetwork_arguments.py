@@ -43,8 +43,11 @@ def gate(gates) -> None:
         MODEL(**INPUTS)
 
 
-def gate_by_group(groups) -> None:
-    with gated_by_group(MODEL, torch.ones(2, 2, 4), groups):
+GATES = torch.ones(2, 2, 4)
+
+
+def gate_by_group(groups, gates=GATES) -> None:
+    with gated_by_group(MODEL, gates, groups):
         MODEL(**INPUTS)
 
 
@@ -72,6 +75,14 @@ WRONG = {
         "a tensor of integers (batch,) is expected",
     ),
     "groups that are a list": (lambda: gate_by_group([0, 1, 0]), "a tensor of integers"),
+    "gates of groups that are an array": (
+        lambda: gate_by_group(torch.tensor([0, 1, 0]), np.ones((2, 2, 4))),
+        "gates: a tensor (groups, layers, heads) is expected",
+    ),
+    "gates of no groups": (
+        lambda: gate_by_group(torch.tensor([0, 1]), torch.ones(2, 4)),
+        "groups,",
+    ),
     "a group beyond the gates": (
         lambda: gate_by_group(torch.tensor([0, 2, 0])),
         "gates of 2 groups, 0 to 1",
@@ -87,6 +98,22 @@ WRONG = {
     "losses of another number": (
         lambda: gradients(losses=lambda: losses().mean()),
         "expected a tensor of shape (3,), got shape ()",
+    ),
+    "losses that are detached": (
+        lambda: gradients(losses=lambda: losses().detach()),
+        "The losses depend on no head",
+    ),
+    "losses of something else": (
+        lambda: gradients(losses=lambda: torch.ones(3, requires_grad=True)),
+        "The losses depend on no head",
+    ),
+    "importance by losses that are NaN": (
+        lambda: importance(losses=lambda group: losses(group) * NAN),
+        "Some gradients of the losses at the heads are not finite",
+    ),
+    "importance normalized by a word": (
+        lambda: importance(normalize="no"),
+        "normalize='no' is not possible: write True or False",
     ),
     "importance on no examples": (lambda: importance([]), "There are no examples"),
     "importance with a length of zero": (lambda: importance([9, 0, 7]), "lengths=0"),
@@ -111,6 +138,12 @@ WRONG = {
     "a negative seed": (lambda: shuffled(MASK, -1), "seed=-1 is not possible"),
     "no seed": (lambda: shuffled(MASK, None), "seed=None is not possible"),
     "a seed that is not whole": (lambda: shuffled(MASK, [0, 0.5]), "seed=0.5 is not possible"),
+    "an empty seed": (lambda: shuffled(MASK, []), "seed=[] is empty"),
+    "a composition of a string": (lambda: composed("ab", "union"), "masks='ab' is a single string"),
+    "a composition of a mapping": (
+        lambda: composed({"de": MASK}, "union"),
+        "masks: pass a sequence, such as a list, not a dict",
+    ),
     "an unknown composition": (
         lambda: composed([MASK, MASK], "intersect"),
         "how='intersect' is not possible: choose 'union' or 'intersection'. Did you mean",
@@ -130,11 +163,15 @@ WRONG = {
     ),
     "weights through another model's mask": (
         lambda: head_weights(MODEL)[0].off(np.ones((2, 5), bool)),
-        "a mask of shape (2, 5): layer 0 has 4 heads",
+        "a mask of shape (2, 5): the model has 2 layers of 4 heads",
     ),
     "weights through too few layers": (
         lambda: head_weights(MODEL)[-1].off(MASK[:1]),
-        "a mask of shape (1, 4): layer 1",
+        "a mask of shape (1, 4): the model has 2 layers of 4 heads",
+    ),
+    "weights through too many layers": (
+        lambda: head_weights(MODEL)[0].off(np.ones((3, 4), bool)),
+        "a mask of shape (3, 4)",
     ),
     "a fraction of zero": (
         lambda: pruned(fraction=0),
@@ -152,15 +189,36 @@ WRONG = {
         lambda: prune((2, 0), lambda mask: mask, lambda mask: 1.0),
         "shape=0 is not possible",
     ),
+    "a shape that is a number": (
+        lambda: prune(8, lambda mask: mask, lambda mask: 1.0),
+        "shape=8 is not possible: write (layers, heads per layer)",
+    ),
+    "a shape of three": (
+        lambda: read_mask("de.json", (2, 4, 1)),
+        "shape=(2, 4, 1) is not possible",
+    ),
+    "a mask file that is a number": (lambda: read_mask(3, (2, 4)), "file=3 is not possible"),
+    "steps that are none": (lambda: stops_at([1.0]), "pass the steps that `prune` returns"),
     "importances of another shape": (
         lambda: pruned(lambda mask: np.ones(8)),
         "importance of shape (8,) for heads of shape (2, 4)",
     ),
     "importances that are NaN": (
         lambda: pruned(lambda mask: np.full((2, 4), NAN)),
-        "heads whose importance is NaN",
+        "every head that is on needs a finite number",
     ),
-    "an accuracy that is NaN": (lambda: pruned(accuracy=lambda mask: NAN), "a step is NaN"),
+    "importances that are infinite": (
+        lambda: pruned(lambda mask: np.where(np.arange(8).reshape(2, 4) > 1, np.inf, 1.0)),
+        "every head that is on needs a finite number",
+    ),
+    "importances that are words": (lambda: pruned(lambda mask: mask.astype(str)), "finite number"),
+    "an accuracy that is NaN": (
+        lambda: pruned(accuracy=lambda mask: NAN),
+        "accuracy has to return a finite number, not nan",
+    ),
+    "an accuracy that is infinite": (lambda: pruned(accuracy=lambda mask: np.inf), "not inf"),
+    "no accuracy": (lambda: pruned(accuracy=lambda mask: None), "not None"),
+    "an accuracy that is a word": (lambda: pruned(accuracy=lambda mask: "0.5"), "not '0.5'"),
 }
 
 
@@ -181,6 +239,7 @@ def test_right_use_at_the_limits_is_taken():
     off = pruned(lambda mask: np.where(mask, 1, NAN))  # of heads that are off, nothing is asked
     assert off[-1].mask.sum() == 1
     assert shuffled(MASK, [3, *b"de"]).sum() == MASK.sum()
+    assert [step.accuracy for step in pruned(accuracy=lambda mask: np.float32(1))] == [1.0] * 8
 
 
 def test_the_command_line_says_which_switch_helps():
@@ -191,6 +250,12 @@ def test_the_command_line_says_which_switch_helps():
     with pytest.raises(ArgumentError) as refused:
         pruned(fraction=2.0)
     assert explain(refused.value, Path()).endswith("The switch is subnetwork.fraction.")
+
+
+def test_a_mask_file_may_be_a_string(tmp_path):
+    file = str(tmp_path / "de.json")
+    write_mask(file, MASK, {})
+    assert np.array_equal(read_mask(file, (2, 4)), MASK)
 
 
 def test_a_mask_file_is_the_users_and_the_librarys(tmp_path):

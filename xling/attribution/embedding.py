@@ -8,11 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xling.attribution.method import PassOptions
+from xling.attribution.method import PassOptions, check_options
 from xling.attribution.products import InnerProducts, Similarity, check_similarity
 from xling.errors import ArgumentError
 from xling.sketch import Sketches, SketchMetadata, Source
-from xling.sketch.arguments import check_equally_many, distinct_ids, token_counts
+from xling.sketch.arguments import (
+    check_equally_many,
+    distinct_ids,
+    strings,
+    token_counts,
+    whole_number,
+)
 from xling.sketch.examples import batches, checked_share, weights_digest
 from xling.sketch.frozen import frozen
 
@@ -37,6 +43,11 @@ class Embedding:
 
     def __post_init__(self) -> None:
         check_similarity(self.similarity)
+        if not isinstance(self.module, str):
+            raise ValueError(
+                f"module={self.module!r} is not possible: write the name of a module of the model, "
+                "such as 'head.output'."
+            )
 
     def represent(
         self, model: nn.Module, examples: Source, epoch: int, **options: Unpack[PassOptions]
@@ -48,13 +59,19 @@ class Embedding:
 
         Raises:
             ValueError: the model has no such module, or does not run it exactly once with a vector
-                for each example; ids and lengths that are not what they should be; a state that
-                is zero or not finite.
+                for each example; an unknown option, or one that is not what it should be; a state
+                that is zero or not finite.
             OtherSketchesError: a folder of other representations.
         """
         ids, lengths = distinct_ids(examples.ids), token_counts(examples.lengths)
-        check_equally_many(ids=ids, lengths=lengths)
-        batch_tokens = options.get("batch_tokens") or BATCH_TOKENS
+        check_options(options)
+        groups = options.get("groups")
+        groups = None if groups is None else strings("groups", groups)
+        check_equally_many(ids=ids, lengths=lengths, groups=groups)
+        epoch = whole_number("epoch", epoch, least=0)
+        batch_tokens = options.get("batch_tokens")
+        batch_tokens = BATCH_TOKENS if batch_tokens is None else batch_tokens
+        batch_tokens = whole_number("batch_tokens", batch_tokens)
         rank, processes = checked_share(options.get("share", (0, 1)))
         with frozen(model), torch.no_grad():
             states = self._states(model, examples.losses)

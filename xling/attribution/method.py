@@ -6,7 +6,7 @@ fields are named as the settings that it depends on.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -29,7 +29,7 @@ Progress = Callable[[Iterable[int], int], Iterable[int]]
 class PassOptions(TypedDict, total=False):
     """How a pass over the examples runs and is stored; see `xling.sketch.sketch_examples`."""
 
-    folder: Path | None
+    folder: Path | str | None
     groups: Sequence[str] | None
     batch_tokens: int | None
     block_rows: int
@@ -37,6 +37,21 @@ class PassOptions(TypedDict, total=False):
     share: tuple[int, int]
     progress: Progress
     announce: Callable[[Estimate], None] | None
+
+
+def check_options(options: Mapping[str, object]) -> None:
+    """Refuse options of a pass that no pass has.
+
+    Raises:
+        ValueError: naming the option and the closest one that there is.
+    """
+    known = list(PassOptions.__annotations__)
+    for name in options:
+        if name not in known:
+            raise ValueError(
+                f"There is no option {name!r} of a pass; there are {', '.join(known)}."
+                f"{nearest(name, known)}"
+            )
 
 
 class Comparison(Protocol):
@@ -124,16 +139,24 @@ def named(name: str, **settings: Any) -> Method:
 
     Raises:
         ArgumentError: there is no such method.
+        ValueError: a setting that no method has.
     """
     methods = {}
     for module in iter_modules([str(Path(__file__).parent)]):
         if method := getattr(import_module(f"{__package__}.{module.name}"), "METHOD", None):
             methods[module.name] = method
-    if name not in methods:
+    if not isinstance(name, str) or name not in methods:
         raise ArgumentError(
             "attribution",
             f"There is no attribution method {name}; there are {', '.join(methods)}."
             f"{nearest(name, methods)}",
         )
-    own = {field.name for field in dataclasses.fields(methods[name])}
-    return methods[name](**{key: value for key, value in settings.items() if key in own})
+    fields = {name: {field.name for field in dataclasses.fields(methods[name])} for name in methods}
+    known = sorted(set().union(*fields.values()))
+    for key in settings:
+        if key not in known:
+            raise ValueError(
+                f"No attribution method has a setting {key!r}; there are {', '.join(known)}."
+                f"{nearest(key, known)}"
+            )
+    return methods[name](**{key: settings[key] for key in settings if key in fields[name]})

@@ -23,6 +23,7 @@ from xling.attribution.tiles import (
 from xling.attribution.top_k import Largest, Ranking
 from xling.attribution.tracin import TracIn
 from xling.errors import ArgumentError
+from xling.sketch.arguments import sequence, whole_number
 from xling.sketch.store import Sketches
 
 
@@ -68,10 +69,11 @@ def trace(
         ValueError: representations that are not comparable or damaged, groups or weights that do
             not fit, a bound too small for one tile, scores that are not finite.
     """
-    comparisons = compared(train, test, method or TracIn())
+    comparisons = compared(train, test, TracIn() if method is None else method)
     weights = checked_weights(weights, len(comparisons))
     checked_groups(groups, len(comparisons[0].train_ids))
-    groups, k = np.asarray(groups), min(checked_k(k), len(groups))
+    groups = np.asarray(groups)
+    k = min(whole_number("k", k), len(groups))
     # Of each test example, the extremes at both ends and what waits to be selected from.
     beside = (len(comparisons) + 1) * 2 * k * 6 * 20
     fitting = sizes(widest(comparisons), len(comparisons), memory_gb, beside)
@@ -127,20 +129,13 @@ def _turn(
     ]
 
 
-def checked_k(k: int) -> int:
-    """Return the size of a ranking.
+def shortened(traces: Traces, k: int) -> Traces:
+    """Return the traces with rankings of at most k.
 
     Raises:
-        ArgumentError: it is less than 1.
+        ArgumentError: k is not a whole number from 1 on.
     """
-    if k < 1:
-        raise ArgumentError("k", f"A ranking of {k} examples is none: it needs 1 or more.", 1)
-    return k
-
-
-def shortened(traces: Traces, k: int) -> Traces:
-    """Return the traces with rankings of at most k."""
-    checked_k(k)
+    k = whole_number("k", k)
     positive, negative = (
         Ranking(ranking.index[:, :k], ranking.score[:, :k])
         for ranking in (traces.positive, traces.negative)
@@ -149,7 +144,19 @@ def shortened(traces: Traces, k: int) -> Traces:
 
 
 def concatenated(parts: Sequence[Traces]) -> Traces:
-    """Join the traces of several sets of test examples of the same training examples."""
+    """Join the traces of several sets of test examples of the same training examples.
+
+    Raises:
+        ValueError: none, or traces with other numbers of ranks or of groups.
+    """
+    parts = sequence("parts", parts)
+    if not parts:
+        raise ValueError("parts is empty: there are no traces to join.")
+    widths = {(part.positive.index.shape[1], part.group_mean.shape[1]) for part in parts}
+    if len(widths) > 1:
+        raise ValueError(
+            "parts: traces with rankings of one size and the same groups are expected."
+        )
     return Traces(
         _stacked([part.positive for part in parts]),
         _stacked([part.negative for part in parts]),

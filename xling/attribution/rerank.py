@@ -5,9 +5,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from xling.attribution.rankings import Traces, checked_k
+from xling.attribution.rankings import Traces
 from xling.attribution.top_k import Ranking
+from xling.attribution.tracin import checked_wanted
 from xling.errors import ArgumentError
+from xling.sketch.arguments import distinct_ids, real_array, sequence, whole_number
 
 
 def candidates(traces: Traces) -> list[np.ndarray]:
@@ -31,14 +33,27 @@ def reranked(
         ids: of all training examples; equal scores stand in their order.
 
     Raises:
-        ValueError: scores that do not fit the candidates, fewer candidates than k.
+        ValueError: candidates that have no id, scores that do not fit the candidates or are not
+            finite, fewer candidates than k, ids that are not distinct.
     """
+    k, names = whole_number("k", k), np.array(distinct_ids(ids))
+    wanted = checked_wanted(wanted, len(names), len(traces.group_mean))
+    scores = [real_array("scores", exact, 1) for exact in sequence("scores", scores)]
     sizes = [len(indices) for indices in wanted]
     if sizes != [len(exact) for exact in scores] or len(sizes) != len(traces.group_mean):
         raise ValueError("Each test example needs its candidates, and each of these a score.")
-    if checked_k(k) > min(sizes):
-        raise ArgumentError("k", f"Of {min(sizes)} candidates no {k} can be ranked.", min(sizes))
-    names = np.array(ids)
+    if not all(np.isfinite(exact).all() for exact in scores):
+        raise ValueError("scores: every score has to be finite to be ranked.")
+    fewest = min(sizes, default=0)
+    if not fewest:
+        raise ValueError("wanted: every test example needs one candidate or more.")
+    if k > fewest:
+        raise ArgumentError(
+            "k",
+            f"k={k} is more than the {fewest} candidates of a test example: write a whole number "
+            f"from 1 to {fewest}.",
+            fewest,
+        )
     ends = []
     for sign in (-1, 1):
         rows = [

@@ -3,11 +3,14 @@
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
+from itertools import chain
+from typing import Any
 
 import numpy as np
 
 from xling.attribution.method import Comparison, Method, Scorer
 from xling.errors import ArgumentError
+from xling.sketch.arguments import array, check_memory, real, sequence
 from xling.sketch.store import Sketches
 
 TRAIN_TILE = 2048
@@ -59,8 +62,7 @@ def sizes(dimensions: int, epochs: int, memory_gb: float, beside: int = 0) -> Si
     Raises:
         ArgumentError: not even one of the smallest tiles fits, or the bound is no size.
     """
-    if not (memory_gb > 0 and math.isfinite(memory_gb)):
-        raise ArgumentError("memory_gb", f"A memory of {memory_gb:g} GB is no bound.", 2)
+    check_memory(memory_gb)
     # Floats of all epochs, of which one is being turned into something else.
     per_test = (epochs + 1) * 4 * dimensions + beside
     tile = 0
@@ -86,7 +88,9 @@ def score_matrix(
     weights: Sequence[float] | None = None,
     memory_gb: float = 2.0,
 ) -> Iterator[Tile]:
-    """Yield the scores of all pairs, which are never all in memory.
+    """Return the scores of all pairs as a stream of tiles, which are never all in memory.
+
+    The arguments are checked at the call; the scores are made when the tiles are asked for.
 
     Args:
         train, test: representations at each checkpoint, in the order of the epochs.
@@ -104,8 +108,8 @@ def score_matrix(
     comparisons = compared(train, test, method)
     weights = checked_weights(weights, len(comparisons))
     fitting = sizes(widest(comparisons), len(comparisons), memory_gb)
-    for turn in fitting.turns(len(comparisons[0].test_ids)):
-        yield from tiles(comparisons, turn, fitting.train, weights)
+    turns = fitting.turns(len(comparisons[0].test_ids))
+    return chain.from_iterable(tiles(comparisons, turn, fitting.train, weights) for turn in turns)
 
 
 def tiles(
@@ -169,9 +173,17 @@ def compared(
     """Have a method compare the representations of every checkpoint.
 
     Raises:
-        ValueError: none at all, training and test examples at different checkpoints, checkpoints
-            out of order or of different examples.
+        ValueError: none at all, what are not sequences of `Sketches`, training and test examples
+            at different checkpoints, checkpoints out of order or of different examples, or what
+            is not a method.
     """
+    train, test = checked_sides(train, test)
+    if isinstance(method, type) or not callable(getattr(method, "compare", None)):
+        shown = method.__name__ if isinstance(method, type) else repr(method)
+        raise ValueError(
+            f"method={shown} is not possible: pass an attribution method, such as TracIn() or "
+            'named("tracin").'
+        )
     if not train or len(train) != len(test):
         raise ValueError(
             f"Training examples at {len(train)} epochs and test examples at {len(test)}: both are "
@@ -189,6 +201,24 @@ def compared(
     return [method.compare(left, right) for left, right in zip(train, test, strict=True)]
 
 
+def checked_sides(train: Any, test: Any) -> tuple[list[Sketches], list[Sketches]]:
+    """Return the representations of training and of test examples, those of each checkpoint.
+
+    Raises:
+        ValueError: not sequences of `Sketches`.
+    """
+    for name, side in (("train", train), ("test", test)):
+        if isinstance(side, Sketches):
+            raise ValueError(f"{name} is a single Sketches: pass a list, one for each checkpoint.")
+        for item in sequence(name, side):
+            if not isinstance(item, Sketches):
+                raise ValueError(
+                    f"{name}: the Sketches of a checkpoint are expected, got a "
+                    f"{type(item).__name__}."
+                )
+    return list(train), list(test)
+
+
 def widest(comparisons: Sequence[Comparison]) -> int:
     """Return the most numbers that a representation has at any checkpoint."""
     return max(comparison.dimensions for comparison in comparisons)
@@ -198,17 +228,23 @@ def checked_weights(weights: Sequence[float] | None, epochs: int) -> list[float]
     """Return one weight for each epoch.
 
     Raises:
-        ArgumentError: their number is another, or one is negative or not finite.
+        ArgumentError: their number is another, one is negative, not finite or not a number, or all
+            are zero.
+        ValueError: not a sequence.
     """
     if weights is None:
         return [1.0] * epochs
-    weights = list(weights)
+    weights = sequence("weights", weights)
     if len(weights) != epochs:
         raise ArgumentError(
             "weights", f"{len(weights)} weights for {epochs} epochs: each epoch needs one."
         )
-    if wrong := [weight for weight in weights if not (weight >= 0 and math.isfinite(weight))]:
-        raise ArgumentError("weights", f"A weight of {wrong[0]:g} is negative or no number.")
+    if wrong := [weight for weight in weights if not 0 <= real(weight) < math.inf]:
+        raise ArgumentError(
+            "weights", f"weights={wrong[0]!r} is not possible: write finite numbers from 0 on."
+        )
+    if not any(weights):
+        raise ArgumentError("weights", "All weights are 0: write one or more that are above 0.")
     return weights
 
 
@@ -218,7 +254,7 @@ def checked_groups(groups: np.ndarray, examples: int, argument: str = "groups") 
     Raises:
         ArgumentError: the groups are not numbered 0, 1, ..., or not one for each example.
     """
-    values = np.asarray(groups)
+    values = array(argument, groups)
     if values.shape != (examples,):
         raise ArgumentError(
             argument, f"{argument} of shape {values.shape} for {examples} examples: each needs one."

@@ -9,11 +9,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xling.attribution.method import PassOptions, Progress
+from xling.attribution.method import PassOptions, Progress, check_options
 from xling.attribution.products import InnerProducts, Similarity, check_similarity
 from xling.errors import ArgumentError
 from xling.sketch import GradientSketcher, Projection, Sketches, Source, sketch_examples
-from xling.sketch.examples import batches, check_rows
+from xling.sketch.arguments import array, check_memory, sequence, strings, whole_number
+from xling.sketch.examples import batches
+from xling.sketch.projection import check_projection
+from xling.sketch.store import check_rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,12 +39,15 @@ class TracIn:
     skip: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        check_projection(self.projection)
         check_similarity(self.similarity)
+        strings("skip", self.skip)
 
     def represent(
         self, model: nn.Module, examples: Source, epoch: int, **options: Unpack[PassOptions]
     ) -> Sketches:
         """Sketch the loss gradient of every example; see `xling.sketch.sketch_examples`."""
+        check_options(options)
         return sketch_examples(
             model,
             examples.losses,
@@ -86,8 +92,10 @@ class TracIn:
                 finite.
             ValueError: pairs that are not there.
         """
-        _check_wanted(wanted, len(train.ids), len(test.ids))
+        wanted = checked_wanted(wanted, len(train.ids), len(test.ids))
         scores = [np.empty(len(indices), np.float32) for indices in wanted]
+        check_memory(memory_gb)
+        batch_tokens = whole_number("batch_tokens", batch_tokens)
         with GradientSketcher(model, Projection(method="exact"), 0, self.skip) as sketcher:
             size = sketcher.plan.dimensions(sketcher.projection)
             turn, batch = _how_many(size, memory_gb)
@@ -122,10 +130,24 @@ class TracIn:
 METHOD = TracIn
 
 
-def _check_wanted(wanted: Sequence[np.ndarray], train: int, test: int) -> None:
-    if len(wanted) > test:
-        raise ValueError(f"Pairs are wanted of {len(wanted)} test examples; there are {test}.")
-    for row, indices in enumerate(wanted):
+def checked_wanted(wanted: Sequence[np.ndarray], train: int, test: int) -> list[np.ndarray]:
+    """Return the training examples wanted of each test example, as arrays of integers.
+
+    Args:
+        train, test: numbers of examples.
+
+    Raises:
+        ValueError: what are not numbers of training examples, or pairs that are not there.
+    """
+    rows = [array("wanted", indices) for indices in sequence("wanted", wanted)]
+    if len(rows) > test:
+        raise ValueError(f"Pairs are wanted of {len(rows)} test examples; there are {test}.")
+    for row, indices in enumerate(rows):
+        if indices.ndim != 1 or (len(indices) and indices.dtype.kind not in "iu"):
+            raise ValueError(
+                f"wanted: of test example {row}, a list or array of integers is expected, the "
+                "numbers of training examples from 0."
+            )
         if len(np.unique(indices)) != len(indices):
             raise ValueError(f"A training example is wanted twice of test example {row}.")
         if len(indices) and not 0 <= np.min(indices) <= np.max(indices) < train:
@@ -133,6 +155,7 @@ def _check_wanted(wanted: Sequence[np.ndarray], train: int, test: int) -> None:
                 f"Of test example {row} a training example is wanted that is not there; there are "
                 f"{train}, numbered from 0."
             )
+    return [indices.astype(np.int64) for indices in rows]
 
 
 def _how_many(size: int, memory_gb: float) -> tuple[int, int]:

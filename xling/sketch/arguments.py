@@ -1,10 +1,14 @@
 """Checks of the arguments that a user of the library passes; each error says what would do."""
 
 import math
+import os
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Integral, Real
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from xling.errors import ArgumentError, closest, nearest
 
@@ -55,7 +59,7 @@ def check_fraction(argument: str, value: Any, *, one: bool = False) -> None:
     Raises:
         ArgumentError: naming the value and the range.
     """
-    number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else math.nan
+    number = real(value)
     if not (0 < number < 1 or (one and number == 1)):
         end = "at most 1" if one else "below 1"
         raise ArgumentError(
@@ -63,20 +67,115 @@ def check_fraction(argument: str, value: Any, *, one: bool = False) -> None:
         )
 
 
+def real(value: Any) -> float:
+    """Return a real number as a float; NaN for what is none, such as True or "1"."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, Real):
+        return math.nan
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
+
+
+def check_memory(memory_gb: object) -> None:
+    """Refuse what is not a size of memory, in 10⁹ bytes.
+
+    Raises:
+        ArgumentError: not a number, or one that is not above 0 and finite.
+    """
+    size = real(memory_gb) * 1e9
+    if not (size > 0 and math.isfinite(size)):
+        raise ArgumentError(
+            "memory_gb",
+            f"memory_gb={memory_gb!r} is not possible: write a finite number of gigabytes above 0, "
+            "such as 2.",
+            2,
+        )
+
+
+def check_bool(argument: str, value: object) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        ArgumentError: naming the value.
+    """
+    if not isinstance(value, bool):
+        raise ArgumentError(argument, f"{argument}={value!r} is not possible: write True or False.")
+
+
+def path(argument: str, value: object) -> Path:
+    """Return a file or a folder, given as a string or a path, as a path.
+
+    Raises:
+        ValueError: neither a string nor a path.
+    """
+    if not isinstance(value, str | os.PathLike):
+        raise ValueError(f"{argument}={value!r} is not possible: write a path.")
+    return Path(value)
+
+
+def sequence(argument: str, values: Any) -> list[Any]:
+    """Return a sequence as a list.
+
+    Raises:
+        ValueError: a string, a set, a mapping, or what has no items.
+    """
+    if isinstance(values, str | bytes):
+        raise ValueError(f"{argument}={values!r} is a single string: pass a sequence.")
+    if isinstance(values, Mapping | Set):
+        raise ValueError(f"{argument}: pass a sequence, such as a list, not a {_type(values)}.")
+    try:
+        return list(values)
+    except TypeError:
+        raise ValueError(
+            f"{argument}: pass a sequence, such as a list, not a single {_type(values)}."
+            if values is not None
+            else f"{argument}=None is not possible: pass a sequence, such as a list."
+        ) from None
+
+
+def array(argument: str, values: Any) -> np.ndarray:
+    """Return values as a numpy array, of any type.
+
+    Raises:
+        ArgumentError: rows of different lengths, or what numpy cannot read.
+    """
+    try:
+        return np.asarray(values)
+    except (ValueError, TypeError, RuntimeError):
+        raise ArgumentError(
+            argument, f"{argument}: pass a numpy array; its rows have to be of the same length."
+        ) from None
+
+
+def real_array(argument: str, values: Any, dimensions: int) -> np.ndarray:
+    """Return an array of real numbers, whose type stays as it is.
+
+    Raises:
+        ArgumentError: what are not numbers, or another number of dimensions.
+    """
+    numbers = array(argument, values)
+    if numbers.dtype.kind not in "iuf" or numbers.ndim != dimensions:
+        raise ArgumentError(
+            argument,
+            f"{argument} of shape {numbers.shape} and type {numbers.dtype}: an array of real "
+            f"numbers with {dimensions} dimension{'s' * (dimensions > 1)} is expected.",
+        )
+    return numbers
+
+
 def strings(argument: str, values: Iterable[str]) -> list[str]:
     """Return a sequence of strings as a list.
 
     Raises:
-        ValueError: a single string, whose letters would be taken for the items; or an item that
-            is not a string, naming it.
+        ValueError: not a sequence; a single string, whose letters would be taken for the items; or
+            an item that is not a string, naming it.
     """
-    if isinstance(values, str):
-        raise ValueError(f"{argument}={values!r} is a single string: pass a sequence of strings.")
-    items = list(values)
+    items = sequence(argument, values)
     wrong = {kind for kind in set(map(type, items)) if not issubclass(kind, str)}
     if wrong:
         item = next(item for item in items if type(item) in wrong)
-        raise ValueError(f"{argument}: strings are expected, got {type(item).__name__} {item!r}.")
+        raise ValueError(f"{argument}: strings are expected, got {_type(item)} {item!r}.")
     return items
 
 
@@ -84,7 +183,8 @@ def distinct_ids(ids: Iterable[str]) -> list[str]:
     """Return the ids of examples as a list.
 
     Raises:
-        ValueError: none, one that is not a string, or one that stands there twice, naming it.
+        ValueError: not a sequence, an empty one, or an id that is not a string or that stands there
+            twice, naming it.
     """
     items = strings("ids", ids)
     if not items:
@@ -99,9 +199,9 @@ def token_counts(lengths: Iterable[int]) -> list[int]:
     """Return the lengths of examples, in tokens, as a list of ints.
 
     Raises:
-        ValueError: none, or one that is not a whole number from 1 on.
+        ValueError: not a sequence, an empty one, or a length that is not a whole number from 1 on.
     """
-    counts = list(lengths)
+    counts = sequence("lengths", lengths)
     if not counts:
         raise ValueError("There are no examples: lengths is empty.")
     if set(map(type, counts)) == {int} and min(counts) > 0:  # quick for a million
@@ -119,3 +219,7 @@ def check_equally_many(**sequences: Sequence | None) -> None:
     if len(set(sizes.values())) > 1:
         counts = " and ".join(f"{size} {name}" for name, size in sizes.items())
         raise ValueError(f"{counts}: every example needs one of each.")
+
+
+def _type(value: object) -> str:
+    return type(value).__name__

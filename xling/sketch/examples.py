@@ -14,6 +14,7 @@ from xling.errors import ArgumentError
 from xling.sketch.arguments import (
     check_equally_many,
     distinct_ids,
+    path,
     strings,
     token_counts,
     whole_number,
@@ -21,7 +22,7 @@ from xling.sketch.arguments import (
 from xling.sketch.cost import CPU_TOKENS, Estimate, Meter, fastest_budget
 from xling.sketch.gradients import Batch, GradientSketcher, Plan
 from xling.sketch.projection import VERSION, Projection
-from xling.sketch.store import Precision, Sketches, SketchMetadata, bytes_on_disk, check_rows
+from xling.sketch.store import Precision, Sketches, SketchMetadata, bytes_on_disk
 
 Losses = Callable[[list[int]], Tensor]
 Progress = Callable[[Iterable[int], int], Iterable[int]]
@@ -56,7 +57,8 @@ class Source:
         ids, lengths: of the examples, lengths in tokens.
 
     Raises:
-        ValueError: another number of lengths than of ids.
+        ValueError: ids that are not distinct strings, lengths that are not whole numbers from 1 on,
+            or another number of lengths than of ids.
     """
 
     losses: Losses
@@ -64,6 +66,8 @@ class Source:
     lengths: Sequence[int]
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "ids", distinct_ids(self.ids))
+        object.__setattr__(self, "lengths", token_counts(self.lengths))
         check_equally_many(ids=self.ids, lengths=self.lengths)
 
 
@@ -75,7 +79,7 @@ def sketch_examples(
     projection: Projection,
     epoch: int,
     *,
-    folder: Path | None = None,
+    folder: Path | str | None = None,
     skip: tuple[str, ...] = (),
     groups: Sequence[str] | None = None,
     batch_tokens: int | None = None,
@@ -118,6 +122,8 @@ def sketch_examples(
     ids, lengths = distinct_ids(ids), token_counts(lengths)
     groups = None if groups is None else strings("groups", groups)
     check_equally_many(ids=ids, lengths=lengths, groups=groups)
+    epoch = whole_number("epoch", epoch, least=0)
+    folder = None if folder is None else path("folder", folder)
     rank, processes = checked_share(share)
     with GradientSketcher(model, projection, epoch, skip) as sketcher:
         if batch_tokens is None:
@@ -238,7 +244,6 @@ class _Pass:
             rows[[index - span.start for index in group]] = batch.rows.float().cpu().numpy()
             self._add_norms(group, batch, sums, counts)
             yield len(group)
-        check_rows(rows, [self.ids[index] for index in span])
         self.sketches.write(block, rows, sums, counts)
 
     def _batch(self, group: list[int]) -> Batch:

@@ -10,9 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from xling.errors import ArgumentError, nearest
-from xling.sketch.arguments import check_integer, strings, whole_number
+from xling.sketch.arguments import strings, whole_number
 from xling.sketch.frozen import frozen
-from xling.sketch.projection import Map, Projection
+from xling.sketch.projection import Map, Projection, check_projection
 from xling.sketch.recorder import Recorder, not_covered
 
 
@@ -110,7 +110,9 @@ class GradientSketcher:
             that an attention's output projection joins, whose gates' gradients are wanted.
 
     Raises:
-        ArgumentError: an unknown parameter in `heads`, an epoch that is not an integer; see `plan`.
+        ArgumentError: an unknown parameter in `heads`, an epoch that is not a whole number from
+            0 on; see `plan`.
+        ValueError: a projection that is none, or `heads` that is not a mapping.
     """
 
     def __init__(
@@ -121,13 +123,17 @@ class GradientSketcher:
         skip: tuple[str, ...] = (),
         heads: Mapping[str, int] | None = None,
     ) -> None:
-        if not isinstance(projection, Projection):
-            raise ValueError(f"projection={projection!r} is not a Projection.")
-        check_integer("epoch", epoch)
+        check_projection(projection)
+        epoch = whole_number("epoch", epoch, least=0)
         self.model = model
         self.projection = projection
         self.plan = plan(model, skip)
-        self.heads = {name: whole_number("heads", count) for name, count in (heads or {}).items()}
+        heads = {} if heads is None else heads
+        if not isinstance(heads, Mapping):
+            raise ValueError(
+                f"heads={heads!r} is not possible: pass a mapping of weights to numbers of heads."
+            )
+        self.heads = {name: whole_number("heads", count) for name, count in heads.items()}
         parameters = dict(model.named_parameters())
         for name in self.heads:
             if name not in parameters:

@@ -9,8 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from xling.errors import ArgumentError
-from xling.sketch.arguments import check_choice, check_integer, whole_number
+from xling.sketch.arguments import check_bool, check_choice, check_integer, whole_number
 
 Method = Literal["kronecker", "dense", "exact"]
 Combine = Literal["sum", "concat"]
@@ -62,8 +61,7 @@ class Projection:
         check_choice("combine", self.combine, get_args(Combine))
         check_integer("seed", self.seed)
         check_choice("method", self.method, get_args(Method))
-        if not isinstance(self.twin, bool):
-            raise ArgumentError("twin", f"twin={self.twin!r} is not possible: write True or False.")
+        check_bool("twin", self.twin)
 
     @property
     def copies(self) -> int:
@@ -100,6 +98,16 @@ class Projection:
             return CountSketch.of(torch.stack(members), torch.stack(flips), numbers)
         matrix = torch.cat([signs(f"{key}/dense", (size, numbers)) for key in keys])
         return Dense(matrix, size**-0.5)
+
+
+def check_projection(projection: object) -> None:
+    """Refuse what is not a projection, such as the name of a method.
+
+    Raises:
+        ValueError: naming the value.
+    """
+    if not isinstance(projection, Projection):
+        raise ValueError(f"projection={projection!r} is not a Projection.")
 
 
 def random_words(key: str, count: int) -> np.ndarray:

@@ -13,7 +13,7 @@ import numpy as np
 from filelock import FileLock
 
 from xling.errors import ArgumentError
-from xling.sketch.arguments import check_choice, distinct_ids, whole_number
+from xling.sketch.arguments import check_choice, distinct_ids, path, real_array, whole_number
 
 Precision = Literal["float32", "float16", "int8"]
 
@@ -115,7 +115,7 @@ class Sketches:
         self._checked: set[int] = set()
 
     @classmethod
-    def empty(cls, metadata: SketchMetadata, folder: Path | None = None) -> "Sketches":
+    def empty(cls, metadata: SketchMetadata, folder: Path | str | None = None) -> "Sketches":
         """Allocate sketches, in memory or in a folder; finished blocks in the folder are kept.
 
         Several processes may do so for one folder at the same time.
@@ -126,6 +126,7 @@ class Sketches:
         if folder is None:
             layout = _layout(metadata).items()
             return cls(metadata, {name: np.zeros(shape, dtype) for name, (shape, dtype) in layout})
+        folder = path("folder", folder)
         folder.mkdir(parents=True, exist_ok=True)
         with FileLock(folder / ".lock"):
             if not (folder / "metadata.json").exists():
@@ -144,12 +145,13 @@ class Sketches:
         return sketches
 
     @classmethod
-    def read(cls, folder: Path) -> "Sketches":
+    def read(cls, folder: Path | str) -> "Sketches":
         """Read finished sketches; their rows stay on disk until they are used.
 
         Raises:
             DamagedSketchesError: they are not there, or not finished.
         """
+        folder = path("folder", folder)
         if not (folder / "metadata.json").exists():
             raise DamagedSketchesError(f"{folder}: no sketches here (there is no metadata.json).")
         sketches = cls._open(folder, "r")
@@ -174,8 +176,8 @@ class Sketches:
             ArgumentError: an unknown precision, or a row that is zero or not finite.
             ValueError: rows of another shape, or another number of ids.
         """
-        ids = distinct_ids(ids)
-        if rows.ndim != 2 or len(rows) != len(ids):
+        ids, rows = distinct_ids(ids), real_array("rows", rows, 2)
+        if len(rows) != len(ids):
             raise ValueError(
                 f"rows of shape {rows.shape} for {len(ids)} ids: one row per id is expected, "
                 "(examples, dimensions)."
@@ -238,8 +240,10 @@ class Sketches:
             square_norms, counts: see `Block`.
 
         Raises:
+            ArgumentError: a row that is zero or not finite, naming the example.
             ValueError: a block or rows that are not of these sketches.
         """
+        rows = real_array("rows", rows, 2)
         span = self._span(block)
         width = self.metadata.copies * self.metadata.dimensions
         if rows.shape != (span.stop - span.start, width):
@@ -250,6 +254,8 @@ class Sketches:
         if square_norms.keys() != counts.keys():
             raise ValueError("square_norms and counts are of different groups.")
         rows = rows.reshape(-1, self.metadata.copies, self.metadata.dimensions)
+        for sketch in range(self.metadata.copies):
+            check_rows(rows[:, sketch], self.ids[span])
         norms = np.linalg.norm(rows, axis=2)
         units = rows / norms[..., None]
         scales = np.ones_like(norms)

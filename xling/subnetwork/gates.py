@@ -57,6 +57,8 @@ def gated_by_group(
     """
     if gates is None:
         return nullcontext()
+    if not isinstance(gates, Tensor) or gates.dim() != 3:
+        raise ValueError("gates: a tensor (groups, layers, heads) is expected.")
     if not isinstance(groups, Tensor) or groups.dim() != 1 or groups.dtype not in INTEGERS:
         raise ValueError("groups: a tensor of integers (batch,) is expected, one per example.")
     # On a GPU looking would mean waiting; there, indexing fails for groups beyond the gates.

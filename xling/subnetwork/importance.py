@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xling.sketch.arguments import token_counts, whole_number
+from xling.errors import ArgumentError
+from xling.sketch.arguments import check_bool, token_counts, whole_number
 from xling.sketch.examples import Losses, batches
 from xling.sketch.frozen import frozen
 from xling.sketch.gradients import check_losses
@@ -29,7 +30,8 @@ def head_gradients(
         examples: number of examples in the batch.
 
     Raises:
-        ValueError: values of another shape or type, or another number of losses.
+        ValueError: values of another shape or type, another number of losses, or losses that do not
+            depend on the heads.
     """
     examples = whole_number("examples", examples)
     _check_values(mask, shape(model))
@@ -41,7 +43,15 @@ def head_gradients(
             loss = losses()
             check_losses(loss, examples)
             total = loss.sum()
-        return torch.autograd.grad(total, gates)[0]
+        gradient = None
+        if total.requires_grad:
+            (gradient,) = torch.autograd.grad(total, gates, allow_unused=True)
+    if gradient is None:
+        raise ValueError(
+            "The losses depend on no head: losses has to run the model and return the losses as "
+            "they are, not detached."
+        )
+    return gradient
 
 
 def head_importance(
@@ -69,15 +79,19 @@ def head_importance(
         progress: wraps the batches.
 
     Raises:
+        ArgumentError: a gradient at a head that is on is not finite.
         ValueError: no examples, lengths that are not whole numbers from 1 on, or not a mask of
             the model's heads; see `head_gradients`.
     """
+    check_bool("normalize", normalize)
     lengths = token_counts(lengths)
     check_mask(mask, shape(model))
     total = np.zeros(mask.shape)
     for group in progress(batches(lengths, batch_tokens)):
         gradients = head_gradients(model, lambda group=group: losses(group), mask, len(group))
         total += gradients.abs().double().sum(0).cpu().numpy()
+    if not np.isfinite(total[mask]).all():
+        raise ArgumentError("losses", "Some gradients of the losses at the heads are not finite.")
     importance = total / len(lengths)
     if normalize:
         norms = np.linalg.norm(np.where(mask, importance, 0), axis=1, keepdims=True)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from xling.errors import UserError
-from xling.sketch.arguments import check_choice, strings, whole_number
+from xling.sketch.arguments import check_choice, path, sequence, strings, whole_number
 
 Composition = Literal["union", "intersection"]
 Masks = dict[str, np.ndarray]
@@ -38,7 +38,21 @@ def check_mask(mask: object, shape: tuple[int, ...] | None = None) -> None:
         raise ValueError(f"a head mask of shape {mask.shape}: {shape} is expected.")
 
 
-def write_mask(file: Path, mask: np.ndarray, about: dict[str, Any]) -> None:
+def checked_shape(shape: Any) -> tuple[int, int]:
+    """Return the number of layers and of heads per layer.
+
+    Raises:
+        ValueError: not a pair of whole numbers from 1 on.
+    """
+    if not isinstance(shape, tuple | list) or len(shape) != 2:
+        raise ValueError(
+            f"shape={shape!r} is not possible: write (layers, heads per layer), such as (12, 12)."
+        )
+    layers, heads = (whole_number("shape", size) for size in shape)
+    return layers, heads
+
+
+def write_mask(file: Path | str, mask: np.ndarray, about: dict[str, Any]) -> None:
     """Write a mask as JSON: one row of 0 and 1 per layer, and where it comes from.
 
     Args:
@@ -49,6 +63,7 @@ def write_mask(file: Path, mask: np.ndarray, about: dict[str, Any]) -> None:
         ValueError: not a mask.
     """
     check_mask(mask)
+    file = path("file", file)
     rows = [" ".join(str(int(on)) for on in layer) for layer in mask]
     counts = {"heads": mask.size, "disabled": int((~mask).sum())}
     values = {**about, **counts, "mask": rows}
@@ -57,14 +72,16 @@ def write_mask(file: Path, mask: np.ndarray, about: dict[str, Any]) -> None:
     part.replace(file)
 
 
-def read_mask(file: Path, shape: tuple[int, int]) -> np.ndarray:
+def read_mask(file: Path | str, shape: tuple[int, int]) -> np.ndarray:
     """Read a mask from a file, for a model with `shape` layers and heads per layer.
 
     Only the rows of the mask count; the numbers beside them may be out of date after an edit.
 
     Raises:
         MaskFileError: no such file, or not such a mask, naming the row.
+        ValueError: a shape that is not two whole numbers from 1 on.
     """
+    file, shape = path("file", file), checked_shape(shape)
     try:
         rows = json.loads(file.read_text("utf-8"))["mask"]
     except FileNotFoundError:
@@ -112,10 +129,13 @@ def shuffled(mask: np.ndarray, seed: int | Sequence[int]) -> np.ndarray:
 
     Raises:
         ArgumentError: a seed that is not a whole number from 0 on, or a sequence of them.
-        ValueError: not a mask.
+        ValueError: not a mask, or an empty sequence as a seed.
     """
     check_mask(mask)
-    for number in seed if isinstance(seed, list | tuple) else [seed]:
+    numbers = seed if isinstance(seed, list | tuple) else [seed]
+    if not numbers:
+        raise ValueError(f"seed={seed!r} is empty: write one whole number from 0 on, or more.")
+    for number in numbers:
         whole_number("seed", number, least=0)
     return np.random.default_rng(seed).permutation(mask.ravel()).reshape(mask.shape)
 
@@ -128,7 +148,8 @@ def composed(masks: Sequence[np.ndarray], how: Composition) -> np.ndarray:
         ValueError: no masks, or masks of different shapes.
     """
     check_choice("how", how, get_args(Composition))
-    if not len(masks):
+    masks = sequence("masks", masks)
+    if not masks:
         raise ValueError("masks is empty: there is nothing to compose.")
     for mask in masks:
         check_mask(mask, masks[0].shape)

@@ -1,11 +1,14 @@
 """Iterative pruning: remove the least important heads as long as the accuracy holds."""
 
 import dataclasses
+import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from xling.sketch.arguments import check_fraction, whole_number
+from xling.sketch.arguments import check_fraction, real, sequence
+from xling.subnetwork.masks import checked_shape
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,12 +58,11 @@ def prune(
     Raises:
         ArgumentError: `fraction` or `keep` out of its range.
         ValueError: importances of another shape, an importance of a head that is on or an accuracy
-            that is NaN, or a shape that is not two whole numbers from 1 on.
+            that is not finite, or a shape that is not two whole numbers from 1 on.
     """
     check_fraction("fraction", fraction)
     check_fraction("keep", keep, one=True)
-    layers, heads = (whole_number("shape", size) for size in shape)
-    mask = np.ones((layers, heads), bool)
+    mask = np.ones(checked_shape(shape), bool)
     step_size = max(1, int(fraction * mask.size))
     steps = [PruningStep(mask, _checked_accuracy(accuracy(mask)))]
     progress(steps[0])
@@ -79,9 +81,12 @@ def stops_at(steps: list[PruningStep], keep: float = 0.95) -> int:
 
     Raises:
         ArgumentError: `keep` out of its range.
-        ValueError: there are no steps.
+        ValueError: there are no steps, or what are none.
     """
     check_fraction("keep", keep, one=True)
+    steps = sequence("steps", steps)
+    if not all(isinstance(step, PruningStep) for step in steps):
+        raise ValueError("steps: pass the steps that `prune` returns.")
     if not steps:
         raise ValueError("steps is empty: pruning has at least one, the unpruned model.")
     return len(steps) - 1 - int(steps[-1].accuracy < keep * steps[0].accuracy)
@@ -92,12 +97,16 @@ def _scores(importance: object, mask: np.ndarray) -> np.ndarray:
     if not isinstance(importance, np.ndarray) or importance.shape != mask.shape:
         shape = getattr(importance, "shape", None)
         raise ValueError(f"importance of shape {shape} for heads of shape {mask.shape}.")
-    if np.isnan(importance[mask]).any():
-        raise ValueError("importance: there are heads whose importance is NaN.")
+    # Heads that are on have to come before those that are off, or pruning would never end.
+    if importance.dtype.kind not in "biuf" or not np.isfinite(importance[mask]).all():
+        raise ValueError(
+            "importance: every head that is on needs a finite number as its importance."
+        )
     return np.where(mask, importance, np.inf).ravel()
 
 
-def _checked_accuracy(accuracy: float) -> float:
-    if np.isnan(accuracy):
-        raise ValueError("accuracy: the accuracy of a step is NaN.")
-    return accuracy
+def _checked_accuracy(accuracy: Any) -> float:
+    number = accuracy.item() if getattr(accuracy, "shape", None) == () else accuracy
+    if not math.isfinite(real(number)):
+        raise ValueError(f"accuracy has to return a finite number, not {accuracy!r}.")
+    return number

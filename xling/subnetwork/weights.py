@@ -18,6 +18,7 @@ class HeadWeight:
         parameter: the parameter.
         dimension: that the slices lie along.
         layer: number of the heads' layer, from 0.
+        layers: number of layers of the model.
         owner: (size of that dimension,) the head of each slice; a slice that heads share belongs to
             the first of `shared` consecutive heads.
         shared: number of consecutive heads that share a slice: it is off when all of them are.
@@ -26,6 +27,7 @@ class HeadWeight:
     parameter: nn.Parameter
     dimension: int
     layer: int
+    layers: int
     owner: np.ndarray
     shared: int
 
@@ -37,10 +39,10 @@ class HeadWeight:
         """
         check_mask(mask)
         heads = int(self.owner.max()) + self.shared
-        if len(mask) <= self.layer or mask.shape[1] != heads:
+        if mask.shape != (self.layers, heads):
             raise ValueError(
-                f"a mask of shape {mask.shape}: layer {self.layer} has {heads} heads, "
-                "(layers, heads) is expected."
+                f"a mask of shape {mask.shape}: the model has {self.layers} layers of {heads} "
+                "heads."
             )
         on = mask[self.layer].reshape(-1, self.shared).any(1).repeat(self.shared)
         indices = np.flatnonzero(~on[self.owner])
@@ -55,18 +57,21 @@ def head_weights(model: nn.Module) -> list[HeadWeight]:
     those rows are off only when all of these heads are.
     """
     weights = []
-    for layer, attention in enumerate(attentions(model)):
+    attention_layers = attentions(model)
+    layers = len(attention_layers)
+    for layer, attention in enumerate(attention_layers):
         for name in attention.inputs:
             projection = model.get_submodule(name)
             weight, transposed = projection.get_parameter("weight"), _transposed(projection)
             owner, shared = _owners(attention, weight.shape[1 if transposed else 0])
-            weights.append(HeadWeight(weight, int(transposed), layer, owner, shared))
+            weights.append(HeadWeight(weight, int(transposed), layer, layers, owner, shared))
             if isinstance(projection.bias, nn.Parameter):
-                weights.append(HeadWeight(projection.bias, 0, layer, owner, shared))
+                weights.append(HeadWeight(projection.bias, 0, layer, layers, owner, shared))
         output = model.get_submodule(attention.output)
         owner = np.arange(attention.heads).repeat(attention.size)
         dimension = int(not _transposed(output))
-        weights.append(HeadWeight(output.get_parameter("weight"), dimension, layer, owner, 1))
+        weight = output.get_parameter("weight")
+        weights.append(HeadWeight(weight, dimension, layer, layers, owner, 1))
     return weights
 
 

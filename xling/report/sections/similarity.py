@@ -211,7 +211,7 @@ def _correlated(what: str, rows: pd.DataFrame) -> str:
         names = listed(f"most {SIGNS[sign]}" for sign in rows.loc[missing, "sign"])
         sentences.append(
             f"{what} cannot be correlated with the shares of the {names} examples over {pairs}: "
-            "it takes three or more, and a spread of both."
+            "a correlation needs three or more, with different values of both."
         )
     return " ".join(sentences)
 

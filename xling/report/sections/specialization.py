@@ -97,8 +97,8 @@ def sentence(specialization_correlation: pd.DataFrame) -> str:
     over = f"{number(row['points'])} points, each a language at an epoch"
     if pd.isna(row["rho"]):
         return (
-            f"Own share and accuracy cannot be correlated over {over}: it takes three or more, "
-            "and a spread of both."
+            f"Own share and accuracy cannot be correlated over {over}: a correlation needs "
+            "three or more, with different values of both."
         )
     which = "lower" if row["rho"] < 0 else "higher"
     return (
