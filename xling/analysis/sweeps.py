@@ -128,8 +128,10 @@ def confidence_changes(jobs: Sequence[dict[str, Any]], seed: int = 0) -> pd.Data
     table = retrained(jobs)
     if methods := _by_method(table):
         parts = [
-            confidence_changes(of_method.to_dict("records"), seed).assign(method=method)
-            for method, of_method in table.groupby("method")
+            confidence_changes(
+                [job for job in jobs if switch(job, "method") == method], seed
+            ).assign(method=method)
+            for method in sorted(set(table["method"]))
         ]
         every = pd.concat(parts, ignore_index=True)
         return every[[*methods, *every.columns.drop(methods)]]
