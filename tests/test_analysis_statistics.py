@@ -231,3 +231,13 @@ def test_there_is_no_correlation_without_points_or_spread(x, y, points):
     found = correlation(np.array(x, dtype=float), np.array(y, dtype=float))
     assert np.isnan([found.r, found.r_p, found.rho, found.rho_p]).all()
     assert found.points == points
+
+
+@pytest.mark.parametrize("scale", [1e-12, 1.0, 1e9])
+def test_what_is_equally_far_from_chance_does_not_depend_on_the_unit(scale):
+    """Around .2, 0 and .4 are as far as .4 and 0; .1 and .3 are nearer, in any unit."""
+    drawn = scale * np.array([0.0, 0.1, 0.2, 0.3, 0.4])
+    for observed in (0.0, 0.4):
+        assert permutation_p(np.array(scale * observed), drawn, drawn.mean()) == 3 / 6
+    assert permutation_p(np.array(scale * 0.1), drawn, drawn.mean()) == 5 / 6
+    assert permutation_p(np.array(scale * 0.5), drawn, drawn.mean()) == 1 / 6

@@ -259,3 +259,31 @@ def test_a_head_is_used_by_the_languages_whose_masks_have_it_on():
     assert list(table.columns) == ["task", "layer", "head", "languages"]
     assert table[table.task == "pawsx"].languages.to_list() == [1, *[2] * 9, *[0] * 9, 2]
     assert table[table.task == "marc"].to_numpy().tolist() == [["marc", 1, 1, 0], ["marc", 1, 2, 1]]
+
+
+def test_random_masks_of_two_methods_are_two_distributions():
+    """Shares that one method gives say nothing of chance by another."""
+    runs, tables = {}, {}
+    for method, drawn in (("tracin", [0.0, 0.1]), ("embedding", [0.5, 0.6, 0.7])):
+        more = {} if method == "tracin" else {"method": method}  # earlier versions name none
+        runs[method] = run("identified", **more)
+        tables[method] = {"subnetwork_change": changes(de=0.9)}
+        for seed, value in enumerate(drawn):
+            runs[f"{method}{seed}"] = run("random", seed=seed, **more)
+            tables[f"{method}{seed}"] = {"subnetwork_change": changes(de=value)}
+    table = random_masks(runs, tables).set_index("method")
+    assert table["masks"].to_dict() == {"tracin": 2, "embedding": 3}
+    assert table["random_mean"].to_dict() == pytest.approx({"tracin": 0.05, "embedding": 0.6})
+
+
+def test_the_method_does_not_change_what_is_predicted():
+    predicted = pd.DataFrame(
+        {"test_id": ["1", "2"], "language": "de", "full": True, "subnetwork": [True, False]}
+    )
+    runs = {
+        f"{tuning}, {method}": run("identified", tuning, method=method)
+        for tuning in ("full", "sparse")
+        for method in ("tracin", "embedding")
+    }
+    table = sft_accuracy(runs, {name: {"correct": predicted} for name in runs})
+    assert "method" not in table and len(table) == 1

@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 from scipy.stats import wilcoxon
 
-from xling.analysis.sweeps import confidence_changes, flattens, imbalance_curves, overview
+from xling.analysis.sweeps import (
+    confidence_changes,
+    flattens,
+    imbalance_curves,
+    overview,
+    retrained,
+)
 from xling.analysis.zero_shot import Trained, zero_shot
 from xling.attribution import Ranking, Traces
 
@@ -148,3 +154,41 @@ def test_where_a_curve_flattens():
     table = pd.DataFrame(rows, columns=["sign", "k", "left_out", "p_next"]).assign(test_examples=6)
     assert flattens(table, "+") == 100 and flattens(table, "-") is None
     assert flattens(table.assign(test_examples=5), "+") is None  # the least p of five is 0.06
+
+
+def test_curves_of_two_methods_are_apart():
+    """A run that names no method is TracIn's."""
+    runs = {
+        "a": run(0, None), "b": run(50, "de", method="tracin"),
+        "c": run(0, None, method="embedding"), "d": run(50, "de", method="embedding"),
+    }  # fmt: skip
+    shares = {"a": own(0.1), "b": own(0.2), "c": own(0.3), "d": own(0.4)}
+    table = imbalance_curves(runs, shares)
+    assert table[["method", "language", "imbalance", "share"]].to_numpy().tolist() == [
+        ["embedding", "de", 0, 0.3], ["embedding", "de", 50, 0.4],
+        ["tracin", "de", 0, 0.1], ["tracin", "de", 50, 0.2],
+    ]  # fmt: skip
+    alone = imbalance_curves({"a": runs["a"], "b": runs["b"]}, shares)
+    assert list(alone.columns) == "language imbalance sign share low high base_rate lift".split()
+
+
+def test_the_overview_names_the_method_where_runs_differ_in_it():
+    runs = {"a": run(0, None), "b": run(0, None, method="embedding")}
+    assert list(overview(runs)["method"]) == ["embedding", "tracin"]
+    assert "method" not in overview({"a": runs["a"], "b": run(5, "de", method="tracin")})
+
+
+def test_confidence_changes_of_two_methods_are_not_averaged():
+    common = {"sign": "+", "k": 50, "control": 0, "before": 0.9}
+    jobs = [{**common, "test_id": f"de{i}", "after": 0.8} for i in range(2)]
+    jobs += [{**common, "test_id": f"de{i}", "after": 0.5, "method": "embedding"} for i in range(2)]
+    table = confidence_changes(jobs)
+    assert list(table.columns[:2]) == ["method", "sign"]
+    assert table.set_index("method")["change"].to_dict() == pytest.approx(
+        {"embedding": -0.4, "tracin": -0.1}
+    )
+    assert set(table["test_examples"]) == {2}
+    assert list(retrained(jobs)["method"]) == ["tracin"] * 2 + ["embedding"] * 2
+    one = [{**job, "method": "tracin"} for job in jobs[:2]]
+    assert confidence_changes(one).equals(confidence_changes(jobs[:2]))
+    assert retrained(one).equals(pd.DataFrame(jobs[:2]))

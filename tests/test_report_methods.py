@@ -8,6 +8,7 @@ from report_runs import make_embedding_run, make_run
 
 from xling import report
 from xling.report.export import write_tables
+from xling.report.methods import method as report_method
 
 
 @pytest.fixture(scope="module")
@@ -33,10 +34,13 @@ def test_the_page_says_what_the_scores_are(folder, run_folder):
     assert "that the model represents most like its test examples" in page
     assert "the right predictions" not in page
     assert "influence: cosine of the hidden states, summed over the epochs" in page
+    twins = "shares by the sketches and by their twins"
+    assert twins not in page and "no estimate is noisy" in page
     page = (run_folder / "report.html").read_text("utf-8")
     assert gradients in page and hidden not in page
     assert "that help its test examples most" in page and "the right predictions" in page
     assert "influence: cosine of the gradients, summed over the checkpoints" in page
+    assert twins in page and "no estimate is noisy" not in page
 
 
 def test_the_tables_say_what_the_scores_are(tmp_path):
@@ -63,3 +67,22 @@ def test_a_method_without_words_of_its_own_is_named(tmp_path):
     assert "by the method <em>guess</em>" in page and "TracIn" not in page
     write_tables(tmp_path / "t", {"influential": pd.DataFrame({"score": [0.5]})}, method="guess")
     assert "by the method guess" in (tmp_path / "t/README.md").read_text("utf-8")
+
+
+def test_the_words_name_the_similarity(tmp_path):
+    """By cosine or by dot product, in the page and in the documentation of the tables."""
+    table = {
+        "mean_influence": pd.DataFrame({"mean": [0.5]}),
+        "influential": pd.DataFrame({"score": [0.5]}),
+    }
+    for method, of in (("tracin", ""), ("embedding", " of the hidden states")):
+        write_tables(tmp_path / method, table, method=method, similarity="dot")
+        text = (tmp_path / method / "README.md").read_text("utf-8")
+        assert f"mean influence (dot product{of}; summed over the" in text
+        assert "influence: dot product of the" in text and "cosine" not in text
+        results = {"method": method, "config": {"influence": {"similarity": "dot"}}}
+        words = report_method(results)
+        assert "the dot product of the two" in words.reading and "cosine" not in words.reading
+    write_tables(tmp_path / "default", table)
+    text = (tmp_path / "default/README.md").read_text("utf-8")
+    assert "mean influence (cosine; summed over the checkpoints where epoch is 0)" in text

@@ -11,11 +11,11 @@ from xling import report
 from xling.errors import UserError
 from xling.report import papers, words
 from xling.report.__main__ import main
-from xling.report.methods import METHODS, TRACIN
+from xling.report.methods import TRACIN, words_of
 from xling.report.sections import distances, distribution, epoch_tests, epochs, labels
 from xling.report.sections.shares import finding, significance
 
-MOST = METHODS[TRACIN].most
+MOST = words_of(TRACIN).most
 
 
 def test_the_paper_is_quoted_for_languages_left_out(tmp_path):

@@ -1,6 +1,7 @@
 """The report of a sweep: its tables, its page, how its jobs stand."""
 
 import dataclasses
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -9,7 +10,14 @@ from report_subnetworks import finished, make_sweep
 
 from xling.errors import UserError
 from xling.report import papers
-from xling.report.sections import random_masks, sparse_fine_tuning, sweep_changes
+from xling.report.section import filled
+from xling.report.sections import (
+    confidence,
+    imbalance,
+    random_masks,
+    sparse_fine_tuning,
+    sweep_changes,
+)
 from xling.report.sweep_page import write_sweep
 from xling.report.sweep_results import SweepResults, jobs_table, run_titles
 from xling.report.words import percent
@@ -112,3 +120,34 @@ def test_a_sweep_that_is_not_finished_says_how_its_jobs_stand(tmp_path):
     pd.testing.assert_frame_equal(table, jobs_table([*jobs, failed]))
     assert list(table["state"]) == ["finished", "failed"] and table["error"][1] == "KeyError: 'x'"
     assert "KeyError" in page
+
+
+def test_two_attribution_methods_have_a_panel_and_a_sentence_each():
+    rows = [
+        (method, "de", more, sign, share, share, share, 0.5, 2 * share)
+        for method, first in (("embedding", 0.1), ("tracin", 0.5))
+        for sign in "+-"
+        for more, share in ((0, first), (50, first + 0.2))
+    ]
+    columns = "method language imbalance sign share low high base_rate lift".split()
+    curves = pd.DataFrame(rows, columns=columns)
+    columns = "method sign k left_out change low high test_examples p_random p_next".split()
+    rows = [
+        (method, "+", 50, "influential", change, change, change, 9, 0.5, 0.5)
+        for method, change in (("embedding", -0.1), ("tracin", -0.2))
+    ]
+    changes = pd.DataFrame(rows, columns=columns)
+    tables = {"imbalance": curves, "confidence": changes, "retrained": changes}
+    sweep = SweepResults(Path(), {}, {}, tables)
+    for section in (imbalance.SECTION, confidence.SECTION):
+        (part,) = filled([section], sweep)
+        assert all(list(figure.panels) == ["embedding", "tracin"] for figure in part.figures)
+        assert part.html().count("<figure") == 2 * len(part.figures)
+        starts = [sentence.split(":")[0] for sentence in section.findings(sweep)]
+        assert starts == ["By embedding", "By tracin"]
+    alone = {name: table.query("method == 'tracin'") for name, table in tables.items()}
+    alone = {name: table.drop(columns="method") for name, table in alone.items()}
+    for section in (imbalance.SECTION, confidence.SECTION):
+        (part,) = filled([section], SweepResults(Path(), {}, {}, alone))
+        assert part.html().count("<figure") == len(part.figures)
+        assert '<h4 class="panel">' not in part.html()

@@ -9,11 +9,11 @@ import pandas as pd
 from xling.analysis.example_metadata import Examples
 from xling.analysis.shares import SIGNS, base_rates, language_shares, ranking
 from xling.analysis.statistics import (
-    DIGITS,
     bootstrap_interval,
     correlation,
     mcnemar_p,
     q_values,
+    share_differences,
     signed_rank,
 )
 from xling.attribution import Traces
@@ -52,7 +52,7 @@ def change(
         for language in test.languages:
             mine = test.rows_of(language)
             before, after = by_full[mine], by_subnetwork[mine]
-            difference = np.round(after - before, DIGITS)
+            difference = share_differences(before, after)
             low, high = bootstrap_interval(difference, seed=seed)
             p = [signed_rank(*pair).p for pair in zip(before.T, after.T, strict=True)]
             numbers = (before.mean(0), after.mean(0), difference.mean(0), low, high, p)

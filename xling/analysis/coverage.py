@@ -56,6 +56,11 @@ def coverage(sketches: list[Sketches]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)[columns]
 
 
+def overall(coverage: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of the table of coverage that hold for the whole run."""
+    return coverage[(coverage["epoch"] == 0) & (coverage["language"] == "all")]
+
+
 def mean_coverage(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
     """Average tables of coverage, such as those of one model through several subnetworks."""
     if len(tables) == 1:

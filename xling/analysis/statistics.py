@@ -4,14 +4,16 @@ One convention holds for all of them:
 
 Ties. Values that agree to `DIGITS` digits of the largest value are equal. Shares are fractions that
 floating-point numbers do not hold exactly: 2/3 - 1/3 and 1 - 2/3 differ in the last digit, yet are
-tied. Ties share the mean of their ranks, and pairs without a difference are left out of the
-signed-rank test (Wilcoxon 1945).
+tied. Of differences of shares the largest value is 1, what a share can be. Statistics of a test
+are equally far from chance by the same rule. Ties share the mean of their ranks, and pairs without
+a difference are left out of the signed-rank test (Wilcoxon 1945).
 
 Small samples. Where the cases can be counted, they are: all signs of up to `EXACT_TEST_MAX_N`
 differences in the signed-rank test, all orders of up to `EXACT_CORRELATION_MAX_N` points in the
 rank correlation, whose usual approximation gives p = 0 for any three points that rise. Beyond that,
 scipy decides: the signed-rank test stays exact up to 50 differences without ties and is normal
-otherwise, corrected for ties, and Spearman's rho is compared with Student's t.
+otherwise, corrected for ties, and Spearman's rho is compared with Student's t. Pearson's r has no
+such rule: its p-value holds for normally distributed values, whatever the number of points.
 
 Nothing to tell. Without a single pair or point a number is missing (NaN). With pairs that do not
 differ, p is 1. Intervals need two test examples, correlations `LEAST_POINTS` points that spread.
@@ -48,9 +50,6 @@ LEAST_POINTS = 3
 
 PERCENTILES = (2.5, 97.5)
 """Of a distribution, the ends of the middle 95 %."""
-
-ROUNDING = 1e-9
-"""Two statistics that are nearer to each other than this are equally far from chance."""
 
 
 def bootstrap_interval(
@@ -135,7 +134,7 @@ def signed_rank(before: np.ndarray, after: np.ndarray) -> SignedRank:
     else:
         # scipy counts the signs of tied differences one by one, which takes it seconds.
         signs = 1 - 2 * (np.arange(2 ** len(moved))[:, None] >> np.arange(len(moved)) & 1)
-        p = (np.abs(signs @ ranks) >= abs(np.sign(moved) @ ranks) - ROUNDING).mean()
+        p = _as_far(signs @ ranks, np.sign(moved) @ ranks, ranks.sum()).mean()
     return SignedRank(float(p), effect)
 
 
@@ -160,7 +159,8 @@ def permutation_p(observed: np.ndarray, drawn: np.ndarray, center: np.ndarray) -
     Returns:
         (...); the least possible is 1 / (draws + 1), as the observed is one of the cases.
     """
-    as_far = np.abs(drawn - center) >= np.abs(observed - center) - ROUNDING
+    largest = max(np.abs(drawn).max(), np.abs(observed).max())
+    as_far = _as_far(drawn - center, observed - center, largest)
     return (1 + as_far.sum(0)) / (len(drawn) + 1)
 
 
@@ -221,7 +221,23 @@ def _share_of_orders(x: np.ndarray, y: np.ndarray) -> float:
         y - y.mean()
     )  # so that the products are covariances, and 0 where nothing goes together
     products = np.array(list(permutations(x))) @ centered
-    return float((np.abs(products) >= abs(x @ centered) - ROUNDING).mean())
+    return float(_as_far(products, x @ centered, np.abs(products).max()).mean())
+
+
+def share_differences(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Return how shares differ, without what floating-point numbers add: ties are exactly 0."""
+    return _without_noise(after - before, 1.0)
+
+
+def _as_far(drawn: np.ndarray, observed: Any, largest: float) -> np.ndarray:
+    """Tell which statistics lie at least as far from 0 as the observed one.
+
+    Args:
+        drawn: (cases, ...) the statistics.
+        observed: (...) the observed one.
+        largest: value that they come from.
+    """
+    return np.abs(drawn) >= np.abs(observed) - 10.0**-DIGITS * largest
 
 
 def _ranks(values: np.ndarray) -> np.ndarray:

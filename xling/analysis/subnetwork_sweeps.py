@@ -13,7 +13,7 @@ import pandas as pd
 
 from xling.analysis.change import CHANGE, accuracy_change
 from xling.analysis.statistics import percentile_interval, permutation_p
-from xling.analysis.sweeps import SWITCHES
+from xling.analysis.sweeps import SWITCHES, switch
 
 Runs = Mapping[str, dict[str, Any]]
 """Name of a run → its results.json."""
@@ -115,7 +115,9 @@ def sft_accuracy(runs: Runs, tables: Tables, seed: int = 0) -> pd.DataFrame:
         examples, see `xling.analysis.change.accuracy_change`; and switches as in `random_masks`.
     """
     rows = []
-    for switches, names in _by_setting(runs, SWITCHES):
+    # Runs that differ only in `apply` or in the attribution method predict the same.
+    deciding = [key for key in SWITCHES if key != "method"]
+    for switches, names in _by_setting(runs, deciding):
         traced = [name for name in names if "correct" in tables[name]]
         for full, sparse in product(traced, repeat=2):
             tunings = (runs[full]["tuning"], runs[sparse]["tuning"])
@@ -136,7 +138,6 @@ def sft_accuracy(runs: Runs, tables: Tables, seed: int = 0) -> pd.DataFrame:
             common = {**switches, "variant": runs[full]["variant"]}
             rows += [{**common, **row} for row in changes.to_dict("records")]
     columns = "variant language after_full after_sft change low high p examples"
-    # Runs that differ only in `apply` predict the same.
     return _rows(rows, columns.split()).drop_duplicates(ignore_index=True)
 
 
@@ -242,13 +243,8 @@ def _by_setting(runs: Runs, switches: Sequence[str]) -> Iterator[tuple[dict[str,
     values = {}
     for name, results in runs.items():
         if _subnetwork(results):
-            config, apply = results.get("config", {}), results["subnetwork"]["apply"]
-            known = {**config, "apply": apply, **results}
-            values[name] = [known.get(key) for key in switches]
-            values[name] = [
-                " ".join(value) if isinstance(value, (list, tuple)) else value
-                for value in values[name]
-            ]
+            known = {"apply": results["subnetwork"]["apply"], **results}
+            values[name] = [switch(known, key) for key in switches]
     differ = [len(set(column)) > 1 for column in zip(*values.values(), strict=True)]
     for setting in dict.fromkeys(map(tuple, values.values())):
         swept = dict(compress(zip(switches, setting, strict=True), differ))

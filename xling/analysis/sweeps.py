@@ -8,7 +8,24 @@ import pandas as pd
 
 from xling.analysis.statistics import SIGNIFICANT, bootstrap_interval, signed_rank
 
-SWITCHES = ("task", "exclude", "imbalance", "imbalance_language", "model", "seed", "languages")
+SWITCHES = "task exclude imbalance imbalance_language model method seed languages".split()
+"""What runs are compared by, or told apart by in a table."""
+
+METHOD = "tracin"
+"""The attribution method of results that name none, as those of earlier versions."""
+
+
+def switch(results: Mapping[str, Any], key: str) -> Any:
+    """Return the value of a switch in a results.json, lists as one text; None if it has none."""
+    value = results.get(key, results.get("config", {}).get(key))
+    if key == "method":
+        return value or METHOD
+    return " ".join(value) if isinstance(value, (list, tuple)) else value
+
+
+def _by_method(table: pd.DataFrame) -> list[str]:
+    """Return the column `method` where the rows differ in it, so that no methods are pooled."""
+    return ["method"] if "method" in table and table["method"].nunique() > 1 else []
 
 
 def overview(runs: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
@@ -23,17 +40,11 @@ def overview(runs: Mapping[str, dict[str, Any]]) -> pd.DataFrame:
     """
     rows = []
     for name, results in runs.items():
-        config = results.get("config", {})
-        switches = {key: results.get(key, config.get(key)) for key in SWITCHES}
-        switches = {
-            key: " ".join(value) if isinstance(value, (list, tuple)) else value
-            for key, value in switches.items()
-        }
         own = list(results["own_language_share"].values())
         rows.append(
             {
                 "run": name,
-                **switches,
+                **{key: switch(results, key) for key in SWITCHES},
                 "dev_accuracy": results["dev_accuracy"],
                 "test_accuracy": float(np.mean(list(results["test_accuracy"].values()))),
                 "own_share": float(np.mean(own)) if own else np.nan,
@@ -59,7 +70,8 @@ def imbalance_curves(
         runs, shares: name → results.json and the table of shares.
 
     Returns:
-        Columns language, imbalance, sign, share, low, high, base_rate, lift.
+        Columns language, imbalance, sign, share, low, high, base_rate, lift; in front of them
+        method, where the runs differ in it.
     """
     languages = [run["imbalance_language"] for run in runs.values() if run["imbalance"]]
     parts = []
@@ -72,12 +84,29 @@ def imbalance_curves(
             if run["imbalance"] and run["imbalance_language"] != language:
                 continue
             curve = own[own["test_language"] == language]
-            parts.append(curve.assign(language=language, imbalance=run["imbalance"]))
+            more = {"imbalance": run["imbalance"], "method": switch(run, "method")}
+            parts.append(curve.assign(language=language, **more))
     columns = "language imbalance sign share low high base_rate lift".split()
     if not parts:
         return pd.DataFrame(columns=columns)
-    table = pd.concat(parts, ignore_index=True)[columns]
-    return table.sort_values(["language", "sign", "imbalance"], ignore_index=True)
+    table = pd.concat(parts, ignore_index=True)
+    methods = _by_method(table)
+    return table[[*methods, *columns]].sort_values(
+        [*methods, "language", "sign", "imbalance"], ignore_index=True
+    )
+
+
+def retrained(jobs: Sequence[dict[str, Any]]) -> pd.DataFrame:
+    """Tabulate the results.json of each fine-tuning without some examples, as they are.
+
+    Returns:
+        A row for each; the column method stands in front where they differ in it, else nowhere.
+    """
+    table = pd.DataFrame(jobs).drop(columns="method", errors="ignore")
+    methods = [switch(job, "method") for job in jobs]
+    if len(set(methods)) > 1:
+        table.insert(0, "method", methods)
+    return table
 
 
 def confidence_changes(jobs: Sequence[dict[str, Any]], seed: int = 0) -> pd.DataFrame:
@@ -87,14 +116,25 @@ def confidence_changes(jobs: Sequence[dict[str, Any]], seed: int = 0) -> pd.Data
     labels as a control. The controls of one test example are averaged first.
 
     Args:
-        jobs: the results.json of each job: test_id, sign, k, control, before, after.
+        jobs: the results.json of each job: test_id, sign, k, control, before, after, method.
+        seed: of the bootstrap.
 
     Returns:
-        Columns sign, k, left_out ("influential" or "random"), change (mean of after - before), low,
-        high, test_examples, p_random (paired Wilcoxon test against the control of the same k),
-        p_next (against the next k). A p-value is missing where there is nothing to compare.
+        Columns method (where the jobs differ in it: methods are not averaged), sign, k, left_out
+        ("influential" or "random"), change (mean of after - before), low, high, test_examples,
+        p_random (paired Wilcoxon test against the control of the same k), p_next (against the next
+        k). A p-value is missing where there is nothing to compare.
     """
-    table = pd.DataFrame(jobs)
+    table = retrained(jobs)
+    if methods := _by_method(table):
+        parts = [
+            confidence_changes(
+                [job for job in jobs if switch(job, "method") == method], seed
+            ).assign(method=method)
+            for method in sorted(set(table["method"]))
+        ]
+        every = pd.concat(parts, ignore_index=True)
+        return every[[*methods, *every.columns.drop(methods)]]
     table["change"] = table["after"] - table["before"]
     table["left_out"] = np.where(table["control"] == 0, "influential", "random")
     means = table.groupby(["sign", "left_out", "k", "test_id"], as_index=False)["change"].mean()

@@ -28,8 +28,8 @@ def leave_out(config: Config, paths: RunPaths, base: RunPaths) -> None:
     """Fine-tune without some training examples and note what becomes of one prediction.
 
     From the same start, with the remaining examples in the same order, for as many epochs as the
-    base run kept. The weights are not kept. Leaves results.json: test_id, language, sign, k,
-    control, before, after (the probability of the right class), dropped.
+    base run kept. The weights are not kept. Leaves results.json: task, base, method, test_id,
+    language, sign, k, control, before, after (the probability of the right class), dropped.
 
     Args:
         paths: this fine-tuning's own folders.
@@ -71,6 +71,7 @@ def _again(config: Config, base: RunPaths, folder: Path) -> dict[str, Any]:
     return {
         "task": config.task.name,
         "base": base.run.name,
+        "method": config.influence.method,
         "test_id": example["test_id"],
         "language": example["language"],
         **dataclasses.asdict(out),

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from xling.analysis.coverage import overall
 from xling.analysis.shares import own_language_share
 from xling.attribution import Scores
 from xling.config import Config, Sketch, plain
-from xling.report.sections.coverage import overall
 from xling.training.history import kept_epoch
 
 

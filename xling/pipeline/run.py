@@ -126,7 +126,13 @@ def complete(
     going = RunContext(config, paths, inputs, folder, tracked, partial(timed, seconds))
     result = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
     write_json(folder / "results.json", result.results | origin)
-    write_tables(folder / "tables", result.tables, method=config.influence.method)
+    influence = config.influence
+    write_tables(
+        folder / "tables",
+        result.tables,
+        method=influence.method,
+        similarity=influence.similarity,
+    )
     with timed(seconds, "report"):
         report.write_report(folder)
         tracker.log_results(tracked, result.results, result.tables, folder)

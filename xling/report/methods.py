@@ -4,6 +4,7 @@ results.json names the method under `method`; runs of earlier versions, which do
 """
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 from markupsafe import escape
@@ -17,52 +18,73 @@ class MethodWords:
 
     Attributes:
         scores: what a score is, as in a table's documentation.
+        mean: what a mean of scores is of, there.
         reading: how influence is measured, for the page.
         most: what the most positive training examples do, or are, to test examples.
         above_zero: what a mean influence above zero says of a language's data.
+        noise: what the noise of a share is, in a table's documentation.
     """
 
     scores: str
+    mean: str
     reading: str
     most: str
     above_zero: str
+    noise: str = "difference between the shares by the sketches and by their twins, if any"
 
 
-METHODS = {
-    TRACIN: MethodWords(
-        "cosine of the gradients, summed over the checkpoints",
+SIMILARITIES = {"cosine": "cosine", "dot": "dot product"}
+"""What the settings of a similarity are called."""
+
+
+def _tracin(similarity: str) -> MethodWords:
+    return MethodWords(
+        f"{similarity} of the gradients, summed over the checkpoints",
+        f"{similarity}; summed over the checkpoints where epoch is 0",
         "the gradient of each training example’s loss is compared with that of each traced test "
-        "example: the cosine of the two, summed over the checkpoints, is the <em>influence</em> of "
-        "the training example on the test example (TracIn; Choenni et al. 2023, §4.2).",
+        f"example: the {similarity} of the two, summed over the checkpoints, is the "
+        "<em>influence</em> of the training example on the test example (TracIn; Choenni et al. "
+        "2023, §4.2).",
         "help its test examples most",
         "the language’s data as a whole pushes towards the right predictions",
-    ),
-    "embedding": MethodWords(
-        "cosine of the hidden states, summed over the epochs",
+    )
+
+
+def _embedding(similarity: str) -> MethodWords:
+    return MethodWords(
+        f"{similarity} of the hidden states, summed over the epochs",
+        f"{similarity} of the hidden states; summed over the epochs where epoch is 0",
         "the hidden state from which the head classifies each training example is compared with "
-        "that of each traced test example: the cosine of the two hidden states, summed over the "
-        "epochs, is the <em>influence</em> of the training example on the test example. No "
+        f"that of each traced test example: the {similarity} of the two hidden states, summed over "
+        "the epochs, is the <em>influence</em> of the training example on the test example. No "
         "gradients are involved, so a large score says that the model represents two examples "
         "similarly, not that training on the one changes the prediction of the other.",
         "the model represents most like its test examples",
         "the model represents the two languages’ examples similarly as a whole",
-    ),
-}
+        "missing: hidden states are compared as they are, so no estimate is noisy",
+    )
+
+
+METHODS: dict[str, Callable[[str], MethodWords]] = {TRACIN: _tracin, "embedding": _embedding}
+"""The words of methods, given what the similarity is called."""
 
 
 def method(results: dict[str, Any]) -> MethodWords:
     """Return the words for the attribution method of a run."""
-    return words_of(results.get("method", TRACIN))
+    influence = results.get("config", {}).get("influence", {})
+    return words_of(results.get("method", TRACIN), influence.get("similarity", "cosine"))
 
 
-def words_of(name: str) -> MethodWords:
+def words_of(name: str, similarity: str = "cosine") -> MethodWords:
     """Return the words for a method: its own, or those that hold for every method."""
-    general = MethodWords(
+    if name in METHODS:
+        return METHODS[name](SIMILARITIES[similarity])
+    return MethodWords(
         f"score by the method {name}, summed over the epochs",
+        f"score by the method {name}; summed over the epochs where epoch is 0",
         "each training example is scored for each traced test example by the method "
         f"<em>{escape(name)}</em>; the sum of its scores over the epochs is called the "
         "<em>influence</em> of the training example on the test example.",
         f"the method {name} scores highest for its test examples",
         f"the method {name} scores the language’s data above zero on average",
     )
-    return METHODS.get(name, general)

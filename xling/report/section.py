@@ -9,6 +9,7 @@ import altair as alt
 from altair.utils.schemapi import debug_mode
 from markupsafe import Markup
 
+from xling.report.methods import MethodWords
 from xling.report.style import styled
 from xling.report.templating import templates
 
@@ -33,7 +34,8 @@ SIGN = "+ for the most positive, - for the most negative training examples"
 class Schema:
     """A table's purpose and its columns with what they hold; `gaps` may lack values.
 
-    Where the attribution method matters, columns have `{scores}` for what its scores are.
+    Where the attribution method matters, columns have `{scores}`, `{mean}` or `{noise}` for
+    what `xling.report.methods.MethodWords` says of them.
     """
 
     about: str
@@ -41,9 +43,12 @@ class Schema:
     required: bool = True
     gaps: tuple[str, ...] = ()
 
-    def with_scores(self, scores: str) -> "Schema":
-        """Return the schema with what the scores of a method are."""
-        columns = {name: text.replace("{scores}", scores) for name, text in self.columns.items()}
+    def in_words(self, words: MethodWords) -> "Schema":
+        """Return the schema in the words of an attribution method."""
+        columns = {
+            name: _in_words(text, ("scores", "mean", "noise"), words)
+            for name, text in self.columns.items()
+        }
         return dataclasses.replace(self, columns=columns)
 
 
@@ -119,6 +124,12 @@ class Figure:
     def html(self) -> str:
         """Return the figure as an HTML page that asks nothing of the network."""
         return alt.Chart.from_dict(self.spec).to_html(inline=True)
+
+
+def _in_words(text: str, names: Iterable[str], words: MethodWords) -> str:
+    for name in names:
+        text = text.replace(f"{{{name}}}", getattr(words, name))
+    return text
 
 
 def slug(title: str) -> str:

@@ -11,7 +11,13 @@ from typing import Any
 import pandas as pd
 
 from xling.analysis import subnetwork_sweeps
-from xling.analysis.sweeps import SWITCHES, confidence_changes, imbalance_curves, overview
+from xling.analysis.sweeps import (
+    SWITCHES,
+    confidence_changes,
+    imbalance_curves,
+    overview,
+    retrained,
+)
 from xling.errors import UserError
 from xling.report.tables import RunTables
 
@@ -171,7 +177,7 @@ def run_tables(
         if parts:
             tables[table] = pd.concat(parts, ignore_index=True)
     if left_out:
-        tables["retrained"] = pd.DataFrame(left_out)
+        tables["retrained"] = retrained(left_out)
         tables["confidence"] = confidence_changes(left_out)
     return tables
 

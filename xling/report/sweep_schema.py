@@ -18,6 +18,7 @@ SWITCHES = {
     "imbalance": "how much more data of one language, in per cent",
     "imbalance_language": "that language",
     "model": "encoder",
+    "method": "attribution method: what the influence is measured by",
     "seed": "seed",
     "languages": "languages of the run",
 }

@@ -30,6 +30,20 @@ def panels(
     }
 
 
+def by_method(
+    table: pd.DataFrame, draw: Callable[[pd.DataFrame], alt.LayerChart]
+) -> alt.LayerChart | Panels:
+    """Draw a table of several attribution methods as a panel for each, any other as one chart."""
+    return panels(table, draw, "method", ()) if "method" in table else draw(table)
+
+
+def split_by_method(table: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """Return the rows of each attribution method, after what a sentence says first of them."""
+    if "method" not in table:
+        return [("", table)]
+    return [(f"By {method}: ", part) for method, part in table.groupby("method", sort=False)]
+
+
 def change_domain(changes: Sequence[float]) -> tuple[float, float]:
     """Return a range, in percentage points, that holds changes and zero."""
     values = [0.0, *(100 * change for change in changes if change == change)]

@@ -3,12 +3,14 @@
 Choenni et al. 2023, §6 and Fig. 1, 6 to 8.
 """
 
+from functools import partial
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from xling.analysis.sweeps import flattens
+from xling.report.charts.panels import by_method, split_by_method
 from xling.report.section import INTERVAL, SIGN, Figure, Section
 from xling.report.style import HUES, QUIET, SIGNS
 from xling.report.sweep_results import SweepResults
@@ -70,7 +72,7 @@ def figures(sweep: SweepResults) -> list[Figure]:
         Figure(
             f"confidence_{SIGNS[sign]}",
             f"Change in probability against k, {SIGNS[sign]}",
-            confidence_chart(changes, sign),
+            by_method(changes[changes["sign"] == sign], partial(confidence_chart, sign=sign)),
             fluid=True,
         )
         for sign in dict.fromkeys(changes["sign"])
@@ -122,7 +124,12 @@ def findings(sweep: SweepResults) -> list[str]:
     """Say what leaving out most examples changes, and from which k on the curve is flat."""
     if "confidence" not in sweep.tables:
         return []
-    changes, sentences = sweep.tables["confidence"], []
+    parts = split_by_method(sweep.tables["confidence"])
+    return [start + text for start, changes in parts for text in _sentences(changes)]
+
+
+def _sentences(changes: pd.DataFrame) -> list[str]:
+    sentences = []
     for sign, table in changes.groupby("sign", sort=False):
         influential = table[table["left_out"] == "influential"]
         row = influential.loc[influential["k"].idxmax()]

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from xling.analysis.coverage import overall
 from xling.report.section import EPOCH, Schema, Section
 from xling.report.tables import Run
 from xling.report.words import percent
@@ -30,11 +31,6 @@ def content(run: Run) -> dict[str, Any] | None:
         return None
     rows = overall(run.tables["coverage"])
     return {"sentence": sentence(rows), "rows": rows.to_dict("records")}
-
-
-def overall(coverage: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of the table of coverage that hold for the whole run."""
-    return coverage[(coverage["epoch"] == 0) & (coverage["language"] == "all")]
 
 
 def sentence(coverage: pd.DataFrame) -> str:

@@ -1,11 +1,13 @@
 """The section on more and more data of one language (Choenni et al. 2023, §8.4 and Fig. 5)."""
 
+from functools import partial
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
 from xling.report.charts.lines import by_language, dashed
+from xling.report.charts.panels import by_method, split_by_method
 from xling.report.section import INTERVAL, SIGN, Figure, Section
 from xling.report.style import SIGNS
 from xling.report.sweep_results import SweepResults
@@ -43,10 +45,10 @@ def figures(sweep: SweepResults) -> list[Figure]:
     curves, drawn = sweep.tables["imbalance"], []
     for sign, name in SIGNS.items():
         label = f"Own share of the most {name} against imbalance"
-        chart = imbalance_chart(curves, sign, "share")
+        chart = by_method(curves, partial(imbalance_chart, sign=sign, value="share"))
         drawn.append(Figure(f"imbalance_{name}", label, chart, fluid=True))
         label = f"Lift over the base rate against imbalance, {name}"
-        chart = imbalance_chart(curves, sign, "lift")
+        chart = by_method(curves, partial(imbalance_chart, sign=sign, value="lift"))
         drawn.append(Figure(f"imbalance_{name}_lift", label, chart, fluid=True))
     return drawn
 
@@ -101,7 +103,12 @@ def findings(sweep: SweepResults) -> list[str]:
     """Say how the share moves from the least to the most data, by language."""
     if "imbalance" not in sweep.tables:
         return []
-    curves, sentences = sweep.tables["imbalance"], []
+    parts = split_by_method(sweep.tables["imbalance"])
+    return [start + text for start, curves in parts for text in _sentences(curves)]
+
+
+def _sentences(curves: pd.DataFrame) -> list[str]:
+    sentences = []
     for language, table in curves[curves["sign"] == "+"].groupby("language", sort=False):
         first, last = table.iloc[0], table.iloc[-1]
         if first["imbalance"] == last["imbalance"]:

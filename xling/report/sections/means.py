@@ -24,7 +24,7 @@ SCHEMAS = {
             "epoch": EPOCH,
             "test_language": "language of the test examples",
             "train_language": "language of the training examples",
-            "mean": "mean influence (cosine; summed over the checkpoints where epoch is 0)",
+            "mean": "mean influence ({mean})",
             "low": f"lower {INTERVAL}",
             "high": f"upper {INTERVAL}",
         },

@@ -12,10 +12,10 @@ def section(schemas: Mapping[str, Schema]) -> Section[Run]:
     """Return the section, with what documents the tables."""
 
     def content(run: Run) -> dict[str, Any]:
-        scores = method(run.results).scores
+        words = method(run.results)
         return {
             "tables": run.tables,
-            "documented": {name: schema.with_scores(scores) for name, schema in schemas.items()},
+            "documented": {name: schema.in_words(words) for name, schema in schemas.items()},
             "latex": {file.stem for file in run.folder.glob("tables/*.tex")},
         }
 

@@ -42,7 +42,7 @@ SCHEMAS = {
             "p": "how often permuted languages give a share as far from chance, 0 to 1",
             "q": "p with the false discovery rate controlled over the table (Benjamini, Hochberg)",
             "test_examples": "number of test examples averaged over",
-            "noise": "difference between the shares by the sketches and by their twins, if any",
+            "noise": "{noise}",
         },
         gaps=("noise", "same_label", "p", "q"),
     ),

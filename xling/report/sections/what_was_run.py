@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from xling.report.methods import TRACIN, method
+from xling.report.methods import method
 from xling.report.section import Section
 from xling.report.tables import Run
 from xling.report.words import duration, listed, number, percent
@@ -26,7 +26,6 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
     """Return what was run as rows of a small table; rows that the results do not know are left."""
     counts = results.get("train_examples", {})
     sketch = results.get("sketch", {})
-    exact = results.get("method", TRACIN) == TRACIN  # others have no gradients
     facts = {
         "Task": f"{results['task']} ({', '.join(results['classes'])})",
         "Languages": ", ".join(results["languages"]),
@@ -43,7 +42,7 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Batch size": _config(results, "tuning.batch_size"),
         "Gradient sketches": _sketch(sketch),
         "Re-ranking": f"exact gradients for the {again} best and worst of each"
-        if (again := _config(results, "influence.rerank")) and exact
+        if (again := _config(results, "influence.rerank")) and sketch
         else "",
         "Traced per language": _config(results, "influence.test_per_language"),
         "Top k": results["top_k"],
