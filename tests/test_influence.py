@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sketch_rows import sketches
 
-from xling.attribution import TracIn, products, trace
+from xling.attribution import TracIn, histograms, products, shortened, trace
 from xling.attribution.top_k import Largest
 from xling.sketch import Sketches, SketchMetadata
 
@@ -161,3 +161,26 @@ def test_rows_kept_as_int8_are_scored_as_such(similarity, fast, tmp_path, monkey
             for a, b in zip(rough.positive.index, right.positive.index, strict=True)
         ]
         assert np.mean(same) > 0.96
+
+
+def test_shortened_rankings_are_the_first_of_both_ends():
+    train = sketches([[1, 0], [3, 4], [0, 1], [-1, 0]])
+    (traces, _) = trace([train], [sketches([[1, 0]])], np.zeros(4, int), k=3)
+    short = shortened(traces, 2)
+    assert short.positive.index.tolist() == [[0, 1]] and short.negative.index.tolist() == [[3, 2]]
+    np.testing.assert_allclose(short.positive.score, [[1, 0.6]], rtol=1e-6)
+    np.testing.assert_allclose(short.negative.score, [[-1, 0]], atol=1e-6)
+    assert short.group_mean is traces.group_mean
+
+
+def test_a_checkpoint_that_only_one_side_has_is_refused():
+    train, test = [sketches([[1, 0], [0, 1]], epoch) for epoch in (1, 2)], [sketches([[1, 0]], 1)]
+    with pytest.raises(ValueError):
+        trace(train, test, np.array([0, 1]), k=1)
+
+
+def test_scores_at_the_ends_of_the_bins_are_counted_in_the_outermost_ones():
+    train, test = [sketches([[1, 0], [-1, 0], [0, 1]])], [sketches([[1, 0]])]
+    edges, groups = np.array([-0.5, 0.0, 0.5]), np.zeros(3, int)
+    counts = histograms(train, test, groups, np.zeros(1, int), edges)
+    assert counts.tolist() == [[[1, 2]]]  # -1 lies below all bins, 1 above, 0 begins the second
