@@ -138,11 +138,8 @@ def test_composed_subnetworks_are_unions_and_intersections_without_more_fine_tun
     assert set(composed["compose"]) == {"union", "intersection"}
     assert set(composed["test_language"]) == {"de", "en"}
     report = sweep_report(variants.folder, "composition-xnli")
-    assert (
-        'id="similar-subnetworks"' in report
-        and 'id="composed"' in report
-        and "https://cdn" not in report
-    )
+    assert 'id="similar-subnetworks"' in report and 'id="composed"' in report
+    assert "https://cdn" not in report
 
 
 def test_subnetworks_alone_are_those_of_the_sparse_run(variants):

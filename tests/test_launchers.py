@@ -123,7 +123,7 @@ def test_jobs_side_by_side_share_their_stages(tmp_path):
     assert "deprecated" not in done.stderr and "HINT" not in done.stderr
     logs = [log.read_text("utf-8") for log in tmp_path.glob("multirun/sweeps/*/jobs/*.log")]
     said = "".join(logs)
-    assert said.count("Fine-tuning on") == 1 and said.count("fine-tuned already") == 1
+    assert said.count("Fine-tuning on") == 1 and said.count("already fine-tuned") == 1
     assert len(logs) == 2 and done.stdout.count("finished after") == 2
     assert top_k(tmp_path) == [5, 10] and not list(tmp_path.rglob("*.part"))
 

@@ -52,10 +52,10 @@ def test_a_finished_run_is_not_run_again_and_its_training_is_shared(undisturbed,
     folder = copied(undisturbed)
     before = written(folder)
     again = run_xling(*undisturbed.command, folder=folder)
-    assert again.returncode == 0 and "finished already" in again.stdout
+    assert again.returncode == 0 and "already finished" in again.stdout
     assert "epoch  1" not in again.stdout and written(folder) == before
     other = run_xling(*undisturbed.command, "influence.top_k=5", folder=folder)
-    assert other.returncode == 0 and "fine-tuned already" in other.stdout, other.stderr
+    assert other.returncode == 0 and "already fine-tuned" in other.stdout, other.stderr
     assert before.items() <= written(folder).items()
     runs = [run for run in (folder / "multirun/xnli").glob("tiny-*") if run.is_dir()]
     assert sorted(len(pd.read_parquet(run / "tables/influential.parquet")) for run in runs) == [

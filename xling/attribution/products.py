@@ -121,7 +121,7 @@ def _in_floats(
 def _in_integers(
     train: Sketches, tests: np.ndarray, similarity: Similarity
 ) -> Callable[[slice], Scorer]:
-    """Do so with 8-bit numbers; `tests` is overwritten."""
+    """Multiply with 8-bit numbers; `tests` is overwritten."""
     scales = np.maximum(tests.max(1), -tests.min(1))[:, None] / (ZERO_POINT - 1)
     tests /= scales
     tests = np.rint(tests, out=tests)

@@ -163,9 +163,9 @@ class Sketch:
 class Influence:
     """The attribution method, the test examples to trace, and the number of examples to keep.
 
-
-    `gradients` says whether the method compares gradients; without them, `sketch`, `rerank` and
-    `weights=learning_rate` have no effect.
+    `gradients` says whether the method compares gradients. Without them, `rerank`,
+    `weights=learning_rate` and the settings of `sketch` that only gradients have are refused;
+    `sketch.store`, `precision` and `batch_tokens` still apply.
     """
 
     method: str

@@ -1,1 +1,1 @@
-"""Is an attribution true? What retraining says of it."""
+"""Is an attribution true? What retraining says about it."""

@@ -9,11 +9,11 @@ from xling.errors import UserError
 
 
 def round_robin(languages: Sequence[str], seed: int) -> list[int]:
-    """Order rows at random, the languages taking turns, so that any first few are spread."""
+    """Order rows at random, the languages taking turns, so that the first few differ in it."""
     names = np.array(languages)
     rng = np.random.default_rng(seed)
     by_language = [
-        rng.permutation(np.flatnonzero(names == each)).tolist() for each in dict.fromkeys(languages)
+        rng.permutation(np.flatnonzero(names == name)).tolist() for name in dict.fromkeys(languages)
     ]
     longest = max(map(len, by_language))
     return [rows[turn] for turn in range(longest) for rows in by_language if turn < len(rows)]

@@ -1,4 +1,4 @@
-"""Whether a pretrained model is at hand, told before anything heavy is imported."""
+"""Whether a pretrained model is available, checked before anything heavy is imported."""
 
 from pathlib import Path
 
@@ -27,7 +27,7 @@ def require_model(model: Model) -> None:
 
 
 def missing_model(model: Model, why: str) -> str:
-    """Say how to come by a model that could not be loaded."""
+    """Say how to obtain a model that could not be loaded."""
     pin = f" --revision {model.revision}" if model.revision else ""
     return (
         f"The model {model.path} could not be loaded: {why}.\n"

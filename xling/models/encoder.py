@@ -33,7 +33,7 @@ def load_encoder(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase
     source = {"revision": model.revision, "local_files_only": offline}
     try:
         config = AutoConfig.from_pretrained(model.path, **source)
-        # Without a pooler: the head takes the first state itself, and unused weights have no place
+        # Without a pooler: the head takes the first state itself, and unused weights do not belong
         # among the parameters.
         kind = AutoModel._model_mapping[type(config)]
         pooler = "add_pooling_layer" in inspect.signature(kind.__init__).parameters

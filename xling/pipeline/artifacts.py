@@ -1,4 +1,4 @@
-"""What a run takes along as artifacts: its checkpoints, sketches and masks."""
+"""What a run uploads as artifacts: its checkpoints, sketches and masks."""
 
 import json
 from pathlib import Path
@@ -8,7 +8,7 @@ from xling.tracker.uploads import Artifact
 
 
 def run_artifacts(paths: RunPaths, folder: Path) -> list[Artifact]:
-    """Return what a run's figures were made from, as far as it is there.
+    """Return what a run's figures were made from, as far as it exists.
 
     Args:
         paths: the run's folders.

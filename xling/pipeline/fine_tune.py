@@ -30,8 +30,8 @@ class FineTuned:
     """A fine-tuned model, and the subnetworks that test examples go through.
 
     Attributes:
-        config, paths, inputs: its configuration, where it is, what it was made of.
-        history: of its fine-tuning.
+        config, paths, inputs: its configuration, its folders, and the inputs that it was made from.
+        history: the records of its fine-tuning.
         masks: of each language; None is the whole model.
     """
 
@@ -73,7 +73,7 @@ class FineTuned:
         )
 
     def correct(self, split: str, predicted: np.ndarray) -> np.ndarray:
-        """Tell which predictions of a split's examples are right, (examples,)."""
+        """Return which predictions of a split's examples are correct, (examples,)."""
         labels = np.array(self.inputs.corpus[split]["label"])
         return self.inputs.kind.correct(predicted, labels)
 
@@ -86,10 +86,10 @@ def tune(
     dumps: list[SketchDump],
     masks: Masks | None = None,
 ) -> list[dict[str, Any]]:
-    """Fine-tune, as far as that is not done, and return the history.
+    """Fine-tune, as far as it is not done yet, and return the history.
 
     Args:
-        tracked: is logged to.
+        tracked: the run to log to.
         dumps: sketch the training examples after every epoch; they write into the stage's folder.
         masks: the subnetworks of sparse fine-tuning.
     """
@@ -114,9 +114,9 @@ def tune(
                     masks,
                 )
         else:
-            say(f"The model is fine-tuned already: {paths.tuning}")
+            say(f"The model is already fine-tuned: {paths.tuning}")
         for record in read_history(part or paths.tuning):
-            tracker.log_epoch(tracked, record)  # those that it did not see: of an earlier try
+            tracker.log_epoch(tracked, record)  # those it has not seen, of an earlier attempt
     return read_history(paths.tuning)
 
 
@@ -139,6 +139,6 @@ def sketch_train(model: FineTuned) -> None:
 
 
 def announce(tracked: tracker.TrackedRun | None, record: dict[str, Any]) -> None:
-    """Say how an epoch went."""
+    """Print and log the record of an epoch."""
     say(epoch_line(record))
     tracker.log_epoch(tracked, record)

@@ -51,7 +51,7 @@ class Subnetworks:
 
 
 def subnetworks(config: Config, inputs: RunInputs) -> Subnetworks:
-    """Return the subnetworks that the configuration asks for, identified first where need be."""
+    """Return the subnetworks that the configuration asks for, identified first where necessary."""
     choice = config.subnetwork
     size = shape(inputs.classifier)
     if choice.name == "file":

@@ -36,7 +36,7 @@ class RunInputs:
     Attributes:
         corpus, encoded: the examples of each split, as text and as tokens.
         collate: makes batches of the encoded examples.
-        kind: of the task.
+        kind: the kind of task.
         classifier: at its start. No stage changes it: each takes a copy for its own weights.
     """
 
@@ -48,7 +48,7 @@ class RunInputs:
 
 
 def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
-    """Load the corpus, the tokenizer and the model, and encode; `say` takes what is to be said."""
+    """Load the corpus, the tokenizer and the model, and encode; `say` receives the messages."""
     corpus = data.load_corpus(config, say)
     classifier, tokenizer = load(config, lambda: tokenizer_texts(config, corpus))
     encoded = datasets.DatasetDict(
@@ -125,12 +125,12 @@ def train_dumps(
 
 
 def rows_name(config: Config) -> str:
-    """Say what the examples are represented by, in a word."""
+    """Name what represents the examples, in one word."""
     return "sketches" if config.influence.gradients else "representations"
 
 
 def distinct(dumps: dict[str, SketchDump], epochs: int = 1) -> list[SketchDump]:
-    """Return each of the dumps once; the first tells the cost of all, at so many epochs."""
+    """Return each of the dumps once; the first reports the cost of all of them over `epochs`."""
     first, *others = {dump.folder: dump for dump in dumps.values()}.values()
     passes = epochs * (1 + len(others)) if others else 1
     return [
@@ -140,12 +140,12 @@ def distinct(dumps: dict[str, SketchDump], epochs: int = 1) -> list[SketchDump]:
 
 
 def say_plan(estimate: Estimate, passes: int = 1) -> None:
-    """Say what the sketch passes cost."""
+    """Print what the sketch passes cost."""
     say(plan_line(estimate, passes))
 
 
 def say_norms(sketches: Sketches) -> None:
-    """Say where an epoch's gradients sit and how much of them is sketched."""
+    """Print how an epoch's gradient norm is distributed and how much of it is sketched."""
     say(norm_line(coverage([sketches])))
 
 

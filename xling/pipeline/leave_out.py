@@ -25,7 +25,7 @@ from xling.training.predict import probabilities
 
 
 def leave_out(config: Config, paths: RunPaths, base: RunPaths) -> None:
-    """Fine-tune without some training examples and note what becomes of one prediction.
+    """Fine-tune without some training examples and record how one prediction changes.
 
     From the same start, with the remaining examples in the same order, for as many epochs as the
     base run kept. The weights are not kept. Leaves results.json: task, base, method, test_id,
@@ -33,7 +33,7 @@ def leave_out(config: Config, paths: RunPaths, base: RunPaths) -> None:
 
     Args:
         paths: this fine-tuning's own folders.
-        base: those of the finished run that is compared with.
+        base: those of the finished run to compare with.
 
     Raises:
         UserError: there is no such test example, or there are too few training examples.
@@ -45,7 +45,7 @@ def leave_out(config: Config, paths: RunPaths, base: RunPaths) -> None:
 
 
 def _again(config: Config, base: RunPaths, folder: Path) -> dict[str, Any]:
-    """Do it, with the weights in a folder of their own, and return what is to be noted."""
+    """Fine-tune with the weights in a folder of their own, and return the results."""
     out, whole = config.leave_out, nothing_left_out(config)
     traced = pd.read_parquet(base.run / "tables" / "traced.parquet")
     order = round_robin(traced["language"], config.seed)

@@ -18,7 +18,7 @@ from xling.analysis.overlap import mask_overlap, mask_table, similarity, similar
 from xling.config import Config
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.identify import Subnetworks
-from xling.pipeline.results import RunResult, told_apart
+from xling.pipeline.results import RunResult, distinguishing_settings
 from xling.pipeline.trace import analyse, predict
 from xling.pipeline.zero_shot import traces_of
 from xling.subnetwork import Masks
@@ -78,9 +78,9 @@ def mask_tables(subnetworks: Subnetworks) -> dict[str, pd.DataFrame]:
 
 
 def subnetwork_results(config: Config, masks: Masks) -> dict[str, Any]:
-    """Return what results.json tells of a run's subnetworks."""
+    """Return what results.json says about a run's subnetworks."""
     return {
-        **told_apart(config),
+        **distinguishing_settings(config),
         "heads": next(iter(masks.values())).size,
         "disabled_heads": {language: int((~mask).sum()) for language, mask in masks.items()},
     }

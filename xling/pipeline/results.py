@@ -20,12 +20,12 @@ from xling.training.history import kept_epoch
 
 @dataclasses.dataclass(frozen=True)
 class RunResult:
-    """What a run comes to.
+    """The results of a run.
 
     Attributes:
         results, tables: the headline figures, for results.json, and the tables.
-        scores: of the traced test examples.
-        chosen: these: rows of the test set.
+        scores: scores of the traced test examples.
+        chosen: the traced test examples, as rows of the test set.
         correct: (test,) whether the kept model classifies each test example correctly.
     """
 
@@ -70,7 +70,7 @@ def headline(
         "test_accuracy": dict(zip(tested["language"], tested["accuracy"], strict=True)),
         "own_language_share": own_language_share(tables["shares"]),
         "top_k": min(config.influence.top_k, len(train_languages)),
-        **told_apart(config),
+        **distinguishing_settings(config),
         "config": plain(config),
     }
 
@@ -78,12 +78,12 @@ def headline(
 def sketch_results(
     sketch: Sketch, dimensions: int, coverage: pd.DataFrame, agreement: dict[str, float] | None
 ) -> dict[str, Any]:
-    """Return what results.json says of sketched gradients.
+    """Return what results.json says about sketched gradients.
 
     Args:
         dimensions: numbers per sketch.
         coverage: the table.
-        agreement: of the sketches with their twins, if there are any.
+        agreement: agreement of the sketches with their twins, if there are any.
     """
     whole = overall(coverage)
     covered = whole[whole["covered"]]
@@ -103,8 +103,8 @@ def sketch_results(
     }
 
 
-def told_apart(config: Config) -> dict[str, Any]:
-    """Return what tells runs with subnetworks from each other and from those without."""
+def distinguishing_settings(config: Config) -> dict[str, Any]:
+    """Return what distinguishes runs with subnetworks from each other and from those without."""
     return {
         "subnetwork": dataclasses.asdict(config.subnetwork),
         "tuning": config.tuning.name,
@@ -131,7 +131,7 @@ def variant(config: Config) -> str:
 
 
 def profile(config: Config) -> str:
-    """Name the profile of a run; one with data of one's own is not the sample."""
+    """Name the profile of a run; one with the user's own data is not called sample."""
     if config.data.source == "sample":
         return "sample"
     return config.profile.replace("sample", "own")

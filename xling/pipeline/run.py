@@ -1,4 +1,4 @@
-"""A run, from the text to the report: the rooms in their order."""
+"""A run, from the text to the report: the stages in their order."""
 
 import dataclasses
 import time
@@ -32,13 +32,13 @@ from xling.training.history import read_history
 
 @dataclasses.dataclass(frozen=True)
 class RunContext:
-    """A run on its way.
+    """A run in progress.
 
     Attributes:
         config, paths, inputs: its configuration, its folders, and what it works on.
         folder: the run's own, while it is filled.
-        tracked: is logged to.
-        timed: notes how long a block takes, by a name.
+        tracked: the run's page in a tracker, to log to.
+        timed: records under a name how long a block takes.
     """
 
     config: Config
@@ -73,7 +73,7 @@ def job(config: Config, command: str) -> None:
 
 
 def run(config: Config, command: str) -> None:
-    """Do what is not done yet of a run.
+    """Do what remains to be done of a run.
 
     Args:
         command: what the user wrote, for the record.
@@ -85,7 +85,7 @@ def run(config: Config, command: str) -> None:
             with tracker.tracking(config, paths.run.name, folder) as tracked:
                 complete(config, paths, folder, tracked, origin)
         else:
-            say("This run is finished already.")
+            say("This run is already finished.")
     say(closing(paths.run))
 
 
@@ -103,7 +103,7 @@ def heads_alone(config: Config) -> None:
             write_json(folder / "results.json", about | subnetwork_results(config, heads.used))
             say(disabled_line(heads.used))
         else:
-            say("These subnetworks are identified already.")
+            say("These subnetworks are already identified.")
     say(f"Masks: {paths.run / 'masks'}")
 
 
@@ -114,7 +114,7 @@ def complete(
     tracked: tracker.TrackedRun | None,
     origin: dict[str, Any],
 ) -> None:
-    """Go through all rooms; what an earlier try finished is taken up.
+    """Go through all stages; what an earlier attempt finished is reused.
 
     Args:
         origin: what made the run, for results.json.
@@ -180,7 +180,7 @@ def fine_tuned(
     tracked: tracker.TrackedRun | None,
     through: Subnetworks | None = None,
 ) -> FineTuned:
-    """Fine-tune and sketch the training examples, as far as that is not done."""
+    """Fine-tune and sketch the training examples, as far as it is not done yet."""
     used, trained = (through.used, through.trained) if through else (None, None)
     dumps = distinct(
         train_dumps(config, paths.tuning, paths.sketches, inputs, used), config.tuning.epochs
@@ -194,7 +194,7 @@ def fine_tuned(
 
 @contextmanager
 def timed(seconds: dict[str, float], name: str) -> Iterator[None]:
-    """Note how long a block takes."""
+    """Record how long a block takes."""
     start = time.perf_counter()
     yield
     seconds[name] = round(time.perf_counter() - start, 1)

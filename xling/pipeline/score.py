@@ -1,4 +1,4 @@
-"""From representations to scores: what the traced test examples owe to the training examples."""
+"""From representations to scores: how much each training example influenced the traced ones."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class TracedSet:
 
     Attributes:
         rows: which of the traced test examples; the sets in their order hold all, in order.
-        train_dump, test_dump: what represented the training examples, and these.
+        train_dump, test_dump: what represents the training examples, and these test examples.
         train, test: the representations at each epoch up to the kept one.
     """
 
@@ -96,7 +96,7 @@ def score(model: FineTuned, train: Examples, tested: Examples, sets: Sequence[Tr
     return Scores(summed, short[1:], counts, edges, means, twins, agreed)
 
 
-def extremes(model: FineTuned, traced_set: TracedSet) -> Traces:
+def top_traces(model: FineTuned, traced_set: TracedSet) -> Traces:
     """Trace test examples over all epochs, re-ranked if asked to, as a run's own tables are."""
     settings = model.config.influence
     traces = summed(model, traced_set, max(settings.top_k, settings.rerank))
@@ -107,7 +107,7 @@ def extremes(model: FineTuned, traced_set: TracedSet) -> Traces:
 
 
 def summed(model: FineTuned, traced_set: TracedSet, k: int) -> Traces:
-    """Trace test examples over all epochs up to the kept one, and no more than that."""
+    """Trace test examples over all epochs up to the kept one, without re-ranking."""
     return trace(
         traced_set.train,
         traced_set.test,
@@ -135,8 +135,8 @@ def rerank(model: FineTuned, traced_set: TracedSet, traces: Traces, weights: lis
     settings, method = model.config.influence, method_of(model.config)
     if not isinstance(method, ExactMethod):
         raise UserError(
-            f"influence.rerank={settings.rerank}: the scores of influence={settings.method} are "
-            "what they are; leave it out."
+            f"influence.rerank={settings.rerank}: influence={settings.method} has no exact "
+            "scores to re-rank by. Omit influence.rerank."
         )
     wanted = candidates(traces)
     pairs, distinct = sum(map(len, wanted)), len(np.unique(np.concatenate(wanted)))

@@ -1,4 +1,4 @@
-"""The start of a run: its first line is said before anything heavy is imported."""
+"""The start of a run: its first line is printed before anything heavy is imported."""
 
 from xling.cli.console import say
 from xling.cli.messages import opening

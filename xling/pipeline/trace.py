@@ -38,7 +38,7 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
 
     Args:
         folder: takes the test examples' representations.
-        also: (test,) those that the whole model classifies correctly; only such are traced.
+        also: (test,) those that the whole model classifies correctly; only these are traced.
     """
     config, kept = model.config, model.kept
     corpus, test = model.inputs.corpus, model.inputs.corpus["test"]
@@ -85,7 +85,7 @@ def predict(model: FineTuned) -> np.ndarray:
         say(
             f"WARNING: {'through its subnetworks ' if model.masks else ''}the kept model predicts "
             f"{model.config.task.classes[classes[0]]} for every test example. It has not learnt "
-            "the task, and what influences it says little: train longer, on more, or with another "
+            "the task, so its influences mean little: train longer, on more data, or with another "
             "tuning.learning_rate."
         )
     return predicted
@@ -126,7 +126,7 @@ def represented(model: FineTuned, folder: Path, chosen: np.ndarray) -> list[Trac
 
 
 def test_dump(model: FineTuned, folder: Path, chosen: np.ndarray) -> SketchDump:
-    """Return what represents, or represented, test examples, through their languages' heads."""
+    """Return what represents test examples, through their languages' heads."""
     return SketchDump(
         model.inputs.encoded["test"].select(chosen),
         model.inputs.collate,

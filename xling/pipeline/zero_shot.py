@@ -12,7 +12,7 @@ from xling.analysis.zero_shot import Trained, zero_shot
 from xling.attribution import Traces
 from xling.cli.console import say
 from xling.pipeline.fine_tune import FineTuned
-from xling.pipeline.score import extremes
+from xling.pipeline.score import top_traces
 from xling.pipeline.trace import predict, represented
 from xling.training.predict import draw_traced
 
@@ -81,7 +81,7 @@ def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.D
 def traces_of(model: FineTuned, chosen: np.ndarray, folder: Path) -> Traces:
     """Trace test examples with all heads of a model; return the summed influence."""
     (traced_set,) = represented(model, folder, chosen)
-    return extremes(model, traced_set)
+    return top_traces(model, traced_set)
 
 
 def _trained(train: datasets.Dataset, parallel: bool, traces: Traces) -> Trained:

@@ -9,7 +9,7 @@ Array = TypeVar("Array", Tensor, np.ndarray)
 
 
 class TaskKind(Protocol):
-    """A kind of task; each stands in a file of this package.
+    """A kind of task; each has its own file in this package.
 
     Attributes:
         unit: what influence is traced for, in the singular, as in "example".
@@ -26,7 +26,7 @@ class TaskKind(Protocol):
         ...
 
     def correct(self, predicted: Array, labels: Array) -> Array:
-        """Tell which predictions are right, (examples,).
+        """Return which predictions are right, (examples,).
 
         Args:
             predicted: logits or probabilities.

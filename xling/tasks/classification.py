@@ -28,7 +28,7 @@ class Classification:
         return logits.float().softmax(-1)
 
     def correct(self, predicted: Array, labels: Array) -> Array:
-        """Tell where the most probable class is the right one, (examples,).
+        """Return where the most probable class is the right one, (examples,).
 
         Args:
             predicted: (examples, classes) logits or probabilities.

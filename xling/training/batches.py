@@ -15,7 +15,7 @@ MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
 
 class EpochBatches(Sampler[list[int]]):
-    """Shuffled batches that can be told the epoch, and shared out among processes.
+    """Shuffled batches that depend on the epoch and are divided among processes.
 
     Every process draws the same order and takes its slice of each batch, so that the batches of
     a run on several devices hold the same examples as those of a run on one.
@@ -68,7 +68,7 @@ class EpochBatches(Sampler[list[int]]):
 class LanguageBatches(EpochBatches):
     """Batches of one language each, all languages equally often, in seeded random order.
 
-    Every example is there once an epoch, as in `EpochBatches`. Each language has as many batches as
+    Every example occurs once per epoch, as in `EpochBatches`. Each language has as many batches as
     the one with the most examples needs; those of a language with fewer examples are smaller, so
     that each language takes as many steps (Choenni et al. 2024, §4.2).
 
@@ -94,8 +94,8 @@ class LanguageBatches(EpochBatches):
         sizes = [len(rows) for rows in self.by_language.values()]
         if min(sizes) < world:
             raise UserError(
-                f"trainer.devices={world}: a batch of one language has an example for each of "
-                f"them, and the smallest language has {min(sizes)} in all."
+                f"trainer.devices={world}: each batch holds one language and needs an example "
+                f"for every device, but the smallest language has only {min(sizes)}."
             )
         self.per_language = min(-(-max(sizes) // batch_size), min(sizes) // world)
 

@@ -15,7 +15,7 @@ class GradientSketches(pl.Callback):
     """Dumps the sketches of all training examples' gradients after every epoch.
 
     With subnetworks, once through each of them. A pass of its own over the data, in evaluation mode
-    and with the weights that the epoch ends with. Training goes on to the same weights, bit for
+    and with the weights that the epoch ends with. Training continues to the same weights, bit for
     bit, as without it.
     """
 
@@ -23,7 +23,7 @@ class GradientSketches(pl.Callback):
         self.dumps = dumps
 
     def on_train_epoch_end(self, trainer: pl.Trainer, module: pl.LightningModule) -> None:
-        """Sketch, every process its share of the examples."""
+        """Sketch this process's share of the examples."""
         epoch = trainer.current_epoch + 1
         for dump in self.dumps:
             if trainer.is_global_zero:
@@ -47,9 +47,9 @@ class EpochBar(TQDMProgressBar):
 
 
 class EpochRecords(pl.Callback):
-    """Writes the weights after every epoch, the checkpoints θ_1, θ_2, ... of TracIn; the history.
+    """Writes the weights (TracIn's checkpoints θ_1, θ_2, ...) and the history after every epoch.
 
-    It stands behind `GradientSketches`, so that an epoch in the history has all its files.
+    It runs after `GradientSketches`, so that an epoch in the history has all its files.
 
     Args:
         folder: takes `checkpoints/epoch-NN.safetensors` and `history.json`.

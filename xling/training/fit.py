@@ -53,7 +53,7 @@ class TuningData(pl.LightningDataModule):
         self.by_language, self.without = by_language, without
 
     def train_dataloader(self) -> DataLoader:
-        """Shuffled by seed and epoch, each batch shared out among the processes."""
+        """Shuffled by seed and epoch, each batch divided among the processes."""
         train, trainer = self.splits["train"], self.trainer
         shared = (self.batch_size, self.seed, trainer.global_rank, trainer.world_size, self.without)
         if self.by_language:
@@ -79,7 +79,7 @@ class Fit:
 
     Attributes:
         config, module, data, folder, dumps: as in `fine_tune`.
-        state: to go on from, a file; None starts anew.
+        state: file of the state to resume from; None starts from the beginning.
     """
 
     config: Config
@@ -139,7 +139,7 @@ def fine_tune(
     Args:
         model: at its start; a copy of it is trained.
         encoded: with splits train and dev.
-        folder: takes `checkpoints/`, `history.json` and, until the end, the state to go on from.
+        folder: takes `checkpoints/`, `history.json` and, until the end, the state to resume from.
         dumps: sketch the training examples; none trains without.
         log: called with each epoch's record, in the process that writes the files.
         masks: the subnetworks of sparse fine-tuning.
@@ -172,7 +172,7 @@ def fine_tune(
 
 
 def latest(resume: Path) -> str | None:
-    """Return the newest state to go on from."""
+    """Return the newest state to resume from."""
     files = sorted(resume.glob("epoch=*.ckpt"))
     return str(files[-1]) if files else None
 
@@ -186,7 +186,7 @@ def placement(trainer: Trainer) -> dict:
         "num_nodes": trainer.num_nodes,
         "precision": trainer.precision,
         "strategy": strategy(trainer),
-        # Named, since in a job of SLURM Lightning would count the job's tasks for processes of the
+        # Named, since in a job of SLURM Lightning would take the job's tasks for processes of the
         # training, and queue the job again by itself.
         "plugins": [TorchElasticEnvironment() if launched() else LightningEnvironment()],
     }
@@ -212,14 +212,14 @@ def device(trainer: Trainer) -> torch.device:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep Lightning's hints off the terminal: they address who writes a Trainer."""
+    """Keep Lightning's hints off the terminal: they address developers who write a Trainer."""
     with warnings.catch_warnings():
         hush()
         yield
 
 
 def hush() -> None:
-    """Keep Lightning's hints off the terminal from here on."""
+    """Keep Lightning's hints off the terminal from now on."""
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")

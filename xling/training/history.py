@@ -15,7 +15,7 @@ def weights_file(folder: Path, epoch: int) -> Path:
 
 
 def write_history(folder: Path, history: list[dict]) -> None:
-    """Write the records of the finished epochs, at once or not at all."""
+    """Write the records of the finished epochs, atomically."""
     part = folder / "history.json.part"
     part.write_text(json.dumps(history, indent=1), "utf-8")
     part.replace(folder / "history.json")
@@ -28,7 +28,7 @@ def read_history(folder: Path) -> list[dict]:
 
 
 def finished(history: list[dict], epochs: int, patience: int) -> bool:
-    """Tell whether a history ends where training ends: all epochs, or no gain for `patience`."""
+    """Return whether a history ends where training ends: all epochs, or no gain for `patience`."""
     return bool(history) and (
         len(history) == epochs or len(history) - kept_epoch(history) >= patience
     )

@@ -16,7 +16,7 @@ class FullFineTuning(pl.LightningModule):
     """Fine-tunes all weights with AdamW at a constant learning rate (Choenni et al. 2023, §4.1).
 
     Attributes:
-        kind: of the task.
+        kind: the kind of task.
         languages: in the order of the batches' indices; some may have no example.
         history: one record per finished epoch: epoch (from 1), learning_rate, train_loss,
             dev_accuracy and the accuracy of each language. It travels with Lightning's checkpoints.
@@ -44,7 +44,7 @@ class FullFineTuning(pl.LightningModule):
         )
 
     def on_train_epoch_start(self) -> None:
-        """Switch dropout on, and take the epoch's order.
+        """Switch dropout on, and choose the epoch's order.
 
         Loaded models are in evaluation mode and Lightning leaves them so; and it tells the epoch
         to samplers, but not to batch samplers.
@@ -56,7 +56,7 @@ class FullFineTuning(pl.LightningModule):
     def on_train_batch_start(self, batch: dict, index: int) -> None:
         """Draw dropout from random numbers that depend on the step alone.
 
-        A run that goes on after a stop then draws as one that never stopped.
+        A resumed run then draws the same numbers as one that never stopped.
         """
         key = [self.seed, self.current_epoch, index, self.global_rank]
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
@@ -76,7 +76,7 @@ class FullFineTuning(pl.LightningModule):
             raise UserError(
                 f"The loss is {loss.item()} in epoch {self.current_epoch + 1}, step {index + 1}. "
                 f"Lower tuning.learning_rate (now {self.learning_rate:g}), or try "
-                "trainer.precision=32-true if it was another."
+                "trainer.precision=32-true if it is set to another."
             )
         self._loss_sum += torch.stack([losses.detach().sum(), count]).double()
         return loss
@@ -118,5 +118,5 @@ class FullFineTuning(pl.LightningModule):
         checkpoint["history"] = self.history
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take the history up again."""
+        """Restore the history."""
         self.history = checkpoint["history"]

@@ -28,7 +28,7 @@ def probabilities(
     """Return what a model predicts for every example, without dropout.
 
     Args:
-        kind: of the task; it says what is kept of a prediction, as (examples, classes).
+        kind: the kind of task; it says what is kept of a prediction, as (examples, classes).
         gates: (languages, layers, heads) of each language's subnetwork; None: all heads are on.
         label: shown beside the progress bar.
     """
@@ -52,7 +52,7 @@ def draw_traced(
     """Draw the test examples to trace, at random among those classified correctly.
 
     Choenni et al. 2023, §5. Every language has random numbers of its own, so that the draw for
-    one does not depend on which others there are.
+    one does not depend on the others.
 
     Args:
         languages: of each test example.

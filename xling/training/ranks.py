@@ -3,6 +3,8 @@
 The first process does the whole run as if it were alone. The others wait until it fine-tunes, do
 their share of the batches and of the sketches, and wait again. So they take no locks, print nothing
 and write nothing but their shares.
+
+Torch is imported inside functions: every command imports this module, and --help is to be quick.
 """
 
 import atexit
@@ -26,7 +28,7 @@ class ParallelFit(Protocol):
 
 
 def launched() -> bool:
-    """Tell whether torchrun started this process."""
+    """Return whether torchrun started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
@@ -34,14 +36,14 @@ def follow() -> bool:
     """Join the fits of the first process until it ends; to be called at the very start.
 
     Returns:
-        Whether that was all for this process. False where it is the first or the only one.
+        Whether this process has nothing else to do. False where it is the first or the only one.
     """
     if not launched():
         return False
     import torch
     from torch import distributed
 
-    # gloo for what is handed over, also between GPUs; the first may be long at other work.
+    # gloo for what is handed over, also between GPUs; the first process may be busy for long.
     backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
     distributed.init_process_group(backend, timeout=timedelta(days=30))
     if distributed.get_rank() == 0:
@@ -81,7 +83,7 @@ def _dismiss() -> None:
     from torch import distributed
 
     _hand_over(None)
-    distributed.destroy_process_group()  # a group that is left to the exit aborts it now and then
+    distributed.destroy_process_group()  # a group that is left to the exit aborts it occasionally
 
 
 def require_processes(trainer: Trainer) -> None:
@@ -103,7 +105,8 @@ def require_processes(trainer: Trainer) -> None:
         raise UserError(
             f"trainer.num_nodes={nodes} trainer.devices={devices}: torchrun started {started[0]} "
             f"processes, {started[1]} of them on this node. Write trainer.num_nodes="
-            f"{started[0] // started[1]} trainer.devices={started[1]}, or start as many as that."
+            f"{started[0] // started[1]} trainer.devices={started[1]}, "
+            "or start as many processes as configured."
         )
 
 
@@ -116,5 +119,5 @@ def require_no_launcher() -> None:
     if launched():
         raise UserError(
             "hydra/launcher: under torchrun a sweep's jobs run one after the other, all processes "
-            "on each. Leave the launcher out, or give the command without torchrun."
+            "on each. Omit the launcher, or run the command without torchrun."
         )

@@ -38,15 +38,15 @@ class SketchDump:
     Attributes:
         encoded: the examples.
         collate: makes batches of them.
-        method: says how; gradients are sketched.
+        method: the attribution method; gradients are sketched.
         settings: of the pass, and how the rows are kept.
         folder: takes one folder per epoch.
         label: shown beside the progress bar.
-        kind: of the task.
+        kind: the kind of task.
         gates: (languages, layers, heads) switch off the heads that are not in the subnetwork of an
             example's language; None: all heads are on.
-        plan: is told the cost of the passes after the first batch of the first.
-        done: is given the sketches of each epoch that was made.
+        plan: called with the cost of the passes, after the first batch of the first pass.
+        done: called with the new sketches of each epoch.
     """
 
     encoded: datasets.Dataset
@@ -68,7 +68,7 @@ class SketchDump:
         world: int = 1,
         barrier: Callable[[], object] = lambda: None,
     ) -> None:
-        """Write the sketches of an epoch, if they are not there.
+        """Write the sketches of an epoch, unless they exist.
 
         Args:
             rank, world: this process and their number; each sketches its share.
@@ -92,8 +92,8 @@ class SketchDump:
         """Remove the sketches of an epoch that is trained again after a stop.
 
         Args:
-            several: there are several processes, which cannot agree to take up or to remove what
-                a stopped pass left: so that goes too.
+            several: there are several processes, which cannot agree whether to resume what a
+                stopped pass left, so that is removed too.
         """
         place = self.folder / epoch_name(epoch)
         for folder in (place, partial_folder(place)) if several else (place,):
@@ -123,7 +123,7 @@ class SketchDump:
     def sketches(
         self, model: Classifier, epoch: int, folder: Path, share: tuple[int, int]
     ) -> Sketches:
-        """Sketch the examples with the model as it is; take up what a stopped pass left."""
+        """Sketch the examples with the model as it is; resume what a stopped pass left."""
         make = partial(self._sketches, model, epoch, folder, share)
         try:
             return make()

@@ -18,12 +18,12 @@ class SparseFineTuning(FullFineTuning):
 
     Forward, backward and in validation only the language's heads are on, and the gradients are
     multiplied by its mask before they reach the optimiser. AdamW moves weights that have no
-    gradient all the same, by weight decay and by the momentum of other languages' batches: so it is
-    in the paper. A strict step puts back what the batch's mask leaves out.
+    gradient all the same, by weight decay and by the momentum of other languages' batches, as in
+    the paper. A strict step restores what the batch's mask leaves out.
 
     Args:
         masks: of every language.
-        strict: put back the weights that the mask leaves out after each step. The optimiser's
+        strict: restore the weights that the mask leaves out after each step. The optimiser's
             moments stay as the step left them.
     """
 
@@ -51,20 +51,20 @@ class SparseFineTuning(FullFineTuning):
             return super().logits(batch)
 
     def on_train_batch_start(self, batch: dict, index: int) -> None:
-        """Take the mask of the batch's language."""
+        """Choose the mask of the batch's language."""
         super().on_train_batch_start(batch, index)
         (language,) = set(batch["languages"].tolist())  # more than one would be a wrong sampler
         mask = self.masks[self.languages[language]]
-        places = ((weight, weight.off(mask)) for weight in head_weights(self.model))
+        disabled = ((weight, weight.off(mask)) for weight in head_weights(self.model))
         self._off = [
-            (weight.parameter, weight.dimension, off) for weight, off in places if len(off)
+            (weight.parameter, weight.dimension, off) for weight, off in disabled if len(off)
         ]
 
     def on_before_optimizer_step(self, optimizer: torch.optim.Optimizer) -> None:
         """Multiply the gradients by the mask: 0 where it leaves a weight out."""
-        for parameter, dimension, places in self._off:
+        for parameter, dimension, indices in self._off:
             if parameter.grad is not None:
-                parameter.grad.index_fill_(dimension, places, 0)
+                parameter.grad.index_fill_(dimension, indices, 0)
 
     def optimizer_step(
         self,
@@ -80,5 +80,5 @@ class SparseFineTuning(FullFineTuning):
         super().optimizer_step(epoch, batch_idx, optimizer, optimizer_closure)
         if self.strict:
             with torch.no_grad():
-                for (parameter, dimension, places), before in zip(self._off, kept, strict=True):
-                    parameter.index_copy_(dimension, places, before)
+                for (parameter, dimension, indices), before in zip(self._off, kept, strict=True):
+                    parameter.index_copy_(dimension, indices, before)
