@@ -207,16 +207,19 @@ def checked_sides(train: Any, test: Any) -> tuple[list[Sketches], list[Sketches]
     Raises:
         ValueError: not sequences of `Sketches`.
     """
-    for name, side in (("train", train), ("test", test)):
-        if isinstance(side, Sketches):
-            raise ValueError(f"{name} is a single Sketches: pass a list, one for each checkpoint.")
-        for item in sequence(name, side):
-            if not isinstance(item, Sketches):
-                raise ValueError(
-                    f"{name}: the Sketches of a checkpoint are expected, got a "
-                    f"{type(item).__name__}."
-                )
-    return list(train), list(test)
+    return _checked_side("train", train), _checked_side("test", test)
+
+
+def _checked_side(name: str, side: Any) -> list[Sketches]:
+    if isinstance(side, Sketches):
+        raise ValueError(f"{name} is a single Sketches: pass a list, one for each checkpoint.")
+    sides = sequence(name, side)
+    for item in sides:
+        if not isinstance(item, Sketches):
+            raise ValueError(
+                f"{name}: the Sketches of a checkpoint are expected, got a {type(item).__name__}."
+            )
+    return sides
 
 
 def widest(comparisons: Sequence[Comparison]) -> int:
