@@ -195,8 +195,16 @@ def make_model() -> Callable[[], Classifier]:
 
 from report_fixtures import (  # noqa: E402, F401  the reports that several test files look at
     chromium,
+    embedding_folder,
+    look,
     opened,
+    page_file,
     run_folder,
+    run_page,
+    show,
     subnetwork_folder,
+    subnetwork_run,
+    subnetwork_tables,
     sweep_folder,
+    sweep_of_all_kinds,
 )

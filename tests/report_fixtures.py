@@ -4,11 +4,19 @@ import shutil
 
 import pytest
 from report_pages import Opened
-from report_runs import make_run
+from report_runs import make_embedding_run, make_run
 from report_subnetworks import make_subnetwork_run, make_sweep_of_all_kinds
 
 from xling import report
 from xling.report.sweep_page import write_sweep
+
+SCRIPTS = ("ar", "ko", "zh")
+TEXTS = {
+    "ar": ["تعمل اللغات معا في نموذج واحد (BERT)."],
+    "ko": ["언어는 하나의 모델에서 함께 작동합니다."],
+    "zh": ["语言在一个模型中共同作用。"],
+}
+"""Languages and texts in scripts that are not Latin."""
 
 
 @pytest.fixture(scope="session")
@@ -57,8 +65,78 @@ def subnetwork_folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def sweep_folder(tmp_path_factory):
-    """A sweep of runs with all kinds of subnetworks, with its report and figures."""
-    folder, jobs = make_sweep_of_all_kinds(tmp_path_factory.mktemp("sweep"))
+def sweep_of_all_kinds(tmp_path_factory):
+    """The folder and the jobs of a sweep of runs with all kinds of subnetworks."""
+    return make_sweep_of_all_kinds(tmp_path_factory.mktemp("sweep"))
+
+
+@pytest.fixture(scope="session")
+def sweep_folder(sweep_of_all_kinds):
+    """This sweep, with its report and figures."""
+    folder, jobs = sweep_of_all_kinds
     write_sweep(folder, jobs)
     return folder
+
+
+@pytest.fixture(scope="session")
+def run_page(tmp_path_factory):
+    """The page of a run whose languages are written in scripts of their own."""
+    folder = tmp_path_factory.mktemp("report") / "run"
+    make_subnetwork_run(folder, SCRIPTS, epochs=2, traced_per_language=2, texts=TEXTS)
+    return report.write_page(folder)
+
+
+@pytest.fixture(params=["run", "sweep"])
+def page_file(request, run_page, sweep_folder):
+    """The page of a run, and that of a sweep."""
+    return {"run": run_page, "sweep": sweep_folder / "report.html"}[request.param]
+
+
+@pytest.fixture(scope="module")
+def look(chromium):
+    """Look at pages with all that is folded away; a page is opened once for each scheme."""
+    pages = {}
+
+    def unfolded(file, scheme="light"):
+        if (file, scheme) not in pages:
+            pages[file, scheme] = Opened(chromium, file, color_scheme=scheme)
+            pages[file, scheme].unfold()
+        return pages[file, scheme].page
+
+    yield unfolded
+    for page in pages.values():
+        page.page.close()
+
+
+@pytest.fixture
+def show(opened):
+    """Open pages with all that is folded away, and with their complaints."""
+
+    def unfolded(file, before="", **context):
+        report_page = opened(file, before=before, **context)
+        report_page.unfold()
+        report_page.page.complaints = report_page.complaints
+        return report_page.page
+
+    return unfolded
+
+
+@pytest.fixture(scope="session")
+def embedding_folder(tmp_path_factory):
+    """A run by cosines of hidden states, with its page."""
+    folder = tmp_path_factory.mktemp("report") / "run"
+    make_embedding_run(folder, epochs=2, traced_per_language=1)
+    report.write_page(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def subnetwork_run(subnetwork_folder):
+    """The run with subnetworks, as its report reads it."""
+    return report.load(subnetwork_folder)
+
+
+@pytest.fixture
+def subnetwork_tables(subnetwork_run):
+    """The tables of the run with subnetworks, by name."""
+    return dict(subnetwork_run.tables)

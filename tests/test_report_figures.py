@@ -7,7 +7,9 @@ import pytest
 
 from xling import report
 from xling.report.order import RUN_SECTIONS, SWEEP_SECTIONS
+from xling.report.section import all_figures, filled
 from xling.report.style import styled
+from xling.report.sweep_results import gather
 
 STARTS = {".svg": b"<svg", ".png": b"\x89PNG\r\n", ".pdf": b"%PDF-"}
 FOLDERS = ("run_folder", "subnetwork_folder", "sweep_folder")
@@ -103,6 +105,9 @@ def test_no_section_and_no_table_stands_twice():
         assert len(set(names)) == len(names) and len(set(tables)) == len(tables)
 
 
-def test_no_figure_is_wired_twice(subnetwork_folder):
-    names = [figure.file for figure in report.figures(report.load(subnetwork_folder))]
-    assert len(set(names)) == len(names)
+def test_no_figure_is_wired_twice(run_folder, subnetwork_folder, sweep_of_all_kinds):
+    runs = [filled(RUN_SECTIONS, report.load(folder)) for folder in (run_folder, subnetwork_folder)]
+    sweep = filled(SWEEP_SECTIONS, gather(*sweep_of_all_kinds))
+    for sections in (*runs, sweep):
+        names = [figure.file for figure in all_figures(sections)]
+        assert len(names) > 5 and len(set(names)) == len(names)

@@ -3,33 +3,24 @@
 import json
 
 import pandas as pd
-import pytest
-from report_runs import make_embedding_run, make_run
+from report_runs import make_run
 
 from xling import report
 from xling.report.export import write_tables
 from xling.report.methods import method as report_method
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report") / "run"
-    make_embedding_run(folder, epochs=2, traced_per_language=1)
-    report.write_page(folder)
-    return folder
-
-
-def test_a_run_without_gradients_has_no_section_on_them(opened, folder):
-    shown = opened(folder / "report.html")
+def test_a_run_without_gradients_has_no_section_on_them(opened, embedding_folder):
+    shown = opened(embedding_folder / "report.html")
     assert shown.complaints == []
     assert shown.page.locator("#coverage, nav a[href='#coverage']").count() == 0
     assert "Gradient sketches" not in shown.page.locator("#run").inner_text()
     assert "sketch" not in shown.page.locator("main").inner_text().lower()
 
 
-def test_the_page_says_what_the_scores_are(folder, run_folder):
+def test_the_page_says_what_the_scores_are(embedding_folder, run_folder):
     hidden, gradients = "the cosine of the two hidden states, summed over the epochs", "TracIn"
-    page = (folder / "report.html").read_text("utf-8")
+    page = (embedding_folder / "report.html").read_text("utf-8")
     assert hidden in page and gradients not in page
     assert "that the model represents most like its test examples" in page
     assert "the right predictions" not in page

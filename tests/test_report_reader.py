@@ -2,70 +2,20 @@
 
 import pytest
 from colours import PAPERS, contrast, rgb
-from report_pages import Opened
 from report_runs import make_run
-from report_subnetworks import make_subnetwork_run
 
 from xling import report
 from xling.report import words
 
-LANGUAGES = ("ar", "ko", "zh")
-TEXTS = {
-    "ar": ["تعمل اللغات معا في نموذج واحد (BERT)."],
-    "ko": ["언어는 하나의 모델에서 함께 작동합니다."],
-    "zh": ["语言在一个模型中共同作用。"],
-}
-
-
-@pytest.fixture(scope="module")
-def run_page(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("report") / "run"
-    make_subnetwork_run(folder, LANGUAGES, epochs=2, traced_per_language=2, texts=TEXTS)
-    return report.write_page(folder)
-
-
-@pytest.fixture(params=["run", "sweep"])
-def file(request, run_page, sweep_folder):
-    return {"run": run_page, "sweep": sweep_folder / "report.html"}[request.param]
-
-
-@pytest.fixture(scope="module")
-def look(chromium):
-    """Look at pages with all that is folded away; a page is opened once for each scheme."""
-    pages = {}
-
-    def unfolded(file, scheme="light"):
-        if (file, scheme) not in pages:
-            pages[file, scheme] = Opened(chromium, file, color_scheme=scheme)
-            pages[file, scheme].unfold()
-        return pages[file, scheme].page
-
-    yield unfolded
-    for page in pages.values():
-        page.page.close()
-
-
-@pytest.fixture
-def show(opened):
-    """Open pages with all that is folded away, and with their complaints."""
-
-    def unfolded(file, before="", **context):
-        report_page = opened(file, before=before, **context)
-        report_page.unfold()
-        report_page.page.complaints = report_page.complaints
-        return report_page.page
-
-    return unfolded
-
 
 @pytest.mark.parametrize("scheme", PAPERS)
-def test_a_checker_of_accessibility_finds_nothing_serious(look, file, scheme):
+def test_a_checker_of_accessibility_finds_nothing_serious(look, page_file, scheme):
     sync = pytest.importorskip("axe_playwright_python.sync_playwright", reason="axe-core")
     # all that matters to a page in the light; in the dark what depends on colours
     chosen = {"light": ["wcag2a", "wcag2aa", "wcag21aa", "best-practice"]}
     chosen["dark"] = ["color-contrast", "link-in-text-block"]
     rules = {"runOnly": chosen[scheme], "resultTypes": ["violations"]}
-    checked = sync.Axe().run(look(file, scheme), options=rules).response
+    checked = sync.Axe().run(look(page_file, scheme), options=rules).response
     assert checked["passes"]
     serious = [rule for rule in checked["violations"] if rule["impact"] in ("serious", "critical")]
     assert [(rule["id"], rule["nodes"][0]["html"]) for rule in serious] == []
@@ -75,8 +25,8 @@ def background(page):
     return page.evaluate("getComputedStyle(document.body).backgroundColor")
 
 
-def test_colours_are_chosen_by_keyboard_and_remembered(show, file):
-    page = show(file, color_scheme="dark")
+def test_colours_are_chosen_by_keyboard_and_remembered(show, page_file):
+    page = show(page_file, color_scheme="dark")
     dark = background(page)
     page.locator("[name=theme]").first.focus()
     page.keyboard.press("ArrowRight")
@@ -92,12 +42,12 @@ def test_colours_are_chosen_by_keyboard_and_remembered(show, file):
     assert page.complaints == []
 
 
-def test_colours_can_be_chosen_where_nothing_is_remembered(show, file):
+def test_colours_can_be_chosen_where_nothing_is_remembered(show, page_file):
     refused = (
         "Object.defineProperty(window, 'localStorage', "
         "{get() { throw new DOMException('refused', 'SecurityError') }})"
     )
-    page = show(file, refused, color_scheme="light")
+    page = show(page_file, refused, color_scheme="light")
     page.get_by_label("dark").check()
     assert contrast(rgb(background(page)), rgb(PAPERS["dark"])) < 1.01
     assert page.complaints == []
@@ -117,8 +67,8 @@ CELLS = """[...document.querySelectorAll('svg.marks')].flatMap(svg => {
 
 
 @pytest.mark.parametrize("scheme", PAPERS)
-def test_figures_in_cells_can_be_read(look, file, scheme):
-    page = look(file, scheme)
+def test_figures_in_cells_can_be_read(look, page_file, scheme):
+    page = look(page_file, scheme)
     behind = rgb(background(page))
     cells = page.evaluate(CELLS)
     assert len(cells) > 50
@@ -137,8 +87,8 @@ MARKS = """[...document.querySelectorAll(
 
 
 @pytest.mark.parametrize("scheme", PAPERS)
-def test_marks_stand_out_from_the_page(look, file, scheme):
-    page = look(file, scheme)
+def test_marks_stand_out_from_the_page(look, page_file, scheme):
+    page = look(page_file, scheme)
     behind = rgb(background(page))
     colours = set(page.evaluate(MARKS)) - {background(page)}  # the rims around diamonds
     assert len(colours) >= 4
@@ -164,8 +114,8 @@ def test_arrow_keys_show_what_the_mouse_shows(show, run_page):
     assert page.complaints == []
 
 
-def test_what_has_the_focus_is_seen(show, file):
-    page = show(file)
+def test_what_has_the_focus_is_seen(show, page_file):
+    page = show(page_file)
     seen = set()
     for _ in range(30):
         page.keyboard.press("Tab")
@@ -178,8 +128,8 @@ def test_what_has_the_focus_is_seen(show, file):
     assert {"A", "INPUT", "SUMMARY", "FIGURE"} <= seen
 
 
-def test_both_pages_lead_to_all_their_sections(look, file):
-    page = look(file)
+def test_both_pages_lead_to_all_their_sections(look, page_file):
+    page = look(page_file)
     sections = page.evaluate("[...document.querySelectorAll('main > section[id]')].map(e => e.id)")
     links = page.evaluate("[...document.querySelectorAll('main > nav a')].map(e => e.hash)")
     assert len(sections) > 5
@@ -209,8 +159,8 @@ def test_codes_of_languages_are_written_as_browsers_know_them(tmp_path):
     assert 'lang="arb-Arab"' in written and 'lang="arb_Arab"' not in written
 
 
-def test_a_phone_is_wide_enough(show, file):
-    page = show(file, viewport={"width": 390, "height": 800})
+def test_a_phone_is_wide_enough(show, page_file):
+    page = show(page_file, viewport={"width": 390, "height": 800})
     assert page.evaluate("document.documentElement.scrollWidth") == 390
     wide = page.evaluate(
         """[...document.querySelectorAll('table, svg.marks, pre')].filter(each => {

@@ -22,12 +22,7 @@ from xling.report.sections.what_was_run import summary, traced_through
 from xling.report.words import percent, points
 
 
-@pytest.fixture(scope="module")
-def tables(subnetwork_folder):
-    return report.load(subnetwork_folder).tables
-
-
-def test_the_page_shows_the_subnetworks(opened, subnetwork_folder, tables):
+def test_the_page_shows_the_subnetworks(opened, subnetwork_folder, subnetwork_tables):
     shown = opened(subnetwork_folder / "report.html")
     page = shown.page
     assert shown.complaints == [] and shown.outside_requests() == []
@@ -37,7 +32,7 @@ def test_the_page_shows_the_subnetworks(opened, subnetwork_folder, tables):
     assert page.locator("#subnetworks figure svg.marks").count() == 8
     # changes ±, modularity, specialization, similarity ±, shared part, layers
     assert page.locator("#subnetwork-change figure svg.marks").count() == 8
-    change = tables["subnetwork_change"]
+    change = subnetwork_tables["subnetwork_change"]
     drawn = page.locator("#subnetwork-change .pair").first.locator(".role-mark.mark-text text")
     assert sorted(drawn.all_text_contents()) == sorted(points(cell) for cell in change["change"])
     shown.unfold()
@@ -95,40 +90,44 @@ def test_what_was_traced_is_said_plainly(settings, words):
     assert traced_through({"subnetwork": {"name": "full"}}) == traced_through({}) == ""
 
 
-def test_sentences_are_computed(subnetwork_folder, tables):
+def test_sentences_are_computed(subnetwork_folder, subnetwork_tables):
     results = report.load(subnetwork_folder).results
     assert heads.disabled_sentence(results) == (
         "Of 24 heads, a language’s subnetwork leaves 4 to 8 off (17–33%)."
     )
-    changes = tables["subnetwork_change"]
+    changes = subnetwork_tables["subnetwork_change"]
     own = changes.query("sign == '+' and test_language == train_language")["change"]
     sentence = change.change_sentence(changes)
     assert f"by {points(own.min())} to {points(own.max())} percentage points" in sentence
     assert f"on average {points(own.mean())}" in sentence
-    accuracy = tables["subnetwork_accuracy"]
+    accuracy = subnetwork_tables["subnetwork_accuracy"]
     assert subnetwork_accuracy.sentence(accuracy).startswith(
         f"The subnetworks classify {percent(accuracy['subnetwork'].mean())} of the test examples"
     )
     assert "differ in 2 of 3 languages" in subnetwork_accuracy.sentence(accuracy)
-    row = tables["specialization_correlation"].iloc[0]
-    assert "go with lower accuracy" in specialization.sentence(tables["specialization_correlation"])
+    row = subnetwork_tables["specialization_correlation"].iloc[0]
+    assert "go with lower accuracy" in specialization.sentence(
+        subnetwork_tables["specialization_correlation"]
+    )
     assert f"over {row['points']} points" in specialization.sentence(pd.DataFrame([row]))
-    use = tables["masks"].groupby(["layer", "head"])["on"].sum()
-    assert heads.heads_sentence(tables["masks"]).startswith(
+    use = subnetwork_tables["masks"].groupby(["layer", "head"])["on"].sum()
+    assert heads.heads_sentence(subnetwork_tables["masks"]).startswith(
         f"{(use == 3).sum()} of 24 heads are in every"
     )
-    pairs = tables["mask_overlap"].query("layer == 0 and language != other")
+    pairs = subnetwork_tables["mask_overlap"].query("layer == 0 and language != other")
     most = pairs.loc[pairs["cosine"].idxmax()]
     assert (
         f"{most['language']} and {most['other']} (cosine {most['cosine']:.2f})"
-        in heads.overlap_sentence(tables["mask_overlap"])
+        in heads.overlap_sentence(subnetwork_tables["mask_overlap"])
     )
     facts = dict(summary(results))
     assert facts["Subnetworks"] == "identified; on for test and training examples"
 
 
-def test_what_cannot_be_computed_is_said(tables):
-    none = tables["similarity_correlation"].assign(r=np.nan, r_p=np.nan, rho=np.nan, rho_p=np.nan)
+def test_what_cannot_be_computed_is_said(subnetwork_tables):
+    none = subnetwork_tables["similarity_correlation"].assign(
+        r=np.nan, r_p=np.nan, rho=np.nan, rho_p=np.nan
+    )
     none = none.assign(p_holm=np.nan)
     assert "cannot be correlated" in similarity.similarity_sentence(none)
     assert "In layers 1, 2, 3 and 4 it cannot be determined" in similarity.layers_sentence(none)
@@ -136,9 +135,11 @@ def test_what_cannot_be_computed_is_said(tables):
         "in no layer for the most positive and no layer for the most negative"
         in similarity.layers_sentence(none)
     )
-    row = tables["specialization_correlation"].assign(rho=np.nan)
+    row = subnetwork_tables["specialization_correlation"].assign(rho=np.nan)
     assert "cannot be correlated" in specialization.sentence(row)
-    assert "no modularity" in modularity.sentence(tables["modularity"].assign(value=np.nan))
+    assert "no modularity" in modularity.sentence(
+        subnetwork_tables["modularity"].assign(value=np.nan)
+    )
     chart = similarity.layer_correlation_chart(none).to_dict()
     assert rows_with(chart, "p_holm")["rho"].isna().all()
 
@@ -154,8 +155,8 @@ def test_tables_with_gaps_are_read_and_with_holes_refused(tmp_path):
         report.write_page(folder)
 
 
-def test_changes_have_one_scale_and_strong_ones_are_bold(tables):
-    changes = tables["subnetwork_change"]
+def test_changes_have_one_scale_and_strong_ones_are_bold(subnetwork_tables):
+    changes = subnetwork_tables["subnetwork_change"]
     for sign in "+-":
         limit = change.change_limit(changes)
         chart = change.change_matrix(changes, sign, LANGUAGES, limit).to_dict()
@@ -169,15 +170,17 @@ def test_changes_have_one_scale_and_strong_ones_are_bold(tables):
     assert [panel.to_dict()["title"]["text"] for panel in panels.values()] == ["a", "b"]
 
 
-def test_heads_are_counted_and_a_language_is_not_compared_with_itself(tables):
-    cells = rows_with(heads.head_use_chart(tables["masks"]).to_dict(), "languages")
-    use = tables["masks"].groupby(["layer", "head"])["on"].sum()
+def test_heads_are_counted_and_a_language_is_not_compared_with_itself(subnetwork_tables):
+    cells = rows_with(heads.head_use_chart(subnetwork_tables["masks"]).to_dict(), "languages")
+    use = subnetwork_tables["masks"].groupby(["layer", "head"])["on"].sum()
     counts = cells.set_index(["layer", "head"])["languages"]
     assert (counts.loc[use.index] == use).all() and len(cells) == LAYERS * HEADS
     for value in heads.OVERLAPS:
-        cells = rows_with(heads.overlap_matrix(tables["mask_overlap"], value).to_dict(), "shade")
+        cells = rows_with(
+            heads.overlap_matrix(subnetwork_tables["mask_overlap"], value).to_dict(), "shade"
+        )
         assert (cells["shade"].isna() == (cells["language"] == cells["other"])).all()
     assert set(cells.loc[cells["shade"].isna(), "printed"]) == {"1.00"}
-    for language, mask in tables["masks"].groupby("language"):
-        cells = rows_with(heads.mask_map(tables["masks"], language).to_dict(), "on")
+    for language, mask in subnetwork_tables["masks"].groupby("language"):
+        cells = rows_with(heads.mask_map(subnetwork_tables["masks"], language).to_dict(), "on")
         assert list(cells["on"]) == list(mask["on"])

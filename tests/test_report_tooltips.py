@@ -14,11 +14,6 @@ from xling.report.sections.accuracy import accuracy_by_epoch
 from xling.report.sweep_results import SweepResults
 
 
-@pytest.fixture(scope="module")
-def run(subnetwork_folder):
-    return report.load(subnetwork_folder)
-
-
 def tooltips(spec):
     """The titles of what each mark of a figure shows."""
     if isinstance(spec, list):
@@ -32,8 +27,8 @@ def tooltips(spec):
     return own + [titles for part in parts for titles in tooltips(spec.get(part, []))]
 
 
-def test_marks_show_their_numbers_and_intervals(run):
-    figures = {figure.name: figure for figure in report.figures(run)}
+def test_marks_show_their_numbers_and_intervals(subnetwork_run):
+    figures = {figure.name: figure for figure in report.figures(subnetwork_run)}
     without = {"distribution", "head_use", "masks", "mask_overlap", "mask_overlap_shared"}
     without |= {"mask_overlap_cosine", "mean_influence_in_paper", "pruning", "specialization"}
     without |= {"similarity", "similarity_negative", "interference", "layers"}
@@ -72,8 +67,8 @@ def test_marks_of_sweeps_show_their_numbers_and_intervals():
         assert ("share ÷ base rate" in shown[0]) == figure.name.startswith("imbalance")
 
 
-def test_intervals_of_accuracies_are_wilsons(run):
-    table = run.tables["accuracy"]
+def test_intervals_of_accuracies_are_wilsons(subnetwork_run):
+    table = subnetwork_run.tables["accuracy"]
     spec = accuracy_by_epoch(table, LANGUAGES).to_dict()
     (rows,) = spec["datasets"].values()
     assert wilson_interval(0.5, 100) == pytest.approx((0.4038, 0.5962), abs=1e-4)
