@@ -116,7 +116,8 @@ def setting_pairs(
 def _record(folder: Path, settings: dict[str, Any] | None) -> None:
     if settings is not None:
         text = json.dumps(settings, ensure_ascii=False, indent=1)
-        folder.mkdir(exist_ok=True)
+        if not folder.exists():
+            folder.mkdir()
         (folder / SETTINGS).write_text(text + "\n", "utf-8")
 
 
