@@ -1,7 +1,7 @@
 """The configuration: its schema, its checks, and the settings that name a run."""
 
 from xling.config.checks import checked
-from xling.config.identity import delta, digest, plain, result_settings, settings
+from xling.config.identity import delta, digest, plain, settings
 from xling.config.related import nothing_left_out, single_language, whole_model
 from xling.config.schema import (
     FULL,
@@ -44,7 +44,6 @@ __all__ = [
     "digest",
     "nothing_left_out",
     "plain",
-    "result_settings",
     "settings",
     "single_language",
     "whole_model",

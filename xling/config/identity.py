@@ -39,22 +39,13 @@ WHOLE = frozenset({"task.labels", "data.splits"})
 
 
 def settings(config: Config) -> dict[str, Any]:
-    """Return all settings that can change a run's result, as plain values."""
-    return result_settings(dataclasses.asdict(config))
-
-
-def result_settings(values: dict[str, Any]) -> dict[str, Any]:
-    """Drop the settings that cannot change a result from a configuration's values.
+    """Return all settings that can change a run's result, as plain values.
 
     The learning rate is the effective one, wherever it was set.
-
-    Args:
-        values: settings of all groups, as in config.yaml.
     """
-    relevant = _without(json.loads(json.dumps(values)), "")
-    rates = (relevant[group]["learning_rate"] for group in ("tuning", "model", "task"))
-    relevant["tuning"]["learning_rate"] = next(filter(None, rates), None)
-    return relevant
+    values = _without(json.loads(json.dumps(dataclasses.asdict(config))), "")
+    values["tuning"]["learning_rate"] = config.learning_rate
+    return values
 
 
 def delta(values: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
