@@ -263,7 +263,7 @@ def test_traced_examples_carry_the_probability_of_the_class_predicted():
             "parallel_id": ["7", "7"],
         }
     )
-    table = traced(test, np.array([[0.25, 0.75], [0.4, 0.6]]), ("no", "yes"))
+    table = traced(test, np.array([[0.25, 0.75], [0.4, 0.6]]), np.array([1, 1]), ("no", "yes"))
     columns = "test_id language label predicted probability text text_pair parallel_id"
     assert list(table.columns) == columns.split()
     assert table.astype(object).where(table.notna(), None).to_numpy().tolist() == [

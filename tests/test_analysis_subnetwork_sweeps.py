@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from xling.analysis.change import CHANGE
+from xling.analysis.change import CHANGE_COLUMNS
 from xling.analysis.subnetwork_sweeps import (
     composed,
     disabled_heads,
@@ -34,7 +34,7 @@ def changes(**by_language: float) -> pd.DataFrame:
         ("+", language, language, 0.2, 0.2 + value, value, value - 1, value + 1, 0.01, 0.02, 9)
         for language, value in by_language.items()
     ]
-    return pd.DataFrame(rows, columns=CHANGE)
+    return pd.DataFrame(rows, columns=CHANGE_COLUMNS)
 
 
 def accuracies(**by_language: float) -> pd.DataFrame:
@@ -51,7 +51,7 @@ def test_sweep_change_labels_the_runs():
         "c": {"subnetwork_change": changes(de=0.2, en=0.3)},
     }
     table = sweep_change(runs, tables)
-    assert list(table.columns) == ["run", "variant", "tuning", *CHANGE]
+    assert list(table.columns) == ["run", "variant", "tuning", *CHANGE_COLUMNS]
     assert table[["run", "variant", "tuning", "change"]].to_numpy().tolist() == [
         ["a", "SFT, identified", "sparse", 0.1],
         ["c", "random 2", "full", 0.2],
@@ -199,7 +199,7 @@ def test_composed_subnetworks_are_labelled_with_what_they_are_made_of():
     runs["c"]["subnetwork"] |= pair
     tables = {name: {"subnetwork_change": changes(es=0.1, fr=0.2)} for name in runs}
     table = composed(runs, tables)
-    assert list(table.columns) == ["run", "variant", "compose", "languages", *CHANGE]
+    assert list(table.columns) == ["run", "variant", "compose", "languages", *CHANGE_COLUMNS]
     assert table[
         ["run", "compose", "languages", "train_language", "change"]
     ].to_numpy().tolist() == [
@@ -213,8 +213,8 @@ def test_where_nothing_applies_the_tables_are_empty():
     old = {"task": "pawsx", "languages": ["de"], "config": {}}
     tables = {name: {"shares": pd.DataFrame()} for name in ("a", "b")}
     columns_of = {
-        sweep_change: ["run", "variant", "tuning", *CHANGE],
-        composed: ["run", "variant", "compose", "languages", *CHANGE],
+        sweep_change: ["run", "variant", "tuning", *CHANGE_COLUMNS],
+        composed: ["run", "variant", "compose", "languages", *CHANGE_COLUMNS],
         own_share_epochs: "run variant tuning language epoch sign share low high base_rate".split(),
         random_masks: "tuning sign test_language train_language change random_mean random_low "
         "random_high masks p".split(),

@@ -22,7 +22,7 @@ from xling.attribution import (
     shortened,
     trace,
 )
-from xling.cli.mistakes import SWITCHES, explain
+from xling.cli.mistakes import SWITCH_OF_ARGUMENT, explain
 from xling.errors import ArgumentError
 from xling.sketch import Sketches, Source
 
@@ -89,7 +89,7 @@ def test_too_little_memory_names_what_would_do():
     with pytest.raises(ArgumentError):
         trace(TRAIN, TEST, GROUPS, 2, memory_gb=float(error.instead) - 0.011)
     assert "write influence.memory_gb=" in explain(error, None)
-    assert {"memory_gb", "k", "attribution"} <= SWITCHES.keys()
+    assert {"memory_gb", "k", "attribution"} <= SWITCH_OF_ARGUMENT.keys()
 
 
 @pytest.mark.parametrize(

@@ -88,5 +88,5 @@ def test_page_stays_below_5_mb_and_says_what_it_leaves_out(tmp_path):
     shown = traced_examples.choose(report.load(folder))
     per_language = pd.Series([traced.example["language"] for traced in shown.examples])
     counts = per_language.value_counts()
-    assert counts.nunique() == 1 and 1 <= counts.iloc[0] < traced_examples.EXAMPLES
+    assert counts.nunique() == 1 and 1 <= counts.iloc[0] < traced_examples.MAX_EXAMPLES
     assert f"{len(shown.examples)} of the 320 traced" in written.read_text("utf-8")

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from xling.report.export import write_tables
-from xling.report.latex import PAGE, ROWS, RULE, escaped, latex
+from xling.report.latex import MAX_ROWS, PAGE_ROWS, RULE, escaped, latex
 from xling.report.order import SCHEMAS, SWEEP_SCHEMAS
 from xling.report.section import Schema
 
@@ -68,9 +68,9 @@ def test_long_tables_break_over_pages_and_longer_ones_are_left_out():
     def of(count):
         return latex(pd.DataFrame({"k": range(count)}), "k", "Numbers.")
 
-    assert "longtable" not in of(PAGE) and len(rows(of(PAGE))) == PAGE
-    assert of(PAGE + 1).count("\\begin{longtable}") == 1
-    assert of(ROWS) and of(ROWS + 1) is None and of(0) is None
+    assert "longtable" not in of(PAGE_ROWS) and len(rows(of(PAGE_ROWS))) == PAGE_ROWS
+    assert of(PAGE_ROWS + 1).count("\\begin{longtable}") == 1
+    assert of(MAX_ROWS) and of(MAX_ROWS + 1) is None and of(0) is None
 
 
 def test_a_folder_of_tables_says_what_it_holds(tmp_path):
@@ -78,11 +78,11 @@ def test_a_folder_of_tables_says_what_it_holds(tmp_path):
     write_tables(tmp_path / "tables", {"a": pd.DataFrame({"k": [1]})}, schemas, source="sweep")
     readme = (tmp_path / "tables/README.md").read_text("utf-8")
     assert readme.startswith("# The tables of this sweep") and RULE in readme
-    assert "## a\n\nOf a.\n\n- `k`: a number" in readme and str(ROWS) in RULE
+    assert "## a\n\nOf a.\n\n- `k`: a number" in readme and str(MAX_ROWS) in RULE
     assert {file.name for file in (tmp_path / "tables").iterdir()} == {
         "README.md", "a.csv", "a.parquet", "a.tex",
     }  # fmt: skip
-    write_tables(tmp_path / "tables", {"a": pd.DataFrame({"k": range(ROWS + 1)})}, schemas)
+    write_tables(tmp_path / "tables", {"a": pd.DataFrame({"k": range(MAX_ROWS + 1)})}, schemas)
     assert not (tmp_path / "tables/a.tex").exists()
 
 

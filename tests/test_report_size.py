@@ -9,7 +9,7 @@ from report_subnetworks import finished, make_subnetwork_run
 from xling import report
 from xling.report import sweep_page
 from xling.report.sweep_results import RUNS
-from xling.report.tables import ROWS, printed_rows
+from xling.report.tables import PRINTED_ROWS, printed_rows
 
 
 def test_the_page_of_the_papers_setting_is_below_5_mb(tmp_path):
@@ -53,6 +53,6 @@ def test_the_page_of_a_hundred_runs_is_below_5_mb_and_says_what_it_leaves_out(
 
 
 def test_long_tables_of_a_sweep_are_cut_in_the_page_alone():
-    table = pd.DataFrame({"k": range(ROWS + 7)})
+    table = pd.DataFrame({"k": range(PRINTED_ROWS + 7)})
     printed = printed_rows(table)
-    assert len(printed["rows"]) == ROWS and printed["total"] == ROWS + 7
+    assert len(printed["rows"]) == PRINTED_ROWS and printed["total"] == PRINTED_ROWS + 7

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import nn
 
-from xling.cli.mistakes import SWITCHES, explain
+from xling.cli.mistakes import SWITCH_OF_ARGUMENT, explain
 from xling.errors import ArgumentError
 from xling.sketch import (
     GradientSketcher,
@@ -232,7 +232,7 @@ def test_wrong_use_is_refused_in_words_of_the_library(case):
     with pytest.raises(ValueError) as refused:
         call()
     assert words in str(refused.value)
-    assert not any(switch in str(refused.value) for switch in SWITCHES.values())
+    assert not any(switch in str(refused.value) for switch in SWITCH_OF_ARGUMENT.values())
 
 
 def test_right_use_at_the_limits_is_taken():

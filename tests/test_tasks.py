@@ -1,6 +1,7 @@
 """Kinds of task: losses, probabilities and correct predictions, by hand."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,16 @@ def test_a_prediction_is_correct_where_the_most_probable_class_is_the_right_one(
     assert kind.correct(LOGITS, LABELS).tolist() == [True, True, False]
     assert kind.correct(LOGITS.numpy(), LABELS.numpy()).tolist() == [True, True, False]
     assert kind.correct(np.zeros((0, 2)), np.zeros(0, int)).tolist() == []
+
+
+def test_the_first_of_equally_probable_classes_is_predicted():
+    assert Classification().predictions(LOGITS).tolist() == [1, 0, 0]
+
+
+def test_the_most_probable_class_is_taken_in_one_place():
+    files = Path(xling.__file__).parent.rglob("*.py")
+    users = [file.name for file in files if re.search(r"argmax\(-?1\)", file.read_text("utf-8"))]
+    assert users == ["classification.py"]
 
 
 def test_the_loss_is_defined_in_one_place():

@@ -1,4 +1,7 @@
-"""The command line: `python -m xling task=xnli` or `xling task=xnli`."""
+"""The command line: `python -m xling task=xnli` or `xling task=xnli`.
+
+Everything is imported where it is first needed: --help and the first line of a run come at once.
+"""
 
 import os
 import sys

@@ -18,7 +18,7 @@ from xling.analysis.statistics import (
 )
 from xling.attribution import Traces
 
-CHANGE = tuple(
+CHANGE_COLUMNS = tuple(
     "sign test_language train_language full subnetwork change low high p q test_examples".split()
 )
 """Columns of `change`."""
@@ -60,7 +60,7 @@ def change(
                 (sign, language, name, *row, 0.0, len(mine))
                 for name, *row in zip(train.languages, *numbers, strict=True)
             ]
-    table = pd.DataFrame(rows, columns=list(CHANGE))
+    table = pd.DataFrame(rows, columns=list(CHANGE_COLUMNS))
     return table.assign(q=q_values(table["p"].to_numpy(float)))
 
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from xling.analysis.statistics import correlation
 
-KINDS = {
+DISTANCES = {
     "syntax": ("feature_predictions", "S_"),
     "phonology": ("feature_predictions", "P_"),
     "inventory": ("feature_predictions", "INV_"),
@@ -41,7 +41,7 @@ def distances(languages: tuple[str, ...]) -> dict[str, np.ndarray]:
     longer = json.loads((folder / "letter_codes.json").read_text("utf-8"))
     codes = np.array([longer.get(code, code) for code in languages])
     by_kind = {}
-    for kind, (table, beginning) in KINDS.items():
+    for kind, (table, beginning) in DISTANCES.items():
         with np.load(folder / f"{table}.npz") as file:
             listed = file["langs"]
             chosen = np.char.startswith(file["feats"], beginning)

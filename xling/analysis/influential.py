@@ -11,24 +11,27 @@ from xling.attribution import Traces
 
 
 def traced(
-    test: datasets.Dataset, probabilities: np.ndarray, classes: tuple[str, ...]
+    test: datasets.Dataset,
+    probabilities: np.ndarray,
+    predictions: np.ndarray,
+    classes: tuple[str, ...],
 ) -> pd.DataFrame:
     """Tabulate the traced test examples.
 
     Args:
         probabilities: (test, classes) of the kept model.
+        predictions: (test,) indices of the classes that it decides on.
 
     Returns:
         Columns test_id, language, label, predicted, probability, text, text_pair, parallel_id.
     """
-    best = probabilities.argmax(1)
     return pd.DataFrame(
         {
             "test_id": test["id"],
             "language": test["language"],
             "label": [classes[label] for label in test["label"]],
-            "predicted": [classes[label] for label in best],
-            "probability": probabilities[np.arange(len(best)), best].astype(float),
+            "predicted": [classes[label] for label in predictions],
+            "probability": probabilities[np.arange(len(predictions)), predictions].astype(float),
             "text": test["text"],
             "text_pair": test["text_pair"],
             "parallel_id": test["parallel_id"],

@@ -11,21 +11,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from xling.analysis.change import CHANGE, accuracy_change
+from xling.analysis.change import CHANGE_COLUMNS, accuracy_change
 from xling.analysis.statistics import percentile_interval, permutation_p
 from xling.analysis.sweeps import SWITCHES, switch
 
 Runs = Mapping[str, dict[str, Any]]
 """Name of a run → its results.json."""
 
-Tables = Mapping[str, Mapping[str, pd.DataFrame]]
+RunTables = Mapping[str, Mapping[str, pd.DataFrame]]
 """Name of a run → its tables by name."""
 
 MASKS = ("name", "seed", "language", "languages", "compose")
 """The settings of a run's subnetworks that decide which masks they are."""
 
 
-def sweep_change(runs: Runs, tables: Tables) -> pd.DataFrame:
+def sweep_change(runs: Runs, tables: RunTables) -> pd.DataFrame:
     """Tabulate what each run's subnetworks change (Choenni et al. 2024, Fig. 2 to 4 and 6).
 
     Returns:
@@ -36,10 +36,10 @@ def sweep_change(runs: Runs, tables: Tables) -> pd.DataFrame:
         for name, results in runs.items()
         if "subnetwork_change" in tables[name]
     ]
-    return _together(parts, ["run", "variant", "tuning", *CHANGE])
+    return _together(parts, ["run", "variant", "tuning", *CHANGE_COLUMNS])
 
 
-def random_masks(runs: Runs, tables: Tables) -> pd.DataFrame:
+def random_masks(runs: Runs, tables: RunTables) -> pd.DataFrame:
     """Compare what identified subnetworks change with what random ones of their size change.
 
     Choenni et al. 2024, §5.2 and §6.1, Fig. 3 and 6. Test languages that have both alone, after the
@@ -75,7 +75,7 @@ def _by_chance(change: float, drawn: np.ndarray) -> dict[str, float]:
     return {**numbers, "masks": len(drawn), "p": float(p)}
 
 
-def random_accuracy(runs: Runs, tables: Tables) -> pd.DataFrame:
+def random_accuracy(runs: Runs, tables: RunTables) -> pd.DataFrame:
     """Compare the accuracy of identified subnetworks with that of random ones.
 
     Choenni et al. 2024, §6.1. Languages that have both alone, after the same fine-tuning.
@@ -101,7 +101,7 @@ def random_accuracy(runs: Runs, tables: Tables) -> pd.DataFrame:
     return _rows(rows, columns)
 
 
-def sft_accuracy(runs: Runs, tables: Tables, seed: int = 0) -> pd.DataFrame:
+def sft_accuracy(runs: Runs, tables: RunTables, seed: int = 0) -> pd.DataFrame:
     """Compare the subnetworks' accuracy after full and after sparse fine-tuning.
 
     Choenni et al. 2024, appendix E, Tab. 2. Runs with the same masks alone, and the test examples
@@ -141,7 +141,7 @@ def sft_accuracy(runs: Runs, tables: Tables, seed: int = 0) -> pd.DataFrame:
     return _rows(rows, columns.split()).drop_duplicates(ignore_index=True)
 
 
-def own_share_epochs(runs: Runs, tables: Tables) -> pd.DataFrame:
+def own_share_epochs(runs: Runs, tables: RunTables) -> pd.DataFrame:
     """Tabulate each epoch's share of the own language (Choenni et al. 2024, Fig. 16 to 18).
 
     Runs without subnetworks are there to compare with; without any others there is no table.
@@ -160,7 +160,7 @@ def own_share_epochs(runs: Runs, tables: Tables) -> pd.DataFrame:
     return _together(parts, columns)
 
 
-def composed(runs: Runs, tables: Tables) -> pd.DataFrame:
+def composed(runs: Runs, tables: RunTables) -> pd.DataFrame:
     """Tabulate what composing two languages' subnetworks changes (Choenni et al. 2024, Fig. 19).
 
     Returns:
@@ -177,7 +177,7 @@ def composed(runs: Runs, tables: Tables) -> pd.DataFrame:
         for name, results in runs.items()
         if _subnetwork(results) == "composed" and "subnetwork_change" in tables[name]
     ]
-    return _together(parts, ["run", "variant", "compose", "languages", *CHANGE])
+    return _together(parts, ["run", "variant", "compose", "languages", *CHANGE_COLUMNS])
 
 
 def disabled_heads(masks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
@@ -252,7 +252,7 @@ def _by_setting(runs: Runs, switches: Sequence[str]) -> Iterator[tuple[dict[str,
 
 
 def _against_random(
-    runs: Runs, tables: Tables, wanted: str
+    runs: Runs, tables: RunTables, wanted: str
 ) -> Iterator[tuple[dict[str, Any], str, list[str]]]:
     """Find what identified subnetworks are compared with.
 

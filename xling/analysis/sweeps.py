@@ -11,7 +11,7 @@ from xling.analysis.statistics import SIGNIFICANT, bootstrap_interval, signed_ra
 SWITCHES = "task exclude imbalance imbalance_language model method seed languages".split()
 """What runs are compared by, or told apart by in a table."""
 
-METHOD = "tracin"
+DEFAULT_METHOD = "tracin"
 """The attribution method of results that name none, as those of earlier versions."""
 
 
@@ -19,7 +19,7 @@ def switch(results: Mapping[str, Any], key: str) -> Any:
     """Return the value of a switch in a results.json, lists as one text; None if it has none."""
     value = results.get(key, results.get("config", {}).get(key))
     if key == "method":
-        return value or METHOD
+        return value or DEFAULT_METHOD
     return " ".join(value) if isinstance(value, (list, tuple)) else value
 
 

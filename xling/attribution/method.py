@@ -6,7 +6,7 @@ fields are named as the settings that it depends on.
 """
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
 from pkgutil import iter_modules
@@ -16,14 +16,11 @@ import numpy as np
 from torch import nn
 
 from xling.errors import ArgumentError, nearest
-from xling.sketch import Estimate, Sketches, Source
+from xling.sketch import Estimate, Progress, Sketches, Source
 from xling.sketch.store import Precision
 
 Scorer = Callable[[slice], np.ndarray]
 """Scores a slice of the test examples with one tile of training examples: (test, train)."""
-
-Progress = Callable[[Iterable[int], int], Iterable[int]]
-"""Wraps the numbers of examples done, given their total."""
 
 
 class PassOptions(TypedDict, total=False):

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xling.attribution.method import PassOptions, Progress, check_options
+from xling.attribution.method import PassOptions, check_options
 from xling.attribution.products import InnerProducts, Similarity, check_similarity
 from xling.errors import ArgumentError
-from xling.sketch import GradientSketcher, Projection, Sketches, Source, sketch_examples
+from xling.sketch import GradientSketcher, Progress, Projection, Sketches, Source, sketch_examples
 from xling.sketch.arguments import array, check_memory, sequence, strings, whole_number
 from xling.sketch.examples import batches
 from xling.sketch.projection import check_projection

@@ -1,4 +1,8 @@
-"""Everything that touches Hydra and OmegaConf: conf/, its resolvers, composing, parsing."""
+"""Everything that touches Hydra and OmegaConf: conf/, its resolvers, composing, parsing.
+
+Hydra and OmegaConf are imported inside functions: this module is imported by commands, such as
+`xling.status`, that need neither.
+"""
 
 import shlex
 from collections.abc import Iterator, Sequence

@@ -1,4 +1,8 @@
-"""Terminal output: plain lines, and progress bars when it is interactive."""
+"""Terminal output: plain lines, and progress bars when it is interactive.
+
+Libraries whose own output is switched off are imported inside functions: most commands print long
+before they need them, if ever.
+"""
 
 import sys
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,7 @@
-"""The launcher presets in conf/hydra/launcher/, and how many runs fit on this machine at once."""
+"""The launcher presets in conf/hydra/launcher/, and how many runs fit on this machine at once.
+
+Torch is imported inside a function: only a sweep that shares a machine between jobs needs it.
+"""
 
 import os
 

@@ -1,4 +1,7 @@
-"""Messages of a run."""
+"""Messages of a run.
+
+pandas is imported inside functions: the first line of a run is printed before it.
+"""
 
 import json
 from pathlib import Path

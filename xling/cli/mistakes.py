@@ -1,4 +1,7 @@
-"""Mistakes on the command line, and what to write instead."""
+"""Mistakes on the command line, and what to write instead.
+
+Hydra is imported inside functions: only a mistake on the command line needs its exceptions.
+"""
 
 import errno
 import re
@@ -8,7 +11,7 @@ from pathlib import Path
 from xling.cli.compose import conf_folder, switch_names
 from xling.errors import ArgumentError, UserError, nearest
 
-SWITCHES = {
+SWITCH_OF_ARGUMENT = {
     "memory_gb": "influence.memory_gb",
     "skip": "sketch.skip",
     "batch_tokens": "sketch.batch_tokens",
@@ -112,7 +115,7 @@ def explain(error: BaseException, conf: Path) -> str | None:
 
 def translate_argument_error(error: ArgumentError) -> str:
     """Return the library's message, with what to write on the command line if that is known."""
-    if switch := SWITCHES.get(error.argument):
+    if switch := SWITCH_OF_ARGUMENT.get(error.argument):
         value = f"{switch}={error.instead}"
         value = f"'{value}'" if "[" in value else value  # the shell reads brackets as a pattern
         advice = "" if error.instead is None else f": write {value}"

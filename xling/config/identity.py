@@ -34,7 +34,7 @@ IDENTITY_EXCLUDED = frozenset(
 )
 """Settings that cannot change a result: where it is computed, written and tracked."""
 
-WHOLE = frozenset({"task.labels", "data.splits"})
+COMPARED_WHOLE = frozenset({"task.labels", "data.splits"})
 """Settings that map the user's own names: compared as a whole, including their order."""
 
 
@@ -77,7 +77,7 @@ def _without(values: dict[str, Any], prefix: str) -> dict[str, Any]:
     kept = {}
     for key, value in values.items():
         name = f"{prefix}{key}"
-        if name in WHOLE:
+        if name in COMPARED_WHOLE:
             kept[key] = [[*pair] for pair in value.items()]
         elif name not in IDENTITY_EXCLUDED:
             kept[key] = _without(value, f"{name}.") if isinstance(value, dict) else value

@@ -1,4 +1,7 @@
-"""The corpus of a run: reading, checking, aligning and drawing rows."""
+"""The corpus of a run: reading, checking, aligning and drawing rows.
+
+`datasets` is imported inside functions: commands import this room before their first line.
+"""
 
 from collections import Counter
 from collections.abc import Callable, Sequence

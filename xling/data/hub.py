@@ -1,4 +1,7 @@
-"""A data set from the Hugging Face Hub as a folder of files on this machine."""
+"""A data set from the Hugging Face Hub as a folder of files on this machine.
+
+`huggingface_hub` is imported inside functions: only data from the Hub needs it.
+"""
 
 import os
 import re

@@ -1,4 +1,7 @@
-"""Read every row of a data file (TSV, CSV, JSON Lines or Parquet) with its line number."""
+"""Read every row of a data file (TSV, CSV, JSON Lines or Parquet) with its line number.
+
+pyarrow is imported inside a function: only Parquet files need it.
+"""
 
 import csv
 import io

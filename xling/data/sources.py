@@ -1,4 +1,7 @@
-"""Tables of rows from the sample corpus, the Hub or files."""
+"""Tables of rows from the sample corpus, the Hub or files.
+
+The sample corpus is imported inside functions: its lexicon is read only where needed.
+"""
 
 from collections.abc import Callable, Iterable
 from pathlib import Path

@@ -1,4 +1,7 @@
-"""Encode texts as token ids."""
+"""Encode texts as token ids.
+
+`datasets` is imported inside a function: commands import this room before their first line.
+"""
 
 from typing import TYPE_CHECKING
 

@@ -112,7 +112,7 @@ def _fine_tune_and_prune(
     steps = prune(
         shape(classifier),
         partial(importance, inputs, classifier, choice.normalize),
-        partial(accuracy, own, inputs, classifier),
+        partial(accuracy_through, own, inputs, classifier),
         choice.fraction,
         choice.keep,
         _say_step,
@@ -144,7 +144,9 @@ def importance(
     )
 
 
-def accuracy(config: Config, inputs: RunInputs, classifier: Classifier, mask: np.ndarray) -> float:
+def accuracy_through(
+    config: Config, inputs: RunInputs, classifier: Classifier, mask: np.ndarray
+) -> float:
     """Return the accuracy on the development examples of a language, through a mask."""
     dev = inputs.encoded["dev"]
     gates = torch.from_numpy(mask).expand(len(inputs.collate.languages), *mask.shape)

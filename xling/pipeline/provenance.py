@@ -6,6 +6,8 @@ import subprocess
 from importlib.metadata import version
 from pathlib import Path
 
+import torch
+
 PACKAGES = (
     "torch",
     "pytorch-lightning",
@@ -29,8 +31,6 @@ def software() -> dict[str, str | None]:
 
 def machine() -> dict[str, str | int | None]:
     """Return what the run was made on."""
-    import torch
-
     return {
         "host": platform.node(),
         "system": platform.platform(),

@@ -43,6 +43,7 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
     config, kept = model.config, model.kept
     corpus, test = model.inputs.corpus, model.inputs.corpus["test"]
     predicted = predict(model)
+    decided = model.inputs.kind.predictions(predicted)
     correct = model.correct("test", predicted)
     eligible, who = correct, "The model classifies"
     if also is not None:
@@ -60,7 +61,9 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
     tables = {
         "accuracy": accuracy(history, corpus["dev"]["language"], test["language"], correct, kept),
         **({} if covered is None else {"coverage": covered}),
-        "traced": traced(test.select(chosen), predicted[chosen], config.task.classes),
+        "traced": traced(
+            test.select(chosen), predicted[chosen], decided[chosen], config.task.classes
+        ),
         **influence_tables(config, scores, corpus["train"], train, tested),
     }
     languages, name = corpus["train"]["language"], model.paths.run.name
@@ -81,7 +84,7 @@ def coverage_table(sets: Sequence[TracedSet]) -> pd.DataFrame | None:
 def predict(model: FineTuned) -> np.ndarray:
     """Return the kept model's class probabilities of all test examples."""
     predicted = model.probabilities("test", model.kept)
-    if len(classes := np.unique(predicted.argmax(1))) == 1:
+    if len(classes := np.unique(model.inputs.kind.predictions(predicted))) == 1:
         say(
             f"WARNING: {'through its subnetworks ' if model.masks else ''}the kept model predicts "
             f"{model.config.task.classes[classes[0]]} for every test example. It has not learnt "

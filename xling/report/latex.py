@@ -9,17 +9,18 @@ import pandas as pd
 
 from xling.report.words import MINUS, THIN, number
 
-ROWS = 200  # longer tables are for programs; readers have the figures of them
-PAGE = 40  # rows that one page holds; longer tables may break
+MAX_ROWS = 200  # longer tables are for programs; readers have the figures of them
+PAGE_ROWS = 40  # rows that one page holds; longer tables may break
 RULE = (
-    f"Tables of at most {ROWS} rows are also there as LaTeX (`NAME.tex`), to be `\\input` with the "
-    "packages booktabs and longtable, by XeLaTeX or LuaLaTeX where texts or names are not Latin. "
+    f"Tables of at most {MAX_ROWS} rows are also there as LaTeX (`NAME.tex`), to be `\\input` with "
+    "the packages booktabs and longtable, by XeLaTeX or LuaLaTeX where texts or names are not "
+    "Latin. "
     "Where a table has the epochs one by one and their sum, the rows of the sum alone count, and "
     "stand there."
 )
 """What a folder of tables says of its LaTeX."""
 
-SPECIAL = str.maketrans(
+ESCAPES = str.maketrans(
     {
         "\\": r"\textbackslash{}",
         "~": r"\textasciitilde{}",
@@ -42,7 +43,7 @@ def latex(table: pd.DataFrame, name: str, about: str) -> str | None:
         about: the caption.
     """
     rows = _summed(table)
-    if not 0 < len(rows) <= ROWS:
+    if not 0 < len(rows) <= MAX_ROWS:
         return None
     if len(rows.columns) < len(table.columns):
         about = f"{about.removesuffix('.')}, summed over the checkpoints."
@@ -53,13 +54,13 @@ def latex(table: pd.DataFrame, name: str, about: str) -> str | None:
         caption=escaped(about),
         label=f"tab:{name}",
         column_format="".join("r" if _numeric(rows[column]) else "l" for column in rows),
-        longtable=len(rows) > PAGE,
+        longtable=len(rows) > PAGE_ROWS,
     )
 
 
 def escaped(text: str) -> str:
     """Return text that LaTeX prints as it is, on one line."""
-    return re.sub(r"\s+", " ", text).translate(SPECIAL)
+    return re.sub(r"\s+", " ", text).translate(ESCAPES)
 
 
 def _summed(table: pd.DataFrame) -> pd.DataFrame:

@@ -15,8 +15,8 @@ from xling.report.sections.what_was_run import software
 from xling.report.tables import Run, read_run
 from xling.report.templating import datatables, templates, vega
 
-PAGE = 4_700_000  # bytes that the page may weigh; the examples take what the rest leaves
-EXAMPLES = "<!-- test examples -->"  # markup, which no text of a run can be
+PAGE_BYTES = 4_700_000  # bytes that the page may weigh; the examples take what the rest leaves
+EXAMPLES_PLACEHOLDER = "<!-- test examples -->"  # markup, which no text of a run can be
 
 
 def load(folder: Path) -> Run:
@@ -65,11 +65,11 @@ def _write(run: Run, sections: Sequence[FilledSection]) -> Path:
 def page(run: Run, sections: Sequence[FilledSection]) -> str:
     """Return the HTML of the report."""
     (shown,) = (entry for entry in sections if entry.section is traced_examples.SECTION)
-    rest = _html(run, sections, {shown.section.name: Markup(EXAMPLES)})
-    room = PAGE - len(rest.encode())
+    rest = _html(run, sections, {shown.section.name: Markup(EXAMPLES_PLACEHOLDER)})
+    room = PAGE_BYTES - len(rest.encode())
     if room < traced_examples.BYTES:
         shown = dataclasses.replace(shown, content=traced_examples.content(run, room))
-    return rest.replace(EXAMPLES, shown.html(), 1)
+    return rest.replace(EXAMPLES_PLACEHOLDER, shown.html(), 1)
 
 
 def _html(run: Run, sections: Sequence[FilledSection], instead: dict[str, Markup]) -> str:
@@ -81,7 +81,7 @@ def _html(run: Run, sections: Sequence[FilledSection], instead: dict[str, Markup
         results=run.results,
         finding=findings[0],
         findings=findings[1:],
-        tiles=[tile for section in sections for tile in section.section.tiles(run)],
+        key_figures=[figure for section in sections for figure in section.section.key_figures(run)],
         version=software(run.results).get("xling", ""),
         links={section.section.name: section.section.link for section in on_page},
         sections=[instead.get(section.section.name) or section.html() for section in on_page],

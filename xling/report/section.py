@@ -13,16 +13,16 @@ from xling.report.methods import MethodWords
 from xling.report.style import styled
 from xling.report.templating import templates
 
-Source = TypeVar("Source")
+Subject = TypeVar("Subject")
 """What a page is made from: a run, or the results of a sweep."""
 
 Chart = alt.Chart | alt.LayerChart | alt.FacetChart
-Tile = tuple[str, str, str]
+KeyFigure = tuple[str, str, str]
 """A headline number: its name, the number, and what stands beside it."""
 
 FLUID = {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}}
 """Lets a chart take the width of its place on the page."""
-WHOLE = ("$schema", "config", "datasets")
+SHARED_KEYS = ("$schema", "config", "datasets")
 """What a specification has once, however many panels there are."""
 
 EPOCH = "epoch, from 1; 0 is the sum over the checkpoints"
@@ -106,7 +106,7 @@ class Figure:
             return self.panels[""]
         concat = [
             {"title": {"text": title, "anchor": "start"}}
-            | {key: value for key, value in panel.items() if key not in WHOLE}
+            | {key: value for key, value in panel.items() if key not in SHARED_KEYS}
             for title, panel in self.panels.items()
         ]
         first = next(iter(self.panels.values()))
@@ -114,7 +114,7 @@ class Figure:
             name: rows for panel in self.panels.values() for name, rows in panel["datasets"].items()
         }
         return {
-            **{key: first[key] for key in WHOLE},
+            **{key: first[key] for key in SHARED_KEYS},
             "datasets": datasets,
             "concat": concat,
             "columns": self.columns,
@@ -137,12 +137,12 @@ def slug(title: str) -> str:
     return title.replace(", ", "_").replace(" ", "_")
 
 
-def _nothing(source: Any) -> list[Any]:
+def _nothing(subject: Any) -> list[Any]:
     return []
 
 
 @dataclasses.dataclass(frozen=True)
-class Section(Generic[Source]):
+class Section(Generic[Subject]):
     """One section of a page of runs or of sweeps.
 
     Attributes:
@@ -153,7 +153,7 @@ class Section(Generic[Source]):
         schemas: what documents its tables, by name.
         figures: returns its figures.
         findings: returns its sentences for the top of the page.
-        tiles: returns its headline numbers.
+        key_figures: returns its headline numbers.
         parts: what stands at its end, in this order.
         groups: returns what stands at its end once for each run or task of a sweep.
         question: the title of a sweep's page that is about it.
@@ -161,14 +161,14 @@ class Section(Generic[Source]):
 
     name: str
     template: str
-    content: Callable[[Source], dict[str, Any] | None]
+    content: Callable[[Subject], dict[str, Any] | None]
     link: str = ""
     schemas: Mapping[str, Schema] = dataclasses.field(default_factory=dict)
-    figures: Callable[[Source], list[Figure]] = _nothing
-    findings: Callable[[Source], list[str]] = _nothing
-    tiles: Callable[[Source], list[Tile]] = _nothing
-    parts: "tuple[Section[Source], ...]" = ()
-    groups: "Callable[[Source], list[FilledSection]]" = _nothing
+    figures: Callable[[Subject], list[Figure]] = _nothing
+    findings: Callable[[Subject], list[str]] = _nothing
+    key_figures: Callable[[Subject], list[KeyFigure]] = _nothing
+    parts: "tuple[Section[Subject], ...]" = ()
+    groups: "Callable[[Subject], list[FilledSection]]" = _nothing
     question: str = ""
 
 
@@ -191,15 +191,15 @@ class FilledSection:
         return Markup(template.render(**self.content, figures=figures, parts=parts))
 
 
-def filled(sections: Iterable[Section[Source]], source: Source) -> list[FilledSection]:
+def filled(sections: Iterable[Section[Subject]], subject: Subject) -> list[FilledSection]:
     """Return the sections with what they make of a run or of a sweep."""
     with debug_mode(False):
         return [
             FilledSection(
                 section,
-                section.content(source),
-                section.figures(source),
-                [*filled(section.parts, source), *section.groups(source)],
+                section.content(subject),
+                section.figures(subject),
+                [*filled(section.parts, subject), *section.groups(subject)],
             )
             for section in sections
         ]

@@ -10,11 +10,10 @@ from typing import TypeVar
 
 import altair as alt
 
-Chart = TypeVar("Chart", alt.Chart, alt.LayerChart, alt.ConcatChart)
+AnyChart = TypeVar("AnyChart", alt.Chart, alt.LayerChart, alt.ConcatChart)
 
 FONT = 'Inter, "Helvetica Neue", Helvetica, Arial, "Liberation Sans", sans-serif'
 INK, QUIET, RULE = "#20242a", "#69707a", "#b9bec6"
-SIGNS = {"+": "positive", "-": "negative"}
 HUES = {"+": "27, 158, 119", "-": "125, 91, 181"}
 GREY = "112, 120, 132"
 HEADS = "68, 119, 170"
@@ -39,7 +38,7 @@ def rgba(rgb: str, alpha: float) -> str:
     return f"rgba({rgb}, {alpha})"
 
 
-def styled(chart: Chart) -> Chart:
+def styled(chart: AnyChart) -> AnyChart:
     """Give a whole chart the look of the report."""
     # Each `configure_…` of Altair would copy the whole chart.
     copy = chart.copy(deep=False)

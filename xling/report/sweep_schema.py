@@ -12,7 +12,7 @@ RUN = {
     "variant": "its subnetworks in a word or two",
     "tuning": "full or sparse fine-tuning",
 }
-SWITCHES = {
+SWITCH_COLUMNS = {
     "task": "task",
     "exclude": "languages left out of training",
     "imbalance": "how much more data of one language, in per cent",
@@ -24,7 +24,7 @@ SWITCHES = {
 }
 """The switches that stand in a table where the runs differ in them."""
 
-RANDOM = {
+RANDOM_COLUMNS = {
     "random_low": "2.5th percentile over the random masks",
     "random_high": "97.5th percentile over the random masks",
     "masks": "number of random masks",
@@ -34,9 +34,9 @@ RANDOM = {
 def across_runs(about: str, columns: Mapping[str, str]) -> Schema:
     """Document a table of several runs, which may have any of the switches."""
     apply = {"apply": "which examples masks are on for"}
-    return Schema(about, {**RUN, **SWITCHES, **apply, **columns})
+    return Schema(about, {**RUN, **SWITCH_COLUMNS, **apply, **columns})
 
 
-def settings(table: pd.DataFrame) -> list[str]:
+def compared_columns(table: pd.DataFrame) -> list[str]:
     """Return the columns that tell what is compared: those in front of the language."""
     return list(table.columns[: table.columns.get_loc("language")])

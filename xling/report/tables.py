@@ -48,7 +48,7 @@ class RunTables:
     title: str
 
 
-ROWS = 500  # rows of a table that a sweep's page prints at most
+PRINTED_ROWS = 500  # rows of a table that a sweep's page prints at most
 
 NEEDED = ("run", "task", "profile", "languages", "classes", "epochs", "kept_epoch", "dev_accuracy")
 NEEDED += ("top_k",)
@@ -114,7 +114,9 @@ def printed_rows(table: pd.DataFrame) -> dict[str, Any]:
     return {
         "columns": list(table.columns),
         "words": [not number for number in numbers],
-        "rows": [[_short(value) for value in row] for row in table[:ROWS].itertuples(index=False)],
+        "rows": [
+            [_short(value) for value in row] for row in table[:PRINTED_ROWS].itertuples(index=False)
+        ],
         "total": len(table),
     }
 

@@ -1,7 +1,7 @@
 """Sketches of per-example loss gradients, of any `torch.nn.Module`."""
 
 from xling.sketch.cost import Estimate
-from xling.sketch.examples import Source, sketch_examples
+from xling.sketch.examples import Progress, Source, sketch_examples
 from xling.sketch.gradients import GradientSketcher
 from xling.sketch.projection import Projection
 from xling.sketch.store import OtherSketchesError, Sketches, SketchMetadata, check_comparable
@@ -10,6 +10,7 @@ __all__ = [
     "Estimate",
     "GradientSketcher",
     "OtherSketchesError",
+    "Progress",
     "Projection",
     "SketchMetadata",
     "Sketches",

@@ -26,6 +26,7 @@ from xling.sketch.store import Precision, Sketches, SketchMetadata, bytes_on_dis
 
 Losses = Callable[[list[int]], Tensor]
 Progress = Callable[[Iterable[int], int], Iterable[int]]
+"""Wraps the numbers of examples done, given their total."""
 
 
 def batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from xling.sketch.arguments import check_bool, check_choice, check_integer, whole_number
 
-Method = Literal["kronecker", "dense", "exact"]
+ProjectionMethod = Literal["kronecker", "dense", "exact"]
 Combine = Literal["sum", "concat"]
 
 VERSION = 3
@@ -52,7 +52,7 @@ class Projection:
     stack: int = 1
     combine: Combine = "sum"
     seed: int = 0
-    method: Method = "kronecker"
+    method: ProjectionMethod = "kronecker"
     twin: bool = False
 
     def __post_init__(self) -> None:
@@ -60,7 +60,7 @@ class Projection:
         whole_number("stack", self.stack)
         check_choice("combine", self.combine, get_args(Combine))
         check_integer("seed", self.seed)
-        check_choice("method", self.method, get_args(Method))
+        check_choice("method", self.method, get_args(ProjectionMethod))
         check_bool("twin", self.twin)
 
     @property

@@ -128,7 +128,7 @@ def stage_cost(stage: Stage, speed: Speed) -> Cost:
     single_language = len(config.train_languages) == 1
     sparse = config.tuning.name == "sparse"
     dumped = 0 if single_language or not gradients else (masked_passes if sparse else 1)
-    later = 0 if sparse else masked_passes  # of the whole model, through masks
+    later = 0 if sparse and gradients else masked_passes  # passes through masks, after the fit
     fit = epochs * (training + FORWARD * dev)
     weights = 4 * speed.parameters * epochs
     seconds, size = {

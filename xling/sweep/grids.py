@@ -1,4 +1,7 @@
-"""The jobs that a command line requests by `experiment=` or `--multirun`."""
+"""The jobs that a command line requests by `experiment=` or `--multirun`.
+
+Hydra's parser is imported inside a function: a command that is no sweep does not need it.
+"""
 
 import dataclasses
 import itertools

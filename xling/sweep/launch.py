@@ -1,4 +1,7 @@
-"""The launch of a sweep: hand its jobs to Hydra's launcher and report how they end."""
+"""The launch of a sweep: hand its jobs to Hydra's launcher and report how they end.
+
+Hydra and the report are imported inside functions: the plan of a sweep is printed before them.
+"""
 
 import dataclasses
 import logging
@@ -44,7 +47,7 @@ BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 LOCAL = (BASIC, "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher")
 """Launchers whose jobs run on this machine and end with this process."""
 
-POLL_SECONDS = 2.0
+REPORT_EVERY_SECONDS = 2.0
 """How often the states of jobs that run elsewhere are read."""
 
 
@@ -221,7 +224,7 @@ def watching(jobs: Sequence[Job]) -> Iterator[None]:
                 say(event_line(job, state, last_number))
 
     try:
-        with background(report_changes, POLL_SECONDS):
+        with background(report_changes, REPORT_EVERY_SECONDS):
             yield
     finally:
         report_changes()

@@ -11,15 +11,16 @@ from xling.pipeline.paths import pruning, run_paths, tuning_settings
 from xling.stage import is_complete, partial_folder, require_same_settings
 from xling.sweep.records import Job, State
 
-PLURALS = {
-    "fine-tuning": "fine-tunings",
-    "sketches": "sketches of training examples",
-    "representations": "representations of training examples",
-    "subnetwork": "subnetworks",
-    "masks": "sets of masks",
-    "retraining": "retrainings",
-    "run": "runs",
+COUNTED = {
+    "fine-tuning": ("fine-tuning", "fine-tunings"),
+    "sketches": ("set of sketches", "sets of sketches"),
+    "representations": ("set of representations", "sets of representations"),
+    "subnetwork": ("subnetwork", "subnetworks"),
+    "masks": ("set of masks", "sets of masks"),
+    "retraining": ("retraining", "retrainings"),
+    "run": ("run", "runs"),
 }
+"""The kinds of stages: how one is counted, and how several are."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,7 +28,7 @@ class Stage:
     """A folder that is built once for all jobs that need it.
 
     Attributes:
-        kind: a key of PLURALS.
+        kind: a key of COUNTED.
         config: configuration of the fine-tuning or run that builds the folder.
         settings: all settings that the folder depends on.
     """
@@ -129,6 +130,4 @@ def unfinished(planned: Sequence[PlannedJob]) -> list[PlannedJob]:
 def stage_counts(stages: Sequence[Stage]) -> str:
     """Count stages by kind, as in `2 fine-tunings, 1 run`."""
     counts = Counter(stage.kind for stage in stages)
-    return ", ".join(
-        f"{count} {kind if count == 1 else PLURALS[kind]}" for kind, count in counts.items()
-    )
+    return ", ".join(f"{count} {COUNTED[kind][count > 1]}" for kind, count in counts.items())

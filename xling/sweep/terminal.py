@@ -1,4 +1,7 @@
-"""Messages of a sweep: its plan, the progress of its jobs, and how it ended."""
+"""Messages of a sweep: its plan, the progress of its jobs, and how it ended.
+
+pandas is imported inside a function: the plan of a sweep is printed before it.
+"""
 
 import time
 from collections import Counter

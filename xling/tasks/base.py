@@ -25,6 +25,14 @@ class TaskKind(Protocol):
         """Return what the model predicts for a batch, as it is kept for the analyses."""
         ...
 
+    def predictions(self, predicted: Array) -> Array:
+        """Return what the model decides on for each example, comparable with labels, (examples,).
+
+        Args:
+            predicted: logits or probabilities.
+        """
+        ...
+
     def correct(self, predicted: Array, labels: Array) -> Array:
         """Return which predictions are right, (examples,).
 

@@ -27,6 +27,14 @@ class Classification:
         """Return the probability of each class, (batch, classes), in single precision."""
         return logits.float().softmax(-1)
 
+    def predictions(self, predicted: Array) -> Array:
+        """Return the most probable class of each example, (examples,); the first of equal ones.
+
+        Args:
+            predicted: (examples, classes) logits or probabilities.
+        """
+        return predicted.argmax(-1)
+
     def correct(self, predicted: Array, labels: Array) -> Array:
         """Return where the most probable class is the right one, (examples,).
 
@@ -34,4 +42,4 @@ class Classification:
             predicted: (examples, classes) logits or probabilities.
             labels: (examples,).
         """
-        return predicted.argmax(-1) == labels
+        return self.predictions(predicted) == labels

@@ -14,7 +14,7 @@ from xling.config import Config
 from xling.tracker.uploads import Artifact
 from xling.training.history import read_history
 
-POLL_SECONDS = 1.0
+LOG_EVERY_SECONDS = 1.0
 """How often the history of another process is checked for new epochs."""
 
 
@@ -101,7 +101,7 @@ def following(tracked: TrackedRun | None, folder: Path) -> Iterator[None]:
         for record in read_history(folder):
             log_epoch(tracked, record)
 
-    with background(log_new_epochs, POLL_SECONDS):
+    with background(log_new_epochs, LOG_EVERY_SECONDS):
         yield
 
 

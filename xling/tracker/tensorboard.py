@@ -1,4 +1,7 @@
-"""TensorBoard: a live dashboard on this machine, without an account."""
+"""TensorBoard: a live dashboard on this machine, without an account.
+
+Pillow is imported inside a function: only runs that log figures need it.
+"""
 
 import dataclasses
 import json

@@ -1,4 +1,7 @@
-"""trackio: a live dashboard on this machine, without an account."""
+"""trackio: a live dashboard on this machine, without an account.
+
+trackio is imported inside functions: it is an extra, and only its own runs need it.
+"""
 
 import contextlib
 import dataclasses

@@ -1,4 +1,7 @@
-"""Weights & Biases: online, or in local files that are sent later."""
+"""Weights & Biases: online, or in local files that are sent later.
+
+wandb is imported inside functions: it takes a second, and only its own runs need it.
+"""
 
 import dataclasses
 import re

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 import altair as alt
 import pandas as pd
 
-from xling.report.style import DASHES, HUES, LINES, QUIET, SHAPES, SIGNS
+from xling.analysis.shares import SIGNS
+from xling.report.style import DASHES, HUES, LINES, QUIET, SHAPES
 
 SOLID = alt.Legend(symbolOpacity=1)  # not the opacity of the marks
 

@@ -9,7 +9,7 @@ import pandas as pd
 from xling.analysis.statistics import wilson_interval
 from xling.report.charts.lines import by_language, epochs_axis
 from xling.report.papers import paper
-from xling.report.section import Figure, Schema, Section, Tile
+from xling.report.section import Figure, KeyFigure, Schema, Section
 from xling.report.tables import Run
 from xling.report.words import interval, percent
 
@@ -98,7 +98,7 @@ def accuracy_by_epoch(
     return (lines + points).properties(width=560, height=260)
 
 
-def tiles(run: Run) -> list[Tile]:
+def key_figures(run: Run) -> list[KeyFigure]:
     """Return the development accuracy and the epoch that was kept."""
     results = run.results
     kept, epochs = results["kept_epoch"], results["epochs"]
@@ -122,5 +122,5 @@ SECTION = Section(
     "Accuracy",
     schemas=SCHEMAS,
     figures=figures,
-    tiles=tiles,
+    key_figures=key_figures,
 )

@@ -6,11 +6,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.charts.matrix import cell_width, matrix
-from xling.report.section import SIGN, Figure, Schema, Section, Tile
+from xling.report.section import SIGN, Figure, KeyFigure, Schema, Section
 from xling.report.sections import modularity, similarity, specialization, subnetwork_accuracy
 from xling.report.sections.shares import present
-from xling.report.style import GREY, HUES, SIGNS, rgba
+from xling.report.style import GREY, HUES, rgba
 from xling.report.tables import Cells, Run, records, there
 from xling.report.words import (
     SIGNIFICANT,
@@ -25,7 +26,7 @@ from xling.report.words import (
 )
 
 SMALL = 250  # pixels that the columns of one of several small matrices share
-CHANGE = "end of the 95% bootstrap interval of the change, paired over test examples"
+CHANGE_INTERVAL = "end of the 95% bootstrap interval of the change, paired over test examples"
 
 SCHEMAS = {
     "subnetwork_change": Schema(
@@ -37,8 +38,8 @@ SCHEMAS = {
             "full": "mean share of the top-k set by the full model, 0 to 1",
             "subnetwork": "the same through the subnetwork",
             "change": "subnetwork less full",
-            "low": f"lower {CHANGE}",
-            "high": f"upper {CHANGE}",
+            "low": f"lower {CHANGE_INTERVAL}",
+            "high": f"upper {CHANGE_INTERVAL}",
             "p": "p-value, paired Wilcoxon signed-rank test over the test examples",
             "q": "p with the false discovery rate controlled over the table (Benjamini, Hochberg)",
             "test_examples": "number of test examples, which both models classify correctly",
@@ -198,7 +199,7 @@ def findings(run: Run) -> list[str]:
     return [change_sentence(run.tables["subnetwork_change"])]
 
 
-def tiles(run: Run) -> list[Tile]:
+def key_figures(run: Run) -> list[KeyFigure]:
     """Return the mean change of the own language's share."""
     if not there(run.tables, "subnetwork_change"):
         return []
@@ -217,7 +218,7 @@ SECTION = Section(
     schemas=SCHEMAS,
     figures=figures,
     findings=findings,
-    tiles=tiles,
+    key_figures=key_figures,
     parts=(
         modularity.SECTION,
         subnetwork_accuracy.SECTION,

@@ -6,11 +6,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.charts.lines import dashed
 from xling.report.charts.panels import BELOW, TEST_EXAMPLES, Panels, change_domain, panels
 from xling.report.section import Figure, Section
-from xling.report.sections.sweep_changes import CHANGE
-from xling.report.style import HUES, LINES, QUIET, SIGNS, rgba
+from xling.report.sections.sweep_changes import CHANGE_COLUMNS
+from xling.report.style import HUES, LINES, QUIET, rgba
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import printed_rows
@@ -21,7 +22,7 @@ SCHEMAS = {
         "What composed subnetworks change.",
         {
             "compose": "union or intersection",
-            **CHANGE,
+            **CHANGE_COLUMNS,
             "languages": "whose subnetworks are composed",
         },
     ),

@@ -9,10 +9,11 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.analysis.sweeps import flattens
 from xling.report.charts.panels import by_method, split_by_method
 from xling.report.section import INTERVAL, SIGN, Figure, Section
-from xling.report.style import HUES, QUIET, SIGNS
+from xling.report.style import HUES, QUIET
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import printed_rows

@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.section import SIGN, Schema, Section
-from xling.report.style import SIGNS
 from xling.report.tables import Run, records, there
 from xling.report.words import number
 

@@ -11,11 +11,12 @@ import altair as alt
 import numpy as np
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.charts.lines import sign_hues
 from xling.report.section import Figure, Schema, Section
 from xling.report.sections.epochs import few
 from xling.report.sections.shares import present
-from xling.report.style import HUES, INK, QUIET, SIGNS
+from xling.report.style import HUES, INK, QUIET
 from xling.report.tables import Run
 from xling.report.words import number, percent
 

@@ -5,11 +5,12 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.charts.lines import epochs_axis, own_domain, sign_hues
 from xling.report.section import Figure, Section
 from xling.report.sections import epoch_tests
 from xling.report.sections.shares import present, share_limit, share_panel
-from xling.report.style import QUIET, SIGNS
+from xling.report.style import QUIET
 from xling.report.tables import Run
 from xling.report.words import interval
 

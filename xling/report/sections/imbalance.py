@@ -6,10 +6,10 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.charts.lines import by_language, dashed
 from xling.report.charts.panels import by_method, split_by_method
 from xling.report.section import INTERVAL, SIGN, Figure, Section
-from xling.report.style import SIGNS
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import printed_rows

@@ -12,7 +12,7 @@ from xling.report.style import HEADS, QUIET
 from xling.report.tables import Run, records, there
 from xling.report.words import number
 
-MODELS = {"full": "full model", "subnetwork": "subnetwork"}
+MODEL_NAMES = {"full": "full model", "subnetwork": "subnetwork"}
 
 SCHEMAS = {
     "modularity": Schema(
@@ -64,15 +64,15 @@ def modularity_chart(
     modularity: pd.DataFrame, languages: Sequence[str] | None = None
 ) -> alt.LayerChart:
     """Draw how far each language relies on its own data alone, with intervals, by both models."""
-    table = modularity[modularity["model"].isin(MODELS) & modularity["value"].notna()]
+    table = modularity[modularity["model"].isin(MODEL_NAMES) & modularity["value"].notna()]
     table = table.round(5).assign(
-        shown=table["model"].map(MODELS),
+        shown=table["model"].map(MODEL_NAMES),
         interval=[
             "none" if low != low else f"{number(low, 2)} to {number(high, 2)}"
             for low, high in zip(table["low"], table["high"], strict=True)
         ],
     )
-    names = list(MODELS.values())
+    names = list(MODEL_NAMES.values())
     look = {"domain": names, "range": [QUIET, f"rgb({HEADS})"]}
     base = alt.Chart(table).encode(
         y=alt.Y("language:N", sort=languages, title="test language").scale(paddingInner=0.3),
@@ -104,7 +104,7 @@ def sentence(modularity: pd.DataFrame) -> str:
     by_model = dict(list(modularity.dropna(subset="value").groupby("model")))
     if not by_model:
         return "All training examples are of one language, so there is no modularity to measure."
-    full, subnetwork = (number(by_model[model]["value"].mean(), 2) for model in MODELS)
+    full, subnetwork = (number(by_model[model]["value"].mean(), 2) for model in MODEL_NAMES)
     changes = by_model["change"]
     clear = int(((changes["low"] > 0) | (changes["high"] < 0)).sum())
     return (

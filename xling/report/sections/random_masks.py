@@ -5,26 +5,26 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.charts.lines import dashed
 from xling.report.charts.panels import BELOW, TEST_EXAMPLES, Panels, change_domain, panels
 from xling.report.section import Figure, Section
 from xling.report.sections.change import own_changes
-from xling.report.sections.sweep_changes import CHANGE
-from xling.report.style import GREY, HUES, LINES, QUIET, SHAPES, SIGNS, rgba
+from xling.report.sections.sweep_changes import CHANGE_COLUMNS
+from xling.report.style import GREY, HUES, LINES, QUIET, SHAPES, rgba
 from xling.report.sweep_results import SweepResults
-from xling.report.sweep_schema import RANDOM as RANDOM_COLUMNS
-from xling.report.sweep_schema import SWITCHES, across_runs, settings
+from xling.report.sweep_schema import RANDOM_COLUMNS, SWITCH_COLUMNS, across_runs, compared_columns
 from xling.report.tables import printed_rows
 from xling.report.words import change_intervals, listed, number, p_value, percent
 
-RANDOM = "random masks, 95% of them"
+RANDOM_RANGE = "random masks, 95% of them"
 IDENTIFIED = "identified"
 
 SCHEMAS = {
     "random_masks": across_runs(
         "What identified subnetworks change, beside random ones of their size.",
         {
-            **CHANGE,
+            **CHANGE_COLUMNS,
             "change": "change of the share through the identified subnetwork",
             "random_mean": "mean over the random masks",
             **RANDOM_COLUMNS,
@@ -96,14 +96,14 @@ def random_panels(
         same = beside[beside["test_language"] == rows["test_language"].iloc[0]]
         return _against_random(rows, same, f"rgb({HUES[sign]})", domain)
 
-    return panels(table, draw, "test_language", ("tuning", *SWITCHES, "apply"), TEST_EXAMPLES)
+    return panels(table, draw, "test_language", ("tuning", *SWITCH_COLUMNS, "apply"), TEST_EXAMPLES)
 
 
 def _against_random(
     rows: pd.DataFrame, others: pd.DataFrame, hue: str, domain: tuple[float, float]
 ) -> alt.LayerChart:
     """Draw bands of random masks, and marks of the identified and of other languages' ones."""
-    names = [IDENTIFIED, *dict.fromkeys(others["variant"]), RANDOM]
+    names = [IDENTIFIED, *dict.fromkeys(others["variant"]), RANDOM_RANGE]
     colors = [hue, *(LINES[i % len(LINES)] for i in range(len(names) - 2)), rgba(GREY, 0.45)]
     shapes = [*(SHAPES[i % len(SHAPES)] for i in range(len(names) - 1)), "square"]
     color = alt.Color("kind:N", title=None, sort=names, legend=BELOW)
@@ -136,7 +136,7 @@ def _bands(
     numbers = ["change", "random_mean", "random_low", "random_high"]
     table = rows[["train_language", "masks"]].assign(
         **{column: (100 * rows[column]).round(3) for column in numbers},
-        kind=RANDOM,
+        kind=RANDOM_RANGE,
         interval=change_intervals(rows["random_low"], rows["random_high"]),
         p=[p_value(p) for p in rows["p"]],
     )
@@ -146,7 +146,7 @@ def _bands(
             alt.Tooltip("train_language:N", title="training language"),
             alt.Tooltip("change:Q", title="identified, points", format="+.2f"),
             alt.Tooltip("random_mean:Q", title="random, mean", format="+.2f"),
-            alt.Tooltip("interval:N", title=RANDOM),
+            alt.Tooltip("interval:N", title=RANDOM_RANGE),
             alt.Tooltip("masks:Q", title="random masks"),
             alt.Tooltip("p:N"),
         ],
@@ -191,7 +191,7 @@ def accuracy_sentences(random_accuracy: pd.DataFrame) -> list[str]:
         f"subnetworks classify {percent(rows['identified'].mean())} of the test examples correctly "
         f"on average over the languages, random ones {percent(rows['random'].mean())}."
         for (*switches, tuning), rows in random_accuracy.groupby(
-            settings(random_accuracy), sort=False, dropna=False
+            compared_columns(random_accuracy), sort=False, dropna=False
         )
     ]
 

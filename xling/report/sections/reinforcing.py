@@ -6,10 +6,11 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.charts.lines import sign_hues
 from xling.report.papers import paper
-from xling.report.section import INTERVAL, SIGN, Figure, Schema, Section, Tile
-from xling.report.style import INK, QUIET, SIGNS
+from xling.report.section import INTERVAL, SIGN, Figure, KeyFigure, Schema, Section
+from xling.report.style import INK, QUIET
 from xling.report.tables import Run
 from xling.report.words import interval, percent
 
@@ -117,7 +118,7 @@ def _diamonds(paper: pd.DataFrame, place: dict[str, alt.SchemaBase]) -> alt.Char
     )
 
 
-def tiles(run: Run) -> list[Tile]:
+def key_figures(run: Run) -> list[KeyFigure]:
     """Return the mean over the languages, of the most positive examples."""
     if "reinforcing" not in run.tables:
         return []
@@ -135,5 +136,5 @@ SECTION = Section(
     "Reinforcing",
     schemas=SCHEMAS,
     figures=figures,
-    tiles=tiles,
+    key_figures=key_figures,
 )

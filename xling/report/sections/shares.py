@@ -6,12 +6,13 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.charts.matrix import cell_width, matrix
 from xling.report.methods import method
 from xling.report.papers import paper
-from xling.report.section import EPOCH, INTERVAL, SIGN, Figure, Schema, Section, Tile
+from xling.report.section import EPOCH, INTERVAL, SIGN, Figure, KeyFigure, Schema, Section
 from xling.report.sections import labels
-from xling.report.style import GREY, HUES, SIGNS, rgba
+from xling.report.style import GREY, HUES, rgba
 from xling.report.tables import Cells, Run, records
 from xling.report.words import (
     SIGNIFICANT,
@@ -292,7 +293,7 @@ def _twin(shares: pd.DataFrame, twin: dict[str, float] | None) -> list[str]:
     ]
 
 
-def tiles(run: Run) -> list[Tile]:
+def key_figures(run: Run) -> list[KeyFigure]:
     """Return the own-language share, if a test language has training data."""
     own = own_shares(run.tables["shares"], "+")
     if own.empty:
@@ -309,6 +310,6 @@ SECTION = Section(
     schemas=SCHEMAS,
     figures=figures,
     findings=findings,
-    tiles=tiles,
+    key_figures=key_figures,
     parts=(labels.SECTION,),
 )

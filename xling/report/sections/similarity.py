@@ -6,14 +6,14 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.charts.lines import SOLID, by_language, dashed, sign_hues
 from xling.report.section import SIGN, Figure, Schema, Section
 from xling.report.sections.specialization import CORRELATION
-from xling.report.style import SIGNS
 from xling.report.tables import Run, RunTables, there
 from xling.report.words import SIGNIFICANT, coefficients, listed, number, p_value
 
-DRAWN = "layer > 0 and measure == 'cosine'"  # correlations that are drawn
+DRAWN_CORRELATIONS = "layer > 0 and measure == 'cosine'"  # correlations that are drawn
 
 SCHEMAS = {
     "similarity": Schema(
@@ -83,7 +83,7 @@ def figures(run: Run | RunTables) -> list[Figure]:
         # folded away on the page, where there is no width to take
         drawn.append(Figure("interference", label, chart, shown=spread, subject=run.title))
     correlation = run.tables.get("similarity_correlation", pd.DataFrame())
-    if len(correlation) and correlation.query(DRAWN)["rho"].notna().any():
+    if len(correlation) and correlation.query(DRAWN_CORRELATIONS)["rho"].notna().any():
         label = "Correlation of influence with the overlap in each layer"
         chart = layer_correlation_chart(correlation)
         drawn.append(Figure("layers", label, chart, fluid=True, subject=run.title))

@@ -11,7 +11,7 @@ from xling.report.section import Figure, Section
 from xling.report.sections.subnetwork_accuracy import SCHEMAS as RUN_SCHEMAS
 from xling.report.style import HEADS, QUIET
 from xling.report.sweep_results import SweepResults
-from xling.report.sweep_schema import SWITCHES, across_runs, settings
+from xling.report.sweep_schema import SWITCH_COLUMNS, across_runs, compared_columns
 from xling.report.tables import printed_rows
 from xling.report.words import SIGNIFICANT, change_intervals, p_value, percent, points
 
@@ -51,7 +51,7 @@ def figures(sweep: SweepResults) -> list[Figure]:
 
 def sft_accuracy_panels(sft_accuracy: pd.DataFrame) -> Panels:
     """Draw the accuracy of subnetworks after full and after sparse fine-tuning (Tab. 2)."""
-    return panels(sft_accuracy, _two_accuracies, "variant", (*SWITCHES, "apply"))
+    return panels(sft_accuracy, _two_accuracies, "variant", (*SWITCH_COLUMNS, "apply"))
 
 
 def _two_accuracies(rows: pd.DataFrame) -> alt.LayerChart:
@@ -101,7 +101,9 @@ def findings(sweep: SweepResults) -> list[str]:
     if "sft_accuracy" not in sweep.tables:
         return []
     sft_accuracy, sentences = sweep.tables["sft_accuracy"], []
-    for values, rows in sft_accuracy.groupby(settings(sft_accuracy), sort=False, dropna=False):
+    for values, rows in sft_accuracy.groupby(
+        compared_columns(sft_accuracy), sort=False, dropna=False
+    ):
         differ = int((rows["p"] < SIGNIFICANT).sum())
         sentences.append(
             f"{', '.join(map(str, values))}: sparse fine-tuning takes the subnetworks’ test "

@@ -9,7 +9,7 @@ from xling.report.section import Schema, Section
 from xling.report.tables import Run, records, there
 from xling.report.words import SIGNIFICANT, percent, points
 
-CHANGE = "end of the 95% bootstrap interval of the change, paired over test examples"
+CHANGE_INTERVAL = "end of the 95% bootstrap interval of the change, paired over test examples"
 
 SCHEMAS = {
     "subnetwork_accuracy": Schema(
@@ -19,8 +19,8 @@ SCHEMAS = {
             "full": "accuracy of the full model, 0 to 1",
             "subnetwork": "accuracy through the subnetwork, 0 to 1",
             "change": "subnetwork less full",
-            "low": f"lower {CHANGE}",
-            "high": f"upper {CHANGE}",
+            "low": f"lower {CHANGE_INTERVAL}",
+            "high": f"upper {CHANGE_INTERVAL}",
             "p": "p-value, exact test of McNemar on the examples that one model alone gets right",
             "examples": "number of test examples",
         },

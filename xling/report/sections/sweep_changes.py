@@ -7,17 +7,17 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.section import Figure, Section
 from xling.report.sections.change import SCHEMAS as RUN_SCHEMAS
 from xling.report.sections.change import change_limit, change_matrix, own_changes
-from xling.report.style import SIGNS
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.words import listed, points
 
-CHANGE = RUN_SCHEMAS["subnetwork_change"].columns
+CHANGE_COLUMNS = RUN_SCHEMAS["subnetwork_change"].columns
 
-SCHEMAS = {"sweep_change": across_runs("What the subnetworks of each run change.", CHANGE)}
+SCHEMAS = {"sweep_change": across_runs("What the subnetworks of each run change.", CHANGE_COLUMNS)}
 
 
 def content(sweep: SweepResults) -> dict[str, Any] | None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pandas as pd
 
+from xling.analysis.shares import SIGNS
 from xling.report.section import SIGN, Schema, Section
-from xling.report.style import SIGNS
 from xling.report.tables import Run, records
 
 MEMBERS = 10  # training examples per sign that the page shows of each test example
-EXAMPLES = 25  # test examples per language that the page shows at most
+MAX_EXAMPLES = 25  # test examples per language that the page shows at most
 BYTES = 2_600_000  # about what the section may weigh at most
 MARKUP = 460  # bytes of HTML around a training example
 
@@ -115,12 +115,12 @@ def choose(run: Run, room: int = BYTES) -> ShownExamples:
 def per_language(traced: pd.DataFrame, strongest: pd.DataFrame, room: int = BYTES) -> int:
     """Return how many test examples of each language fit into `room` bytes, at least 1."""
     if traced.empty or strongest.empty:
-        return EXAMPLES
+        return MAX_EXAMPLES
     texts = strongest[["text", "text_pair"]].fillna("")
     weight = sum(len(text.encode()) for column in texts for text in texts[column])
     weight += MARKUP * len(strongest)
     mean = weight / strongest["test_id"].nunique()
-    return max(1, min(EXAMPLES, int(room / (mean * traced["language"].nunique()))))
+    return max(1, min(MAX_EXAMPLES, int(room / (mean * traced["language"].nunique()))))
 
 
 def _influential(test_id: str, members: Groups, languages: Groups) -> list[InfluentialSet]:
