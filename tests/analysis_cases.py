@@ -1,4 +1,4 @@
-"""Examples and rankings at random for tests of the analyses."""
+"""Random examples and rankings for the tests of the analyses."""
 
 import numpy as np
 

@@ -16,8 +16,8 @@ from conftest import SMALL, surroundings
 LONGER = (*SMALL, "tuning.epochs=4", "data.train_per_language=100")
 
 
-class Swept(NamedTuple):
-    """A sweep that has come to its end."""
+class EndedSweep(NamedTuple):
+    """A sweep that has ended: its folder, its output and its exit code."""
 
     folder: Path
     output: str
@@ -25,9 +25,9 @@ class Swept(NamedTuple):
 
 
 @pytest.fixture(scope="session")
-def slurm_sweep(tmp_path_factory) -> Iterator[Swept]:
+def slurm_sweep(tmp_path_factory) -> Iterator[EndedSweep]:
     """Two jobs, of which the first is pre-empted in its training."""
-    folder = tmp_path_factory.mktemp("swept")
+    folder = tmp_path_factory.mktemp("sweep")
     state = Path(tempfile.mkdtemp(prefix="slurm-"))
     command = [sys.executable, "-m", "xling", "--multirun", "hydra/launcher=submitit_slurm"]
     with one_node_slurm.slurm(state) as environment:
@@ -45,12 +45,12 @@ def slurm_sweep(tmp_path_factory) -> Iterator[Swept]:
             output, _ = process.communicate(timeout=300)
         finally:
             process.kill()
-        yield Swept(folder, output, process.returncode)
+        yield EndedSweep(folder, output, process.returncode)
     shutil.rmtree(state)
 
 
 def kept(folder: Path, seed: int) -> bool:
-    """Tell whether a fine-tuning that is under way could go on from its first epoch."""
+    """Return whether a fine-tuning that is under way can resume from its first epoch."""
     for made_by in folder.glob("multirun/xnli/stages/tuning-*.part/made_by.json"):
         if json.loads(made_by.read_text("utf-8"))["settings"]["seed"] == seed:
             return any(made_by.parent.glob("resume/epoch=000*.ckpt"))
@@ -64,7 +64,7 @@ def preempt(folder: Path, environment: dict[str, str]) -> None:
 
 
 def log_of_first(folder: Path) -> Path:
-    """Return what the first job printed."""
+    """Return the file with what the first job printed."""
     return next(folder.glob("multirun/logs/*_0/*_log.out"))
 
 

@@ -43,7 +43,7 @@ def rgb(colour):
     """Red, green and blue, 0 to 1, of "#rrggbb", "rgb(…)" or "27, 158, 119"."""
     if colour.startswith("#"):
         return np.array([int(colour[at : at + 2], 16) for at in (1, 3, 5)]) / 255
-    return np.array([float(each) for each in colour.strip("rgba()").split(",")][:3]) / 255
+    return np.array([float(number) for number in colour.strip("rgba()").split(",")][:3]) / 255
 
 
 def linear(colour):
@@ -52,7 +52,7 @@ def linear(colour):
 
 def contrast(first, second):
     """WCAG's ratio of two colours' luminance, 1 to 21."""
-    low, high = sorted(float(linear(each) @ XYZ[1]) for each in (first, second))
+    low, high = sorted(float(linear(colour) @ XYZ[1]) for colour in (first, second))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -63,6 +63,6 @@ def lab(colour, sight):
 
 
 def least(colours, sight):
-    """The least difference (CIE 1976) of two colours; 2.3 can just be noticed side by side."""
-    seen = [lab(each, sight) for each in colours]
+    """The smallest difference (CIE 1976) between two of the colours; 2.3 is just noticeable."""
+    seen = [lab(colour, sight) for colour in colours]
     return min(np.linalg.norm(a - b) for a, b in itertools.combinations(seen, 2))

@@ -1,4 +1,4 @@
-"""A small world for the tests: configurations, a tokenizer, encoded examples, a model."""
+"""What the tests share: configurations, a tokenizer, encoded examples, a model."""
 
 import os
 import subprocess
@@ -39,7 +39,7 @@ LONGEST = (
     "test_experiments",
     "test_wandb",
 )
-"""Files that begin first, by how their names begin, so that no process is left with them alone."""
+"""Prefixes of the files to start first, so that no process is left alone with one at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -93,7 +93,7 @@ def start_xling(
 def run_command(
     *arguments: str, folder: Path, module: str = "xling", timeout: float = 300, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run the true command, as a user does: a new interpreter, with its imports."""
+    """Run the real command, as a user does: a new interpreter, with its imports."""
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=folder,
@@ -159,7 +159,7 @@ def tokenizer() -> PreTrainedTokenizerFast:
 
 
 def encoded(count: int, seed: int = 0) -> datasets.Dataset:
-    """Random sequences of 4 to 14 tokens in three languages; word 4 or 5 tells the label."""
+    """Random sequences of 4 to 14 tokens in three languages; word 4 or 5 gives the label."""
     rng = np.random.default_rng(seed)
     rows = []
     for index in range(count):

@@ -7,9 +7,10 @@ from xling.data.sample.tokenizer import train_tokenizer
 
 
 def digest() -> str:
-    found = [rows(task, language, "dev") for task in TASKS for language in ("ko", "zh")]
-    made = train_tokenizer((text for part in found for row in part for text in row.values()), 1500)
-    return hashlib.sha256((str(found) + made.backend_tokenizer.to_str()).encode()).hexdigest()
+    splits = [rows(task, language, "dev") for task in TASKS for language in ("ko", "zh")]
+    texts = (text for split in splits for row in split for text in row.values())
+    tokenizer = train_tokenizer(texts, 1500)
+    return hashlib.sha256((str(splits) + tokenizer.backend_tokenizer.to_str()).encode()).hexdigest()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Texts for the tests of data/: files of a small corpus, no hub, tokenizers."""
+"""Fixtures for the tests of data/: files of a small corpus, a hub out of reach, tokenizers."""
 
 import socket
 from collections.abc import Iterator
@@ -29,9 +29,9 @@ def rows(language: str, count: int = 12) -> Rows:
     ]
 
 
-def write(folder: Path, language: str, split: str, found: Rows) -> None:
+def write(folder: Path, language: str, split: str, examples: Rows) -> None:
     header = ["id", "premise", "hypothesis", "label"]
-    lines = ["\t".join(row) for row in [header, *found]]
+    lines = ["\t".join(row) for row in [header, *examples]]
     (folder / f"{split}.{language}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -46,7 +46,7 @@ def corpus_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No answer kept, no setting of this machine, an empty cache of the hub."""
+    """An empty hub cache, no remembered answer of the hub, no settings of this machine."""
     for name in VARIABLES + PROXIES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))

@@ -139,7 +139,7 @@ def explicit(name: str, gradient: Tensor, projection: Projection, epoch: int) ->
 
 
 def combined(blocks: Tensor, projection: Projection) -> Tensor:
-    """Sum the parameters' blocks, or lay them side by side."""
+    """Sum the parameters' blocks, or concatenate them."""
     return blocks.sum(1) if projection.added else blocks.flatten(1)
 
 

@@ -1,4 +1,4 @@
-"""Commands of ours as processes of their own, without the seconds of their imports.
+"""Our commands as separate processes, without the seconds that their imports take.
 
 A server process imports what the commands import, computes nothing, and forks for every command.
 The fork leaves the server's loop and becomes the interpreter of `python -m MODULE`: its exit code,
@@ -19,14 +19,14 @@ from types import TracebackType
 from typing import IO, Self
 
 READ_ON_IMPORT = ("HF_", "HUGGINGFACE_", "MKL_", "OMP_", "OPENBLAS_", "PYTHON", "TRANSFORMERS_")
-"""Beginnings of variables that Python or libraries read before a command begins."""
+"""Prefixes of the variables that Python or libraries read before a command starts."""
 
 FORK_SAFE = {"jemalloc_bg_thd"}
-"""Names of threads that begin anew in a fork: Arrow's memory has one."""
+"""Names of threads that start anew in a fork: Arrow's memory allocator has one."""
 
 
 class Forked:
-    """A command that a server has forked; it is waited for and killed as a `subprocess.Popen`.
+    """A command that a server has forked; wait for it and kill it like a `subprocess.Popen`.
 
     Attributes:
         pid: of the process, which leads a group and a session of its own.
@@ -82,8 +82,8 @@ class Forked:
         if kind:
             self.kill()
         self.wait()
-        for each in (self._minder, self._out, self._errors):
-            each.close()
+        for handle in (self._minder, self._out, self._errors):
+            handle.close()
 
     def _look(self, timeout: float | None) -> int | None:
         if self.returncode is None:
@@ -205,9 +205,11 @@ def _become(request: dict, out: int, errors: int) -> tuple[str, ...]:
 
 
 def _threads() -> set[str]:
-    """Return the names of the threads beside this one, as far as the system tells."""
-    others = (each for each in Path("/proc/self/task").glob("*") if each.name != str(os.getpid()))
-    return {(each / "comm").read_text("utf-8").strip() for each in others}
+    """Return the names of this process's other threads, as far as the system lists them."""
+    others = (
+        thread for thread in Path("/proc/self/task").glob("*") if thread.name != str(os.getpid())
+    )
+    return {(thread / "comm").read_text("utf-8").strip() for thread in others}
 
 
 def _main() -> None:

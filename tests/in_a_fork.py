@@ -1,4 +1,4 @@
-"""`python -m in_a_fork HOW` does what the tests of forks look at."""
+"""`python -m in_a_fork HOW` does what the tests of forks check."""
 
 import atexit
 import os

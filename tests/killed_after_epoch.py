@@ -1,4 +1,4 @@
-"""`python -m killed_after_epoch FOLDER RECORD`: W&B is told of an epoch offline, then SIGKILL."""
+"""`python -m killed_after_epoch FOLDER RECORD`: log an epoch to W&B offline, then SIGKILL."""
 
 import json
 import os

@@ -52,7 +52,7 @@ PartitionName=tests Nodes={host} Default=YES MaxTime=INFINITE State=UP
 
 
 def why_not() -> str | None:
-    """Say why no SLURM can be started here; None if one can."""
+    """Return why no SLURM can be started here; None if one can."""
     missing = [name for name in DAEMONS if not command(name)]
     if missing:
         return f"no {', '.join(missing)} here: apt-get install {PACKAGES}"
@@ -111,7 +111,7 @@ def daemon(name: str, *arguments: str) -> Iterator[None]:
 
 
 def command(name: str) -> str | None:
-    """Return where a command is; daemons are out of a user's path."""
+    """Return where a command is; daemons are not on a user's path."""
     return shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
 
 
@@ -122,7 +122,7 @@ def answer(environment: dict[str, str], *arguments: str) -> str:
 
 
 def wait(until: Callable[[], object], what: str, seconds: float = 60) -> None:
-    """Wait until something is so.
+    """Wait until a condition holds.
 
     Raises:
         TimeoutError: it is not so after some seconds.

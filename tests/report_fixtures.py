@@ -94,7 +94,7 @@ def page_file(request, run_page, sweep_folder):
 
 @pytest.fixture(scope="module")
 def look(chromium):
-    """Look at pages with all that is folded away; a page is opened once for each scheme."""
+    """Show pages with everything unfolded; a page is opened once for each colour scheme."""
     pages = {}
 
     def unfolded(file, scheme="light"):
@@ -110,7 +110,7 @@ def look(chromium):
 
 @pytest.fixture
 def show(opened):
-    """Open pages with all that is folded away, and with their complaints."""
+    """Open pages with everything unfolded, and with their complaints."""
 
     def unfolded(file, before="", **context):
         report_page = opened(file, before=before, **context)

@@ -7,7 +7,7 @@ UNFOLD = "document.querySelectorAll('details:not([title])').forEach(fold => fold
 
 
 class Opened:
-    """A report open in the browser, with all that it asked for and complained of."""
+    """A report open in the browser, with all its requests and complaints."""
 
     def __init__(self, chromium, file, drawn=True, before="", **context):
         """Open a page; with `drawn`, wait until its figures are, after running `before`."""

@@ -1,4 +1,4 @@
-"""Finished runs and sweeps that several tests only read: each is made once a process."""
+"""Finished runs and sweeps that several tests only read: each is made once per process."""
 
 import shutil
 from collections.abc import Callable
@@ -33,7 +33,7 @@ class Ended(NamedTuple):
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory) -> Ended:
-    """A run, by the true command."""
+    """A run by the real command."""
     folder = tmp_path_factory.mktemp("undisturbed")
     command = ("task=xnli", *SMALL)
     done = run_command(*command, folder=folder)
@@ -43,7 +43,7 @@ def undisturbed(tmp_path_factory) -> Ended:
 
 @pytest.fixture(scope="session")
 def broken(tmp_path_factory) -> Ended:
-    """A sweep, by the true command, whose second job has a file where its folder should be."""
+    """A sweep by the real command, whose second job has a file where its folder should be."""
     folder = tmp_path_factory.mktemp("sweep")
     obstacle = in_the_way(folder)
     obstacle.parent.mkdir(parents=True)
@@ -74,7 +74,7 @@ def sparse(tmp_path_factory) -> Ended:
 
 
 class Variants(NamedTuple):
-    """What `sparse` has left, and its variants of subnetworks in one sweep beside it.
+    """What `sparse` has left behind, and a sweep over variants of its subnetworks beside it.
 
     Attributes:
         folder: where both commands were given; what is done there finds the models and masks.
@@ -105,8 +105,8 @@ def variants(sparse, tmp_path_factory) -> Variants:
 def stages(folder: Path) -> dict[Path, int]:
     """Return the files of stages, relative to the folder of these, with their times in ns."""
     root = folder / "multirun/xnli/stages"
-    found = (path for path in root.glob("[!.]*/**/*") if path.is_file())
-    return {path.relative_to(root): path.stat().st_mtime_ns for path in found}
+    files = (path for path in root.glob("[!.]*/**/*") if path.is_file())
+    return {path.relative_to(root): path.stat().st_mtime_ns for path in files}
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def job(tmp_path) -> Job:
 
 @pytest.fixture
 def copied(tmp_path) -> Callable[[Ended], Path]:
-    """Copy what a command has left, so that a test may go on from there."""
+    """Copy what a command has left behind, so that a test can continue from there."""
 
     def copy(ended: Ended) -> Path:
         return shutil.copytree(ended.folder, tmp_path / ended.folder.name)
@@ -131,8 +131,8 @@ def report_folder(folder: Path, done: CompletedProcess[str]) -> Path:
 
 
 def only(folder: Path, pattern: str) -> Path:
-    """Return the only folder that fits a pattern."""
-    (path,) = (each for each in folder.glob(pattern) if each.is_dir())
+    """Return the only folder that matches a pattern."""
+    (path,) = (path for path in folder.glob(pattern) if path.is_dir())
     return path
 
 

@@ -30,7 +30,7 @@ KIND = Classification()
 
 
 def silent(record: dict) -> None:
-    """Say nothing of an epoch."""
+    """Log nothing."""
 
 
 def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = True, log=None):
@@ -53,7 +53,7 @@ def same(left: dict, right: dict) -> bool:
 
 
 def deterministic(make_model):
-    """Without dropout, whose draws differ between the processes."""
+    """Return the same without dropout, whose draws differ between the processes."""
 
     def make():
         model = make_model()
@@ -69,19 +69,19 @@ def deterministic(make_model):
 
 @pytest.fixture
 def watched_steps(monkeypatch):
-    """Note, around each optimiser step, the language and which weights of heads moved."""
+    """Record, for each optimiser step, the language and which weights of heads moved."""
     seen = []
     original = SparseFineTuning.optimizer_step
 
     def watched(self, epoch, index, optimizer, closure):
-        before = [each.parameter.detach().clone() for each in head_weights(self.model)]
+        before = [weight.parameter.detach().clone() for weight in head_weights(self.model)]
         original(self, epoch, index, optimizer, closure)
         language = self.languages[self._language]
-        for each, old in zip(head_weights(self.model), before, strict=True):
-            off = each.off(self.masks[language])
-            moved = (each.parameter.detach() != old).movedim(each.dimension, 0)
+        for weight, old in zip(head_weights(self.model), before, strict=True):
+            off = weight.off(self.masks[language])
+            moved = (weight.parameter.detach() != old).movedim(weight.dimension, 0)
             on = np.setdiff1d(np.arange(len(moved)), off.numpy())
-            gradient = each.parameter.grad.movedim(each.dimension, 0)
+            gradient = weight.parameter.grad.movedim(weight.dimension, 0)
             seen.append((language, index, moved[off].any().item(), moved[on].any().item(),
                          gradient[off].abs().sum().item()))  # fmt: skip
 

@@ -98,8 +98,8 @@ def test_shares_within_a_label_are_pooled_over_its_members():
     assert cell(table, "same_label", train_language="fr", **rows) == pytest.approx(2 / 5)
 
 
-def test_the_share_of_the_own_label_stands_beside_its_base_rate():
-    """All of de8's members have its label, and two of de9's three have its."""
+def test_the_share_of_the_own_label_is_given_with_its_base_rate():
+    """All of de8's members have its label, and two of de9's three have de9's."""
     table = labels(traces(), TRAIN, TEST)
     assert cell(table, "same_label", sign="+", test_language="de") == pytest.approx((1 + 2 / 3) / 2)
     assert cell(table, "low", sign="+", test_language="de") == pytest.approx(2 / 3)

@@ -1,4 +1,4 @@
-"""Masks, their overlap and what it goes with, against cases computed by hand."""
+"""Masks, their overlap and what it correlates with, against cases computed by hand."""
 
 import numpy as np
 import pandas as pd
@@ -70,7 +70,7 @@ def shares_of(rows: list[tuple]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns)
 
 
-def test_similarity_stands_beside_the_influence():
+def test_similarity_is_tabulated_with_the_influence():
     """Of another language with a mask; `part` is a share of the test language's heads."""
     shares = shares_of(
         [

@@ -121,7 +121,7 @@ def test_permutations_are_right_about_chance():
     assert p[0, 1] == pytest.approx(1 / 1001)
 
 
-def test_significance_stands_in_the_table_of_shares():
+def test_significance_is_in_the_table_of_shares():
     train, test = some(30, "de en"), some(4, "de en")
     ranking = Ranking(np.tile(np.arange(5), (4, 1)), np.zeros((4, 5)))
     traces = Traces(ranking, ranking, np.zeros((4, 2)))

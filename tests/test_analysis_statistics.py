@@ -22,7 +22,7 @@ from xling.analysis.statistics import (
 
 
 def test_bootstrap_intervals_cover_the_truth():
-    """Of 200 samples' 95 % intervals, about 95 % hold the mean that the samples are drawn from."""
+    """Of the 95 % intervals of 200 samples, about 95 % contain the mean of the distribution."""
     rng = np.random.default_rng(0)
     hits = 0
     for seed in range(200):
@@ -102,11 +102,11 @@ def test_signed_ranks_are_those_of_scipy_with_and_without_ties(count):
 def test_ties_are_counted_exactly_up_to_13_and_approximated_beyond():
     for count, method in ((13, "exact"), (14, "asymptotic")):
         tied = np.array([1.0] * (count - 2) + [-1, -1])
-        found = _differing(tied).p
+        p = _differing(tied).p
         if method == "exact":  # all ranks are equal, so that it is the sign test
-            assert found == pytest.approx(stats.binomtest(2, 13).pvalue)
+            assert p == pytest.approx(stats.binomtest(2, 13).pvalue)
         else:
-            assert found == pytest.approx(stats.wilcoxon(tied, method="asymptotic").pvalue)
+            assert p == pytest.approx(stats.wilcoxon(tied, method="asymptotic").pvalue)
 
 
 def test_no_difference_is_no_evidence_and_no_pair_is_no_test():
@@ -137,8 +137,8 @@ def test_differences_within_rounding_are_ties_at_any_scale():
         assert noise == SignedRank(1, 0)
 
 
-def test_the_effect_is_the_share_of_ranks_that_rise_less_that_which_falls():
-    """Ranks 1 to 4, of which 2 falls: (8 - 2) / 10. Single precision is no hindrance."""
+def test_the_effect_is_the_share_of_ranks_that_rise_minus_that_of_ranks_that_fall():
+    """Ranks 1 to 4, of which 2 falls: (8 - 2) / 10. Single precision is enough."""
     before = np.array([1, 1, 1, 1], np.float32)
     after = np.array([1.1, 0.8, 1.3, 1.4], np.float32)
     assert signed_rank(before, after).effect == pytest.approx(0.6)
@@ -147,7 +147,7 @@ def test_the_effect_is_the_share_of_ranks_that_rise_less_that_which_falls():
 
 
 def test_mcnemar_compares_those_that_change_with_a_fair_coin():
-    """Of six, one is lost and four are won; it is no matter how many stay."""
+    """Of six, one is lost and four are won; how many stay the same does not matter."""
     before = np.array([1, 1, 0, 0, 0, 0], dtype=bool)
     after = np.array([0, 1, 1, 1, 1, 1], dtype=bool)
     assert mcnemar_p(before, after) == pytest.approx(2 * (1 + 5) / 2**5)
@@ -180,21 +180,27 @@ def test_q_values_control_the_rate_over_all_cells_of_a_table():
 
 
 def test_rank_correlations_of_few_points_count_all_orders():
-    """Of the 6 orders of three ranks, two go together as far as these do, one up and one down."""
-    found = correlation(np.array([1.0, 2.0, 4.0]), np.array([0.1, 0.2, 0.3]))
-    assert (found.rho, found.rho_p, found.points) == (pytest.approx(1), pytest.approx(2 / 6), 3)
+    """Of the 6 orders of three ranks, two are as strongly correlated, one up and one down."""
+    coefficients = correlation(np.array([1.0, 2.0, 4.0]), np.array([0.1, 0.2, 0.3]))
+    assert (coefficients.rho, coefficients.rho_p, coefficients.points) == (
+        pytest.approx(1),
+        pytest.approx(2 / 6),
+        3,
+    )
     pearson = stats.pearsonr([1, 2, 4], [0.1, 0.2, 0.3])
-    assert (found.r, found.r_p) == pytest.approx(tuple(pearson))
+    assert (coefficients.r, coefficients.r_p) == pytest.approx(tuple(pearson))
 
 
 @pytest.mark.parametrize("count", [4, 7])
 def test_rank_correlations_of_few_tied_points_are_those_of_an_enumeration(count):
     rng = np.random.default_rng(count)
     x, y = (rng.integers(0, 4, count).astype(float) for _ in range(2))
-    found = correlation(x, y)
+    coefficients = correlation(x, y)
     every = [stats.spearmanr(order, y).statistic for order in permutations(x)]
-    assert found.rho == pytest.approx(stats.spearmanr(x, y).statistic)
-    assert found.rho_p == pytest.approx(np.mean(np.abs(every) >= abs(found.rho) - 1e-9))
+    assert coefficients.rho == pytest.approx(stats.spearmanr(x, y).statistic)
+    assert coefficients.rho_p == pytest.approx(
+        np.mean(np.abs(every) >= abs(coefficients.rho) - 1e-9)
+    )
 
 
 @pytest.mark.parametrize("count", [8, 30])
@@ -202,18 +208,18 @@ def test_correlations_of_many_points_are_those_of_scipy(count):
     rng = np.random.default_rng(0)
     x, y = rng.normal(size=(2, count))
     holes = np.append(x, [np.nan, 1.0]), np.append(y, [1.0, np.nan])  # neither is a point
-    found = correlation(*holes)
-    assert (found.r, found.r_p) == pytest.approx(tuple(stats.pearsonr(x, y)))
-    assert (found.rho, found.rho_p) == pytest.approx(tuple(stats.spearmanr(x, y)))
-    assert found.points == count
+    coefficients = correlation(*holes)
+    assert (coefficients.r, coefficients.r_p) == pytest.approx(tuple(stats.pearsonr(x, y)))
+    assert (coefficients.rho, coefficients.rho_p) == pytest.approx(tuple(stats.spearmanr(x, y)))
+    assert coefficients.points == count
 
 
 def test_values_within_rounding_share_a_rank_at_any_scale():
     x = np.array([0.1 + 0.2, 0.3, 0.5, 0.6])
     y = np.array([1.0, 2.0, 3.0, 4.0])
     for scale in (1e-20, 1, 1e9):
-        found = correlation(scale * x, y)
-        assert found.rho == pytest.approx(stats.spearmanr([1, 1, 2, 3], y).statistic)
+        coefficients = correlation(scale * x, y)
+        assert coefficients.rho == pytest.approx(stats.spearmanr([1, 1, 2, 3], y).statistic)
 
 
 @pytest.mark.parametrize(
@@ -228,9 +234,9 @@ def test_values_within_rounding_share_a_rank_at_any_scale():
     ],
 )
 def test_there_is_no_correlation_without_points_or_spread(x, y, points):
-    found = correlation(np.array(x, dtype=float), np.array(y, dtype=float))
-    assert np.isnan([found.r, found.r_p, found.rho, found.rho_p]).all()
-    assert found.points == points
+    coefficients = correlation(np.array(x, dtype=float), np.array(y, dtype=float))
+    assert np.isnan([coefficients.r, coefficients.r_p, coefficients.rho, coefficients.rho_p]).all()
+    assert coefficients.points == points
 
 
 @pytest.mark.parametrize("scale", [1e-12, 1.0, 1e9])

@@ -1,4 +1,4 @@
-"""What runs with subnetworks say together, against cases computed by hand."""
+"""What runs with subnetworks show together, against cases computed by hand."""
 
 import numpy as np
 import pandas as pd

@@ -1,4 +1,4 @@
-"""What a sweep's runs say together, against cases computed by hand."""
+"""What a sweep's runs show together, against cases computed by hand."""
 
 import numpy as np
 import pandas as pd

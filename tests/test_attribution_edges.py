@@ -83,7 +83,7 @@ def test_arguments_out_of_their_range_are_refused(argument, value, words):
     assert refused(words, ArgumentError, **{argument: value}).argument == argument
 
 
-def test_too_little_memory_names_what_would_do():
+def test_too_little_memory_names_what_would_suffice():
     error = refused("too little", ArgumentError, memory_gb=0.0001)
     trace(TRAIN, TEST, GROUPS, 2, memory_gb=float(error.instead))
     with pytest.raises(ArgumentError):
@@ -205,7 +205,7 @@ TRACES = Traces(RANKING, RANKING, np.zeros((1, 1)))
         ({"k": 3}, "k=3 is more than the 2 candidates .* from 1 to 2"),
     ],
 )
-def test_rankings_are_not_sorted_anew_by_what_does_not_fit(changed, words):
+def test_reranking_refuses_what_does_not_fit(changed, words):
     given = {"wanted": [[0, 1]], "scores": [[1.0, 0.5]], "ids": ["a", "b"], "k": 1}
     assert reranked(TRACES, **given).positive.index.tolist() == [[0]]
     with pytest.raises(ValueError, match=words):

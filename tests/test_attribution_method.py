@@ -1,4 +1,4 @@
-"""The seam of attribution methods: what stands behind it knows no gradients."""
+"""The interface of attribution methods: nothing that uses it depends on gradients."""
 
 import dataclasses
 
@@ -81,7 +81,7 @@ def toy_scores(right, left):
     return np.where(apart == 0, 1, -1 / (1 + apart)).astype(np.float32)
 
 
-def test_a_method_that_knows_no_gradients_goes_through_all_that_stands_behind_the_seam():
+def test_a_method_without_gradients_goes_through_all_that_uses_the_interface():
     rng = np.random.default_rng(0)
     words = tuple(rng.integers(0, 9, 5000).tolist())
     method = SameWord(words)
@@ -164,7 +164,7 @@ def gated_source(model, tokenizer, gates=None):
 
 
 def by_hand(model, tokenizer, gates=None):
-    """The activation behind the tanh of the head's hidden layer, one example at a time."""
+    """The activation after the tanh of the head's hidden layer, one example at a time."""
     collate = Collator(tokenizer, ("de", "en", "fr"))
     states = []
     with torch.no_grad():
@@ -177,7 +177,7 @@ def by_hand(model, tokenizer, gates=None):
 
 
 @pytest.mark.parametrize("gated", [False, True])
-def test_an_embedding_is_the_state_behind_the_tanh_of_the_head(make_model, tokenizer, gated):
+def test_an_embedding_is_the_state_after_the_tanh_of_the_head(make_model, tokenizer, gated):
     model = make_model()
     gates = torch.tensor([[1, 0, 1, 1], [0, 1, 1, 0]]).bool().expand(3, 2, 4) if gated else None
     expected = by_hand(model, tokenizer, gates)
@@ -212,9 +212,7 @@ def test_scores_of_embeddings_are_cosines_of_states_summed_over_the_checkpoints(
         list(score_matrix(made[:1], made[1:], method))
 
 
-def test_a_stopped_pass_of_embeddings_is_taken_up_at_the_next_block(
-    make_model, tokenizer, tmp_path
-):
+def test_a_stopped_pass_of_embeddings_resumes_at_the_next_block(make_model, tokenizer, tmp_path):
     model = make_model()
     examples = gated_source(model, tokenizer)
     options = {"block_rows": 8, "batch_tokens": 30}

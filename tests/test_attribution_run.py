@@ -15,7 +15,7 @@ from xling.training.history import weights_file
 
 
 def states(settings, inputs, weights, split) -> np.ndarray:
-    """The activation behind the tanh of the head, one example at a time, of norm one."""
+    """The activation after the tanh of the head, one example at a time, of norm one."""
     model = with_weights(settings, inputs, weights).eval()
     rows = []
     with torch.no_grad():
@@ -37,7 +37,7 @@ def test_a_run_by_embeddings_scores_cosines_of_hidden_states(tmp_path, monkeypat
     paths = run_paths(settings)
     assert paths.run.name.startswith("tiny-de+en+fr-embedding-")
     assert paths.tuning == run_paths(config("task=xnli", *SMALL)).tuning
-    assert {each.name for each in paths.tuning.iterdir() if each.is_dir()} == {
+    assert {path.name for path in paths.tuning.iterdir() if path.is_dir()} == {
         "checkpoints",
         paths.sketches,
     }
@@ -68,7 +68,9 @@ def test_a_run_by_embeddings_scores_cosines_of_hidden_states(tmp_path, monkeypat
     traced = tables["traced"].set_index("test_id").language
     for row in means.itertuples():
         tested = traced.index[traced == row.test_language]
-        trained = [each == row.train_language for each in inputs.corpus["train"]["language"]]
+        trained = [
+            language == row.train_language for language in inputs.corpus["train"]["language"]
+        ]
         assert row.mean == pytest.approx(by_pair.loc[tested, trained].mean(axis=None), abs=1e-5)
 
 
@@ -82,13 +84,13 @@ def test_a_run_by_embeddings_scores_cosines_of_hidden_states(tmp_path, monkeypat
         ("sketch=exact", "sketch.method=exact"),
     ],
 )
-def test_what_only_gradients_have_is_refused_where_there_are_none(override, shown):
+def test_switches_of_gradients_are_refused_where_there_are_none(override, shown):
     with pytest.raises(UserError, match=f"{shown} applies to gradients only"):
         config("influence=embedding", override)
     config("influence=tracin", override)
 
 
-def test_the_switches_of_influence_hold_in_every_method_and_profile():
+def test_the_switches_of_influence_apply_in_every_method_and_profile():
     for method in ("tracin", "embedding"):
         chosen = config(
             f"influence={method}", "profile=paper", "influence.top_k=7", "influence.similarity=dot"

@@ -1,4 +1,4 @@
-"""The papers' setting to the letter, and names of folders that follow from what matters."""
+"""The papers' settings to the letter, and folders named by what can change a result."""
 
 import dataclasses
 
@@ -13,24 +13,24 @@ PAPER_LANGUAGES = {"xnli": "de en es fr ru", "pawsx": "de en es fr ko", "marc": 
 
 
 @pytest.mark.parametrize("task", PAPER_RATES)
-def test_the_papers_setting(task):
-    found = config("profile=paper", f"task={task}")
-    assert found.learning_rate == PAPER_RATES[task]
-    assert " ".join(found.languages) == PAPER_LANGUAGES[task]
-    assert found.task.parallel == (task != "marc")
-    assert found.model.path.endswith("xlm-roberta-base") and len(found.model.revision) == 40
-    assert (found.tuning.epochs, found.tuning.patience) == (10, 3)
-    assert found.data.train_per_language == 2000 and found.data.source == "hub"
-    assert (found.influence.test_per_language, found.influence.top_k) == (25, 100)
-    assert (found.sketch.side, found.sketch.stack, found.sketch.combine) == (16, 1, "sum")
+def test_the_papers_settings(task):
+    paper = config("profile=paper", f"task={task}")
+    assert paper.learning_rate == PAPER_RATES[task]
+    assert " ".join(paper.languages) == PAPER_LANGUAGES[task]
+    assert paper.task.parallel == (task != "marc")
+    assert paper.model.path.endswith("xlm-roberta-base") and len(paper.model.revision) == 40
+    assert (paper.tuning.epochs, paper.tuning.patience) == (10, 3)
+    assert paper.data.train_per_language == 2000 and paper.data.source == "hub"
+    assert (paper.influence.test_per_language, paper.influence.top_k) == (25, 100)
+    assert (paper.sketch.side, paper.sketch.stack, paper.sketch.combine) == (16, 1, "sum")
     if task != "marc":
-        assert len(found.task.hub.revision) == 40
+        assert len(paper.task.hub.revision) == 40
 
 
 def test_command_line_wins_over_the_profile():
-    found = config("profile=paper", "data=files", "data.path=x", "model=local", "model.path=y")
-    assert (found.data.source, found.model.path) == ("files", "y")
-    assert found.tuning.epochs == 10 and found.data.train_per_language is None
+    chosen = config("profile=paper", "data=files", "data.path=x", "model=local", "model.path=y")
+    assert (chosen.data.source, chosen.model.path) == ("files", "y")
+    assert chosen.tuning.epochs == 10 and chosen.data.train_per_language is None
 
 
 def test_the_profile_wins_over_the_defaults():
@@ -138,7 +138,7 @@ RECORDED = {
         "subnetwork-xlmr_base-only_de-c02f0a2a",
     ),
 }
-"""Folders as they were named once and have to stay: switches → run, tuning, sketches, pruning."""
+"""Names that folders have had and must keep: switches → run, tuning, sketches, pruning."""
 
 
 def folder_names(run: Config, defaults: dict | None = None) -> tuple[str, ...]:
@@ -168,7 +168,7 @@ def test_a_new_switch_with_a_default_renames_nothing(overrides):
     assert named_paths(used, {}, defaults).tuning.name != RECORDED[overrides][1]
 
 
-def test_the_order_of_classes_and_a_class_less_make_another_run():
+def test_another_order_of_classes_or_a_class_fewer_makes_another_run():
     run = config("task=sib200")
     labels = [*run.task.labels.items()]
     for others in (labels[::-1], labels[:-1]):

@@ -88,12 +88,12 @@ BAD = {
 
 
 @pytest.mark.parametrize("reason", BAD)
-def test_bad_row_stops_with_its_place_or_is_dropped_and_told(
+def test_a_bad_row_stops_with_its_line_or_is_dropped_and_reported(
     corpus_folder: Path, reason: str
 ) -> None:
-    found = rows("de")
-    found[3] = BAD[reason]
-    write(corpus_folder, "de", "train", found)
+    german = rows("de")
+    german[3] = BAD[reason]
+    write(corpus_folder, "de", "train", german)
     message = refusal(corpus_folder)
     assert reason in message
     assert "train.de.tsv:5: " in message
@@ -123,9 +123,11 @@ def test_many_bad_rows_make_a_short_message(corpus_folder: Path) -> None:
 
 
 def test_a_label_map_that_misses_a_label_is_refused(corpus_folder: Path) -> None:
-    found = [[*row[:3], "entail" if row[3] == "entailment" else row[3]] for row in rows("de", 500)]
-    write(corpus_folder, "de", "train", found)
-    write(corpus_folder, "en", "train", found)
+    mislabelled = [
+        [*row[:3], "entail" if row[3] == "entailment" else row[3]] for row in rows("de", 500)
+    ]
+    write(corpus_folder, "de", "train", mislabelled)
+    write(corpus_folder, "en", "train", mislabelled)
     for choice in ("stop", "drop"):  # no row of a class is left: dropping would hide the mistake
         message = refusal(corpus_folder, f"data.on_bad_row={choice}")
         assert "'entail': 500 rows, the first at train.de.tsv:3." in message
@@ -134,19 +136,19 @@ def test_a_label_map_that_misses_a_label_is_refused(corpus_folder: Path) -> None
         assert "task.ignore_labels" in message
         assert "no row of class entailment" in message
         assert len(message.splitlines()) < 16
-    mended, _ = load(corpus_folder, "task.labels.entailment=[entail,entailment]")
-    assert sum(mended["train"]["label"]) == 500
+    corrected, _ = load(corpus_folder, "task.labels.entailment=[entail,entailment]")
+    assert sum(corrected["train"]["label"]) == 500
 
 
-def test_a_label_that_stands_twice_in_the_map_is_refused(corpus_folder: Path) -> None:
+def test_a_label_that_occurs_twice_in_the_map_is_refused(corpus_folder: Path) -> None:
     assert "'neutral' occurs 2 times" in refusal(corpus_folder, "task.ignore_labels=[neutral]")
 
 
 def test_ignored_labels_are_counted_and_left_out(corpus_folder: Path) -> None:
     for language in ("de", "en"):
-        found = rows(language)
-        found[0][1:] = ["", "x", "-"]  # what is left out need not be usable
-        write(corpus_folder, language, "train", found)
+        examples = rows(language)
+        examples[0][1:] = ["", "x", "-"]  # what is left out need not be usable
+        write(corpus_folder, language, "train", examples)
     corpus, said = load(corpus_folder, "task.ignore_labels=['-']")
     assert len(corpus["train"]) == 22
     assert "each 12 rows, 1 left out for their label" in said
@@ -176,10 +178,10 @@ def test_the_hubs_parquet_layout_is_read_from_disk(tmp_path: Path) -> None:
         (tmp_path / language).mkdir()
         for split, shards in (("train", 2), ("validation", 1), ("test", 1)):
             for shard in range(shards):
-                found = rows(language, 6)
+                examples = rows(language, 6)
                 columns = {
-                    "premise": [f"{shard} {row[1]}" for row in found],
-                    "hypothesis": [row[2] for row in found],
+                    "premise": [f"{shard} {row[1]}" for row in examples],
+                    "hypothesis": [row[2] for row in examples],
                     "label": [n % 3 for n in range(6)],
                 }
                 name = f"{split}-{shard:05}-of-{shards:05}.parquet"
@@ -226,8 +228,8 @@ def test_the_sample_corpus_has_the_sizes_asked_for_and_no_id_twice() -> None:
     sizes = [f"data.{split}_per_language=20" for split in ("train", "dev", "test")]
     said: list[str] = []
     corpus = load_corpus(config("task=xnli", "languages=[de,ko]", *sizes), said.append)
-    assert {split: len(found) for split, found in corpus.items()} == dict.fromkeys(corpus, 40)
-    ids = [set(found["id"]) for found in corpus.values()]
+    assert {split: len(examples) for split, examples in corpus.items()} == dict.fromkeys(corpus, 40)
+    ids = [set(examples["id"]) for examples in corpus.values()]
     assert len(set.union(*ids)) == 120
     assert all(row["id"] == row["language"] + row["parallel_id"] for row in corpus["train"])
 
@@ -240,6 +242,6 @@ def test_the_sample_corpus_has_the_sizes_asked_for_and_no_id_twice() -> None:
         (("task=xnli", "data=files", "data.path=/none/here"), "no such folder"),
     ],
 )
-def test_what_is_not_there_is_said_at_once(overrides: tuple[str, ...], expected: str) -> None:
+def test_missing_data_is_reported_at_once(overrides: tuple[str, ...], expected: str) -> None:
     with pytest.raises(UserError, match=expected.replace(".", r"\.")):
         require_data(config(*overrides))

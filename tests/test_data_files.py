@@ -1,4 +1,4 @@
-"""Files are found by language and split in each layout; what is ambiguous or missing is said."""
+"""Files are found by language and split in each layout; ambiguous or missing ones are reported."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from xling.data.files import find, folder_digest, index_of, list_files
 from xling.errors import UserError
 
 
-def found(names: list[str], language: str = "de", split: str = "dev") -> list[str]:
+def find_in(names: list[str], language: str = "de", split: str = "dev") -> list[str]:
     return find(index_of(names, "xnli", ()), language, split, "DIR")
 
 
@@ -35,12 +35,12 @@ def test_every_layout_is_found(name: str) -> None:
         name.replace("dev", "test").replace("val", "x"),
         "README.md",
     ]
-    assert found([name, *(other for other in others if other != name)]) == [name]
+    assert find_in([name, *(other for other in others if other != name)]) == [name]
 
 
 def test_language_codes_may_have_script_and_region() -> None:
-    assert found(["dev.zh_Hans.tsv", "dev.zh_Hant.tsv"], "zh_Hans") == ["dev.zh_Hans.tsv"]
-    assert found(["dev-pt-br.tsv"], "pt-br") == ["dev-pt-br.tsv"]
+    assert find_in(["dev.zh_Hans.tsv", "dev.zh_Hant.tsv"], "zh_Hans") == ["dev.zh_Hans.tsv"]
+    assert find_in(["dev-pt-br.tsv"], "pt-br") == ["dev-pt-br.tsv"]
 
 
 def test_splits_may_have_names_of_their_own() -> None:
@@ -48,30 +48,30 @@ def test_splits_may_have_names_of_their_own() -> None:
     assert find(index, "de", "small", "DIR") == ["small.de.tsv"]
 
 
-def test_shards_come_in_order_and_complete() -> None:
+def test_shards_are_read_in_order_and_must_be_complete() -> None:
     names = [f"de/train-0000{number}-of-00003.parquet" for number in (2, 0, 1)]
-    assert found(names, split="train") == sorted(names)
+    assert find_in(names, split="train") == sorted(names)
     with pytest.raises(UserError, match="2 of 3 shards"):
-        found(names[:2], split="train")
+        find_in(names[:2], split="train")
     with pytest.raises(UserError, match="1 of 3 shards"):
-        found(names[:1], split="train")
+        find_in(names[:1], split="train")
 
 
 def test_ambiguous_files_are_listed() -> None:
     for other in ("xnli/dev-de.tsv", "dev.de.csv", "valid.de.tsv"):
         with pytest.raises(UserError) as caught:
-            found(["dev.de.tsv", other])
+            find_in(["dev.de.tsv", other])
         assert "dev.de.tsv" in str(caught.value)
         assert other in str(caught.value)
 
 
 def test_a_missing_language_split_or_folder_is_named() -> None:
     with pytest.raises(UserError, match=r"no file for language dee, split dev(.|\n)*'de'"):
-        found(["dev.de.tsv", "dev.en.tsv"], "dee")
+        find_in(["dev.de.tsv", "dev.en.tsv"], "dee")
     with pytest.raises(UserError, match=r"Language de has dev, test(.|\n)*exists for en"):
-        found(["dev.de.tsv", "test.de.tsv", "train.en.tsv"], split="train")
+        find_in(["dev.de.tsv", "test.de.tsv", "train.en.tsv"], split="train")
     with pytest.raises(UserError, match="no data file that xling recognises"):
-        found(["notes.txt"])
+        find_in(["notes.txt"])
 
 
 def test_folder_digest_depends_on_names_and_contents_alone(tmp_path: Path) -> None:

@@ -121,7 +121,7 @@ def test_cached_data_is_used_without_network(tmp_path: Path) -> None:
     fill_cache(tmp_path, "de", "en")
     said: list[str] = []
     corpus = load_corpus(settings, said.append)
-    assert [len(found) for found in corpus.values()] == [10, 18, 18]
+    assert [len(split) for split in corpus.values()] == [10, 18, 18]
     assert f"facebook/xnli at {REVISION}, from the cache" in said[0]
     require_data(settings)
 
@@ -129,12 +129,12 @@ def test_cached_data_is_used_without_network(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("unreachable_hub")
 def test_a_cache_without_a_language_or_of_another_revision_is_not_used(tmp_path: Path) -> None:
     fill_cache(tmp_path, "de", "en")
-    settings = config("profile=paper", "languages=[de,en,fr]", "data.train_per_language=5")
-    other = config("profile=paper", "languages=[de,en]", f"task.hub.revision={'0' * 40}")
-    for each in (settings, other):
-        for use in (require_data, lambda each: load_corpus(each, print)):
+    another_language = config("profile=paper", "languages=[de,en,fr]", "data.train_per_language=5")
+    another_revision = config("profile=paper", "languages=[de,en]", f"task.hub.revision={'0' * 40}")
+    for settings in (another_language, another_revision):
+        for use in (require_data, lambda settings: load_corpus(settings, print)):
             with pytest.raises(UserError, match="is not on this machine"):
-                use(each)
+                use(settings)
 
 
 def test_a_download_asks_for_the_files_of_the_run_only(

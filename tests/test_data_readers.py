@@ -65,14 +65,14 @@ def test_ragged_rows_are_reported_and_keep_their_place(tmp_path: Path, xnli_task
     ]
 
 
-def test_a_file_without_header_is_told_from_one_with_it(tmp_path: Path, xnli_task: Task) -> None:
+def test_a_file_without_a_header_is_recognised(tmp_path: Path, xnli_task: Task) -> None:
     table, records = read(write(tmp_path / "a.tsv", "a\tb\tneutral\nc\td\tentailment\n"), xnli_task)
     assert (table.count, table.id_column) == (2, None)
     assert "no header" in table.remark
     assert records[0] == (1, {"premise": "a", "hypothesis": "b", "label": "neutral"}, "")
 
 
-def test_rows_without_header_and_ids_are_numbered(tmp_path: Path) -> None:
+def test_rows_without_a_header_and_ids_are_numbered(tmp_path: Path) -> None:
     pawsx = config("task=pawsx").task
     assert pawsx.columns.id == "id"
     table, _ = read(write(tmp_path / "a.tsv", "a\tb\t1\n"), pawsx)
@@ -119,7 +119,7 @@ def test_parquet_reads_the_task_s_columns_only(tmp_path: Path, xnli_task: Task) 
     ]
 
 
-def test_a_file_that_is_no_parquet_is_named(tmp_path: Path, xnli_task: Task) -> None:
+def test_a_file_that_is_not_parquet_is_named(tmp_path: Path, xnli_task: Task) -> None:
     with pytest.raises(UserError, match="not a Parquet file"):
         read(write(tmp_path / "a.parquet", "premise"), xnli_task)
 

@@ -18,7 +18,9 @@ def pools(languages: str = "de en fr", reverse: bool = False) -> dict:
     ids = IDS[::-1] if reverse else IDS
     return {
         source: {
-            language: {each: Row(each, 0, f"{language} {each}", "b", "f", 1) for each in ids}
+            language: {
+                row_id: Row(row_id, 0, f"{language} {row_id}", "b", "f", 1) for row_id in ids
+            }
             for language in languages.split()
         }
         for source in ("train", "dev", "test")
@@ -31,25 +33,25 @@ def small(*more: str, task: str = "xnli") -> Config:
 
 
 def drawn(settings: Config, **options: object) -> dict[str, dict[str, list[str]]]:
-    rows = draw_splits(settings, quotas_by_source(settings), pools(**options))
+    splits = draw_splits(settings, quotas_by_source(settings), pools(**options))
     return {
-        split: {language: [row.id for row in found] for language, found in by_language.items()}
-        for split, by_language in rows.items()
+        split: {language: [row.id for row in rows] for language, rows in by_language.items()}
+        for split, by_language in splits.items()
     }
 
 
 def test_parallel_tasks_have_one_draw_for_all_languages() -> None:
-    for found in drawn(small()).values():
-        assert found["de"] == found["en"] == found["fr"]
-        assert len(set(found["de"])) == 10
+    for by_language in drawn(small()).values():
+        assert by_language["de"] == by_language["en"] == by_language["fr"]
+        assert len(set(by_language["de"])) == 10
 
 
 def test_other_tasks_have_a_draw_per_language() -> None:
-    found = drawn(small(task="marc"))["train"]
-    assert found["de"] != found["en"]
+    together = drawn(small(task="marc"))["train"]
+    assert together["de"] != together["en"]
     alone = drawn(small("languages=[fr,de]", task="marc"), languages="de fr")["train"]
-    assert alone["de"] == found["de"]
-    assert alone["fr"] == found["fr"]
+    assert alone["de"] == together["de"]
+    assert alone["fr"] == together["fr"]
 
 
 @pytest.mark.parametrize("task", ["xnli", "marc"])
@@ -83,27 +85,27 @@ def test_imbalance_is_nested_and_touches_one_language() -> None:
 
 def test_splits_of_one_source_are_disjoint_and_stay_when_training_grows() -> None:
     all_one = "data.splits={train: dev, dev: validation, test: dev}"  # two names of one split
-    found = drawn(small(all_one))
-    sets = [set(found[split]["de"]) for split in ("train", "dev", "test")]
+    smaller = drawn(small(all_one))
+    sets = [set(smaller[split]["de"]) for split in ("train", "dev", "test")]
     assert len(set.union(*sets)) == 30
     larger = drawn(small(all_one, "data.train_per_language=30"))
-    assert (larger["dev"], larger["test"]) == (found["dev"], found["test"])
-    assert larger["train"]["de"][:10] == found["train"]["de"]
+    assert (larger["dev"], larger["test"]) == (smaller["dev"], smaller["test"])
+    assert larger["train"]["de"][:10] == smaller["train"]["de"]
     rest = drawn(small(all_one, "data.train_per_language=null"))
     assert len(rest["train"]["de"]) == 30
 
 
 def test_null_takes_all_rows() -> None:
-    found = drawn(small("data.test_per_language=null"))
-    assert sorted(found["test"]["de"]) == sorted(IDS)
+    splits = drawn(small("data.test_per_language=null"))
+    assert sorted(splits["test"]["de"]) == sorted(IDS)
 
 
 def test_sources_have_streams_of_their_own() -> None:
-    found = drawn(small())
-    assert found["train"]["de"] != found["dev"]["de"] != found["test"]["de"]
+    splits = drawn(small())
+    assert splits["train"]["de"] != splits["dev"]["de"] != splits["test"]["de"]
 
 
-def test_permutation_is_uniform_in_its_first_place() -> None:
+def test_permutation_is_uniform_in_its_first_position() -> None:
     first = [int(permutation(IDS[:10], seed, "train")[0]) for seed in range(2000)]
     counts = np.bincount(first, minlength=10)
     assert np.abs(counts - 200).max() < 5 * np.sqrt(200 * 0.9)
@@ -114,7 +116,7 @@ def test_permutation_stays_the_same() -> None:
     assert permutation([str(n) for n in range(8)], 0, "train") == list("36470152")
 
 
-def test_too_little_data_is_told_with_what_there_is() -> None:
+def test_too_little_data_is_reported_with_what_there_is() -> None:
     with pytest.raises(UserError) as caught:
         drawn(small("data.train_per_language=45", SHARED))
     for part in ("has 50 usable rows", "train 45 + dev 10", "data.train_per_language"):

@@ -46,6 +46,6 @@ def test_pawsx_lacks_translations() -> None:
 def test_sib200_in_any_language() -> None:
     more = "languages=[de,en,es,fr,ko,ru,zh,sw,yo]"
     corpus = load_corpus(config(*settings("sib200", more)), print)
-    assert [len(found) // 9 for found in corpus.values()] == [701, 99, 204]
+    assert [len(split) // 9 for split in corpus.values()] == [701, 99, 204]
     topics = [corpus["train"]["label"][:701].count(label) for label in range(7)]
     assert (sum(topics), max(topics), min(topics)) == (701, 176, 58)

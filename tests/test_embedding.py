@@ -1,4 +1,4 @@
-"""Passes that keep hidden states: shared out among processes, with their progress told."""
+"""Passes that keep hidden states: shared out among processes, with their progress reported."""
 
 import torch
 
@@ -20,11 +20,11 @@ def test_every_process_writes_its_blocks_and_counts_its_examples(tmp_path):
     model, rows = Model(), torch.randn(5, 3)
     ids = [str(index) for index in range(5)]
     source = Source(lambda group: model(rows[group]).sum(1), ids, [1] * 5)
-    method, told = Embedding(module="output"), []
+    method, steps = Embedding(module="output"), []
 
     def progress(counts, total):
         for count in counts:
-            told.append((count, total))
+            steps.append((count, total))
             yield count
 
     for rank in range(2):
@@ -33,8 +33,8 @@ def test_every_process_writes_its_blocks_and_counts_its_examples(tmp_path):
             precision="float32", progress=progress,
         )  # fmt: skip
         if rank == 0:
-            assert sum(count for count, _ in told) == 3 and {total for _, total in told} == {3}
-    assert sum(count for count, _ in told) == 5
+            assert sum(count for count, _ in steps) == 3 and {total for _, total in steps} == {3}
+    assert sum(count for count, _ in steps) == 5
     made = Sketches.read(tmp_path)
     states = torch.nn.functional.normalize(model.hidden(rows)).detach().numpy()
     assert abs(made.units(0, 5) - states).max() < 1e-6

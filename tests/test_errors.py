@@ -158,14 +158,14 @@ def test_mistakes_get_a_short_answer(mistake, tmp_path):
 
 
 @pytest.mark.command
-def test_the_true_command_ends_with_a_line_and_an_exit_code(tmp_path):
+def test_the_real_command_ends_with_a_line_and_an_exit_code(tmp_path):
     done = run_command("exclude=kr", folder=tmp_path)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("xling: exclude=kr: ") and "Traceback" not in done.stderr
 
 
 @pytest.mark.command
-def test_the_traceback_comes_when_asked_for(tmp_path):
+def test_the_traceback_is_printed_when_asked_for(tmp_path):
     done = run_command("exclude=kr", folder=tmp_path, HYDRA_FULL_ERROR="1")
     assert done.returncode != 0 and "Traceback" in done.stderr
 
@@ -201,7 +201,7 @@ def test_other_errors_are_not_hidden():
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount a small disk")
-def test_a_full_disk_is_told_and_leaves_nothing_half_made(tmp_path):
+def test_a_full_disk_is_reported_and_leaves_nothing_half_made(tmp_path):
     disk = tmp_path / "disk"
     disk.mkdir()
     mount = ["mount", "-t", "tmpfs", "-o", "size=600k", "tmpfs", str(disk)]

@@ -20,9 +20,9 @@ def test_zero_shot_compares_with_the_model_of_all_languages_and_repeats_nothing(
     assert set(overlaps.language) == {"de", "fr"}
     assert set(overlaps.measure) == {"translations", "recovered"}
     shares = tables["zero_shot_shares"]
-    for (model, language), of in shares.groupby(["model", "test_language"]):
-        assert (language in set(of.train_language)) == (model == "full")
-        assert of.groupby("sign").share.sum().round(6).eq(1).all()
+    for (model, language), rows in shares.groupby(["model", "test_language"]):
+        assert (language in set(rows.train_language)) == (model == "full")
+        assert rows.groupby("sign").share.sum().round(6).eq(1).all()
     full = tables["zero_shot_accuracy"].query("model == 'full'")
     assert full.accuracy.between(0, 1).all() and len(full) == 2
     stages = list(tmp_path.glob("multirun/xnli/stages/tuning-*/history.json"))
@@ -75,9 +75,9 @@ def test_leaving_nothing_out_changes_nothing_and_the_others_keep_their_order():
     for epoch in (0, 1):
         whole.set_epoch(epoch)
         without.set_epoch(epoch)
-        order = [each for batch in whole for each in batch]
-        left = [each for batch in without for each in batch]
-        assert left == [each for each in order if each not in {4, 17, 30}]
+        order = [example for batch in whole for example in batch]
+        left = [example for batch in without for example in batch]
+        assert left == [example for example in order if example not in {4, 17, 30}]
         assert [len(batch) for batch in without] == [8] * 5 + [7]
         assert len(without) == 6
     same = EpochBatches(50, 8, seed=3, without=frozenset())

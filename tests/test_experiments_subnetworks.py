@@ -1,4 +1,4 @@
-"""Runs with subnetworks by their real commands, small: what they leave, and what they share."""
+"""Small runs with subnetworks by the real commands: what they leave behind and what they share."""
 
 import json
 import shutil
@@ -23,46 +23,48 @@ def made(folder: Path, *overrides: str) -> Path:
     return report_folder(folder, done)
 
 
-def tables(run: Path) -> dict[str, pd.DataFrame]:
+def read_tables(run: Path) -> dict[str, pd.DataFrame]:
     return {file.stem: pd.read_parquet(file) for file in run.glob("tables/*.parquet")}
 
 
 def test_a_sparse_run_leaves_masks_and_what_they_change(sparse):
     run = report_folder(sparse.folder, sparse.done)
-    found = tables(run)
+    tables = read_tables(run)
     results = json.loads((run / "results.json").read_text("utf-8"))
     assert (results["tuning"], results["variant"]) == ("sparse", "SFT, identified")
     for language, disabled in results["disabled_heads"].items():
         mask = read_mask(run / "masks" / f"{language}.json", SHAPE)
         assert (~mask).sum() == disabled
-        of = found["masks"].query("language == @language")
-        assert np.array_equal(of["on"].to_numpy().reshape(SHAPE), mask)
-        path = found["pruning"].query("language == @language")
+        heads = tables["masks"].query("language == @language")
+        assert np.array_equal(heads["on"].to_numpy().reshape(SHAPE), mask)
+        path = tables["pruning"].query("language == @language")
         assert path.loc[path["kept"], "disabled"].tolist() == [disabled]
         assert path["disabled"].tolist() == list(range(len(path)))  # 10 % of 8, so 1 a step
-    change = found["subnetwork_change"]
+    change = tables["subnetwork_change"]
     assert np.allclose(change["change"], change["subnetwork"] - change["full"], atol=1e-9)
     for column in ("full", "subnetwork"):
         sums = change.groupby(["sign", "test_language"])[column].sum()
         assert len(sums) == 6 and np.allclose(sums, 1)
-    own = found["shares"].query("epoch == 0").set_index(["sign", "test_language", "train_language"])
+    own = (
+        tables["shares"].query("epoch == 0").set_index(["sign", "test_language", "train_language"])
+    )
     same = change.set_index(["sign", "test_language", "train_language"])["subnetwork"]
     assert np.allclose(own["share"].loc[same.index], same)
-    accuracy = found["subnetwork_accuracy"].set_index("language")
-    tested = found["accuracy"].query("split == 'test'").set_index("language")["accuracy"]
+    accuracy = tables["subnetwork_accuracy"].set_index("language")
+    tested = tables["accuracy"].query("split == 'test'").set_index("language")["accuracy"]
     assert np.allclose(accuracy["subnetwork"].loc[tested.index], tested)
     page = (run / "report.html").read_text("utf-8")
     assert 'src="http' not in page and "subnetwork" in page
 
 
 def test_only_examples_that_both_models_classify_correctly_are_traced(sparse):
-    found = tables(report_folder(sparse.folder, sparse.done))
-    right = found["correct"].set_index("test_id")[["full", "subnetwork"]].all(axis=1)
-    assert right[found["traced"]["test_id"]].all() and not right.all()
+    tables = read_tables(report_folder(sparse.folder, sparse.done))
+    right = tables["correct"].set_index("test_id")[["full", "subnetwork"]].all(axis=1)
+    assert right[tables["traced"]["test_id"]].all() and not right.all()
 
 
 def test_runs_share_models_masks_and_sketches(variants):
-    """`--multirun task=xnli subnetwork=full,identified,random` makes only what is not there."""
+    """`--multirun task=xnli subnetwork=full,identified,random` makes only what is missing."""
     before, after = variants.before, variants.after
     names = {path.parts[0] for path in before}
     assert len([name for name in names if name.startswith("subnetwork-")]) == 3
@@ -74,9 +76,9 @@ def test_runs_share_models_masks_and_sketches(variants):
     said = variants.done.stdout
     assert "Report of the sweep" in said
     assert "Fine-tuning on" not in said and "Identifying" not in said
-    found = sweep_tables(variants.folder, "subnetwork")
-    assert set(found["sweep_change"]["variant"]) == {"identified", "random 0"}
-    compared = found["random_masks"]
+    tables = sweep_tables(variants.folder, "subnetwork")
+    assert set(tables["sweep_change"]["variant"]) == {"identified", "random 0"}
+    compared = tables["random_masks"]
     assert set(compared["masks"]) == {1} and compared["p"].between(0.5, 1).all()
 
 
@@ -94,7 +96,7 @@ def test_a_run_through_edited_masks_is_another_run(sparse, copied, tmp_path):
     run = made(folder, *asked, "influence.test_languages=[de]")
     results = json.loads((run / "results.json").read_text("utf-8"))
     assert results["disabled_heads"]["de"] == 1 and results["variant"] == "own files, tests only"
-    assert set(tables(run)["shares"]["test_language"]) == {"de"}
+    assert set(read_tables(run)["shares"]["test_language"]) == {"de"}
     values["mask"] = ["1 1 1 1", "1 1 1"]
     file.write_text(json.dumps(values), "utf-8")
     done = run_xling(*TWO_LAYERS, *asked, folder=folder)
@@ -108,9 +110,9 @@ def test_whole_masks_change_nothing(sparse, copied, tmp_path):
     shutil.copytree(report_folder(sparse.folder, sparse.done) / "masks", mine)
     for file in mine.glob("*.json"):
         file.write_text(json.dumps({"mask": ["1 1 1 1"] * 2}), "utf-8")
-    found = tables(made(copied(sparse), "subnetwork=file", f"subnetwork.path={mine}"))
-    assert (found["subnetwork_change"]["change"] == 0).all()
-    assert (found["subnetwork_accuracy"]["change"] == 0).all()
+    tables = read_tables(made(copied(sparse), "subnetwork=file", f"subnetwork.path={mine}"))
+    assert (tables["subnetwork_change"]["change"] == 0).all()
+    assert (tables["subnetwork_accuracy"]["change"] == 0).all()
 
 
 def test_modularity_has_the_papers_variants_without_more_fine_tuning(variants):
@@ -121,12 +123,12 @@ def test_modularity_has_the_papers_variants_without_more_fine_tuning(variants):
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert "Fine-tuning on" not in done.stdout
-    found = sweep_tables(variants.folder, "modularity-xnli")
-    variants = set(found["sweep_change"]["variant"])
+    tables = sweep_tables(variants.folder, "modularity-xnli")
+    variants = set(tables["sweep_change"]["variant"])
     assert variants == {"identified", "random 0", "random 1", "en’s"}
-    german = found["random_masks"]
+    german = tables["random_masks"]
     assert set(german["test_language"]) == {"de"} and set(german["masks"]) == {2}
-    assert set(found["random_accuracy"]["masks"]) == {2}
+    assert set(tables["random_accuracy"]["masks"]) == {2}
 
 
 def test_composed_subnetworks_are_unions_and_intersections_without_more_fine_tuning(variants):
@@ -147,12 +149,12 @@ def test_subnetworks_alone_are_those_of_the_sparse_run(variants):
     done = run_xling("experiment=subnetworks", *TWO_LAYERS, folder=variants.folder)
     assert done.returncode == 0, done.stderr
     assert "Identifying" not in done.stdout
-    found = sweep_tables(variants.folder, "subnetworks-xnli")
+    tables = sweep_tables(variants.folder, "subnetworks-xnli")
     results = json.loads((variants.sparse / "results.json").read_text("utf-8"))
-    disabled = found["disabled_heads"].set_index("language")["disabled"]
+    disabled = tables["disabled_heads"].set_index("language")["disabled"]
     assert disabled.to_dict() == results["disabled_heads"]
-    assert set(found["disabled_heads"]["heads"]) == {8}
-    assert len(found["head_use"]) == 8 and found["head_use"]["languages"].between(0, 3).all()
+    assert set(tables["disabled_heads"]["heads"]) == {8}
+    assert len(tables["head_use"]) == 8 and tables["head_use"]["languages"].between(0, 3).all()
 
 
 @pytest.mark.parametrize(
@@ -179,11 +181,11 @@ def test_subnetworks_alone_are_those_of_the_sparse_run(variants):
     ],
 )
 def test_experiments_have_the_papers_grids(name, jobs):
-    found = requested_sweep(
+    planned = requested_sweep(
         [f"experiment={name}", "task=pawsx", "profile=paper", "data=files"]
     ).jobs
     wanted = [job for grid in jobs for job in expand_grid(sorted(grid))]
-    stands_for = [[job.items() <= each.items() for job in wanted] for each in found]
+    stands_for = [[job.items() <= plan.items() for job in wanted] for plan in planned]
     assert all(map(any, stands_for)) and all(map(any, zip(*stands_for, strict=True)))
 
 
@@ -199,23 +201,23 @@ def test_grids_follow_the_languages_of_the_run():
 
 
 @pytest.mark.parametrize("name", ["sft", "similarity", "sft_random"])
-def test_experiments_of_sparse_fine_tuning_train_only_what_is_not_there(variants, name):
+def test_experiments_of_sparse_fine_tuning_train_only_what_is_missing(variants, name):
     """The whole model and the identified subnetworks are there: only random ones are trained."""
     done = run_xling(f"experiment={name}", *TWO_LAYERS, folder=variants.folder)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("Fine-tuning on") == (name == "sft_random")
-    found = sweep_tables(variants.folder, f"{name}-xnli")
+    tables = sweep_tables(variants.folder, f"{name}-xnli")
     report = sweep_report(variants.folder, f"{name}-xnli")
     assert 'id="changes"' in report and 'id="similar-subnetworks"' in report
-    change, wanted = found["sweep_change"], {"SFT, identified"}
+    change, wanted = tables["sweep_change"], {"SFT, identified"}
     if name == "sft":
         wanted |= {"identified"}
-        assert set(found["sft_accuracy"]["language"]) == {"de", "en", "fr"}
-        assert set(found["sft_accuracy"]["examples"]) == {20} and 'id="sft"' in report
+        assert set(tables["sft_accuracy"]["language"]) == {"de", "en", "fr"}
+        assert set(tables["sft_accuracy"]["examples"]) == {20} and 'id="sft"' in report
     elif name == "sft_random":
         wanted |= {"SFT, random 0"}
-        assert set(found["random_accuracy"]["tuning"]) == {"sparse"} and 'id="random"' in report
+        assert set(tables["random_accuracy"]["tuning"]) == {"sparse"} and 'id="random"' in report
     assert set(change["variant"]) == wanted
     assert len(change) == 18 * len(wanted) and change["q"].between(0, 1).all()
-    epochs = found["own_share_epochs"]
+    epochs = tables["own_share_epochs"]
     assert set(epochs["variant"]) == wanted and (epochs["epoch"] >= 1).all()

@@ -1,4 +1,4 @@
-"""Forked commands are as those of a new process: what they end with, say, and find."""
+"""Forked commands behave like new processes: what they end with, print and find."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ TESTS = Path(__file__).parent
 
 
 @pytest.mark.command
-def test_a_forked_command_ends_and_says_as_the_true_one(tmp_path):
+def test_a_forked_command_ends_and_prints_like_a_real_one(tmp_path):
     forked, true = (run("exclude=kr", folder=tmp_path) for run in (run_xling, run_command))
     assert (forked.returncode, forked.stdout) == (true.returncode, true.stdout) == (1, "")
     assert forked.stderr == true.stderr
@@ -45,7 +45,7 @@ def test_exit_codes_are_those_of_python(how, code, said):
     assert subprocess.run(true, cwd=TESTS, stderr=subprocess.DEVNULL).returncode == code
 
 
-def test_what_one_fork_changes_another_does_not_find():
+def test_what_one_fork_changes_is_unchanged_in_the_next():
     for _ in range(2):
         assert run_xling("changes", folder=TESTS, module="in_a_fork").stdout == "as new\n"
 

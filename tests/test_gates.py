@@ -44,15 +44,15 @@ def test_a_head_that_is_off_equals_zeroed_columns(kind, how, training):
     zeroed(other, MASK)
     torch.manual_seed(3)
     with gated(model, gates(MASK)):
-        found = model(**INPUTS)
+        outputs = model(**INPUTS)
     torch.manual_seed(3)
-    assert torch.equal(found, other(**INPUTS))
+    assert torch.equal(outputs, other(**INPUTS))
     torch.manual_seed(3)
-    assert not torch.allclose(found, model(**INPUTS))  # and behind the block all heads are on
+    assert not torch.allclose(outputs, model(**INPUTS))  # and after the block all heads are on
 
 
 @pytest.mark.parametrize(("kind", "how"), ATTENTION)
-def test_a_mask_per_example_is_that_of_a_batch_of_one(kind, how):
+def test_a_mask_per_example_acts_as_in_a_batch_of_one(kind, how):
     model = build(kind, how).eval()
     masks = np.stack([MASK, ~MASK, np.ones_like(MASK)])
     with gated(model, gates(masks)):
@@ -90,60 +90,60 @@ def test_importance_equals_a_loop_over_single_examples(kind, how):
         return cross_entropy(model(**inputs), LABELS[group], reduction="none")
 
     lengths = INPUTS["attention_mask"].sum(1).tolist()
-    found = head_importance(model, losses, lengths, MASK)
+    importance = head_importance(model, losses, lengths, MASK)
     model.eval()
-    each = []
+    gradients = []
     for index, length in enumerate(lengths):
         one = {key: value[index : index + 1, :length] for key, value in INPUTS.items()}
-        at = gates(MASK).double().requires_grad_()
-        with gated(model, at):
+        gate = gates(MASK).double().requires_grad_()
+        with gated(model, gate):
             loss = cross_entropy(model(**one), LABELS[index : index + 1])
-        each.append(torch.autograd.grad(loss, at)[0])
-    expected = torch.stack(each).abs().mean(0).numpy()
-    np.testing.assert_allclose(found, expected, rtol=1e-6, atol=1e-9)
-    mean = torch.stack(each).mean(0).abs().numpy()
-    assert not np.allclose(found, mean, rtol=1e-2)  # not the gradient of the mean loss
+        gradients.append(torch.autograd.grad(loss, gate)[0])
+    expected = torch.stack(gradients).abs().mean(0).numpy()
+    np.testing.assert_allclose(importance, expected, rtol=1e-6, atol=1e-9)
+    mean = torch.stack(gradients).mean(0).abs().numpy()
+    assert not np.allclose(importance, mean, rtol=1e-2)  # not the gradient of the mean loss
     normal = head_importance(model, losses, lengths, MASK, normalize=True)
     assert np.allclose(np.linalg.norm(np.where(MASK, normal, 0), axis=1), 1)
-    ratios = normal / found
+    ratios = normal / importance
     assert np.allclose(ratios, ratios[:, :1])  # the order within a layer stays
 
 
 def test_importance_equals_the_gates_of_a_sketch_pass():
     """Two ways to the same gradients: gates of each example, and the sketch pass's own."""
     model = build("xlmr")
-    names = {f"{each.output}.weight": each.heads for each in attentions(model)}
+    names = {f"{attention.output}.weight": attention.heads for attention in attentions(model)}
 
     def losses():
         return cross_entropy(model(**INPUTS), LABELS, reduction="none")
 
     with GradientSketcher(model, Projection(side=2), 1, heads=names) as sketch:
-        found = sketch(losses, 3).gates
-    stacked = torch.stack([found[name] for name in names], dim=1)
+        gate_gradients = sketch(losses, 3).gates
+    stacked = torch.stack([gate_gradients[name] for name in names], dim=1)
     whole = np.ones_like(MASK)
     assert torch.allclose(stacked.float(), head_gradients(model, losses, whole, 3), atol=1e-6)
 
 
 @pytest.mark.parametrize("kind", [*ENCODERS, *DECODERS])
-def test_weights_of_heads_that_are_off_have_no_gradient_and_all_others_have(kind):
+def test_only_weights_of_heads_that_are_off_have_no_gradient(kind):
     model = build(kind, "eager").eval()
     off = np.array([[0, 0, 1, 1], [1, 1, 0, 0]], bool)  # pairs: llama shares keys among two heads
     with gated(model, gates(off)):
         cross_entropy(model(**INPUTS), LABELS).backward()
     for weight in head_weights(model):
-        places = weight.off(off)
+        indices = weight.off(off)
         gradient = weight.parameter.grad.movedim(weight.dimension, 0)
-        assert 0 < len(places) < len(gradient)
-        assert (gradient[places] == 0).all()
+        assert 0 < len(indices) < len(gradient)
+        assert (gradient[indices] == 0).all()
         others = torch.ones(len(gradient), dtype=bool)
-        others[places] = False
+        others[indices] = False
         if gradient.dim() == 2:  # a key's bias has no gradient anyway: softmax does not see it
             assert gradient[others].abs().sum(1).gt(0).all()
 
 
 def test_keys_and_values_that_heads_share_stay_while_one_of_them_is_on():
     model = build("llama")
-    weights = {id(each.parameter): each for each in head_weights(model)}
+    weights = {id(weight.parameter): weight for weight in head_weights(model)}
     first = model.get_submodule(attentions(model)[0].name)
     mask = np.ones((2, 4), bool)
     mask[0, 0] = False
@@ -181,7 +181,7 @@ def test_gates_of_another_shape_are_refused():
         model(**INPUTS)
 
 
-def test_a_layer_that_is_passed_by_is_an_error():
+def test_a_layer_that_is_bypassed_is_an_error():
     model = build("xlmr")
     with (
         pytest.raises(ValueError, match=r"layer\.1\.attention.*called 0 times"),
@@ -209,7 +209,7 @@ def test_sketches_through_masks_are_those_of_single_examples(kind):
         one = {key: value[index : index + 1, :length] for key, value in INPUTS.items()}
         with gated(model, gates(mask)):
             loss = cross_entropy(model(**one), LABELS[index : index + 1])
-        found = torch.autograd.grad(loss, parameters)
-        expected.append(dict(zip(names, found, strict=True)))
+        gradients = torch.autograd.grad(loss, parameters)
+        expected.append(dict(zip(names, gradients, strict=True)))
     tolerance = 1e-5 if kind == "llama" else 1e-10  # its norms are in fp32 by themselves
     assert error(rows, combined(projected(expected, projection), projection)) < tolerance

@@ -10,7 +10,7 @@ from xling.sweep.grids import expand_grid, requested_sweep
 
 
 def values(sweep, key) -> list[str | None]:
-    """The values of a switch over the jobs, each once."""
+    """The distinct values of a switch over the jobs."""
     return list(dict.fromkeys(job.get(key) for job in sweep.jobs))
 
 
@@ -31,10 +31,10 @@ def test_experiments_become_sweeps():
     assert values(sweep, "imbalance") == ["0", "25", "50", "75", "100"]
     sweep = requested_sweep(["experiment=leave_k_out", "task=pawsx", "profile=paper"])
     assert values(sweep, "leave_out.k") == ["50", "100", "150", "200", "250"]
-    assert [each.strip("'") for each in values(sweep, "leave_out.sign")] == ["+", "-"]
+    assert [sign.strip("'") for sign in values(sweep, "leave_out.sign")] == ["+", "-"]
 
 
-def test_the_sample_profile_has_smaller_grids_and_own_values_win():
+def test_the_sample_profile_has_smaller_grids_and_given_values_win():
     sample = requested_sweep(["experiment=imbalance"])
     assert values(sample, "imbalance") == ["0", "50", "100"]
     assert values(sample, "languages") == ["[de,en,es]"]
@@ -43,7 +43,7 @@ def test_the_sample_profile_has_smaller_grids_and_own_values_win():
     assert values(mine, "languages") == ["[en,fr]"]
 
 
-def test_imbalance_gets_its_start():
+def test_a_sweep_over_imbalance_starts_at_zero():
     assert values(requested_sweep(["--multirun", "imbalance=25,50"]), "imbalance") == [
         "0",
         "25",

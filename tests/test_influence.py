@@ -55,7 +55,7 @@ def test_rankings_of_many_test_examples_equal_a_full_sort():
     np.testing.assert_allclose(traces[0].group_mean, groups, atol=1e-5)
 
 
-def test_ties_stand_in_the_order_of_the_ids():
+def test_ties_are_in_the_order_of_the_ids():
     scores = np.array([[1.0, 2.0, 2.0, 1.0, 2.0, 1.0]], np.float32)
     for order, two, five in [
         (range(6), [1, 2], [1, 2, 4, 0, 3]),
@@ -95,7 +95,7 @@ def test_one_epoch_with_a_weight_is_weighted_in_the_sum_alone():
 
 
 def test_neither_the_order_of_the_examples_nor_the_memory_matters():
-    """The training examples in another order, in small turns: the same ids with the same scores."""
+    """The training examples in another order, in small blocks: the same ids and scores."""
     rng = np.random.default_rng(1)
     left = rng.integers(-2, 3, size=(5000, 3)).astype(float)  # few values: many equal scores
     left[~left.any(1)] = 1

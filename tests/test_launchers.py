@@ -20,7 +20,7 @@ PLUGINS = {
     "submitit_slurm": ("hydra_submitit_launcher", "SlurmLauncher", "slurm"),
     "ray": ("hydra_ray_launcher", "RayLauncher", "ray"),
 }
-"""Of each launcher its plugin, its class and the extra that installs it."""
+"""The plugin, the class and the extra that installs it, of each launcher."""
 
 
 def test_every_launcher_has_a_preset():
@@ -55,7 +55,7 @@ def test_a_launcher_that_does_not_exist_is_refused_with_a_choice(tmp_path):
 
 
 @pytest.mark.skipif(not find_spec("submitit"), reason="needs pip install 'xling[slurm]'")
-def test_slurm_that_is_not_there_is_told(tmp_path):
+def test_a_missing_slurm_is_reported(tmp_path):
     done = run_xling(
         "--multirun", "hydra/launcher=submitit_slurm", "seed=0,1", folder=tmp_path, PATH="/nowhere"
     )
@@ -71,9 +71,9 @@ def test_a_preset_has_every_field_of_its_plugin(launcher):
     module = pytest.importorskip(code, reason=f"no {plugin} here")
     schemas = [value for value in vars(module).values() if isinstance(value, type)]
     schema = next(
-        OmegaConf.structured(each)
-        for each in schemas
-        if str(getattr(each, "_target_", "")).endswith(f".{name}")
+        OmegaConf.structured(candidate)
+        for candidate in schemas
+        if str(getattr(candidate, "_target_", "")).endswith(f".{name}")
     )
     preset = OmegaConf.load(conf_folder() / "hydra" / "launcher" / f"{launcher}.yaml")
     assert set(preset) == set(schema) and preset._target_ == schema._target_
@@ -84,7 +84,7 @@ def test_a_launcher_does_not_change_what_a_run_is(launcher):
     assert config(f"hydra/launcher={launcher}", "seed=3") == config("seed=3")
 
 
-def test_as_many_jobs_as_the_machine_carries(monkeypatch):
+def test_joblib_runs_as_many_jobs_as_the_machine_can_carry(monkeypatch):
     monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
     monkeypatch.setattr("torch.accelerator.is_available", lambda: False)
     monkeypatch.setattr(launchers, "memory", lambda: 64.0)
@@ -116,7 +116,7 @@ def test_jobs_side_by_side_share_their_stages(tmp_path):
         "hydra.launcher.n_jobs=2",
         "trainer.threads=1",
         "influence.top_k=5,10",
-        *(each for each in SMALL if not each.startswith("influence.top_k")),
+        *(switch for switch in SMALL if not switch.startswith("influence.top_k")),
         folder=tmp_path,
     )
     assert done.returncode == 0, done.stderr

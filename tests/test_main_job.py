@@ -13,8 +13,8 @@ def test_the_sample_profile_learns(task, tmp_path):
     done = run_command(f"task={task}", folder=tmp_path, timeout=900)
     assert done.returncode == 0, done.stderr
     (file,) = tmp_path.glob(f"multirun/{task}/tiny-*/results.json")
-    found = json.loads(file.read_text("utf-8"))
-    assert found["dev_accuracy"] >= 0.80
-    assert min(found["test_accuracy"].values()) >= 0.75
-    assert len(found["own_language_share"]) == 5
+    results = json.loads(file.read_text("utf-8"))
+    assert results["dev_accuracy"] >= 0.80
+    assert min(results["test_accuracy"].values()) >= 0.75
+    assert len(results["own_language_share"]) == 5
     assert (file.parent / "report.html").is_file()

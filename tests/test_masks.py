@@ -158,30 +158,35 @@ def test_masks_are_composed_compared_and_shuffled():
 
 
 def test_stages_are_shared_by_the_runs_that_may_share_them():
-    def of(*overrides):
+    def paths_of(*overrides):
         return named_paths(config(*overrides), {})
 
-    plain = of()
+    plain = paths_of()
     for name in ("identified", "random"):
-        assert of(f"subnetwork={name}").tuning == plain.tuning
-        assert of(f"subnetwork={name}").run != plain.run
+        assert paths_of(f"subnetwork={name}").tuning == plain.tuning
+        assert paths_of(f"subnetwork={name}").run != plain.run
     own = named_paths(config("subnetwork=file", "subnetwork.path=mine"), {"masks": "1"})
     assert own.tuning == plain.tuning and own.run != plain.run
-    sparse = of("tuning=sparse", "subnetwork=identified")
+    sparse = paths_of("tuning=sparse", "subnetwork=identified")
     assert sparse.tuning != plain.tuning
     # Other languages' and composed subnetworks are used in tests only.
     for more in (["suboptimal", "language=de"], ["composed", "languages=[de,en]"]):
-        other = of("tuning=sparse", f"subnetwork={more[0]}", f"subnetwork.{more[1]}")
+        other = paths_of("tuning=sparse", f"subnetwork={more[0]}", f"subnetwork.{more[1]}")
         assert other.tuning == sparse.tuning and other.run != sparse.run
-    random = of("tuning=sparse", "subnetwork=random")
+    random = paths_of("tuning=sparse", "subnetwork=random")
     assert random.tuning != sparse.tuning
-    assert of("tuning=sparse", "subnetwork=random", "subnetwork.seed=1").tuning != random.tuning
     assert (
-        of("tuning=sparse", "subnetwork=identified", "tuning.strict=true").tuning != sparse.tuning
+        paths_of("tuning=sparse", "subnetwork=random", "subnetwork.seed=1").tuning != random.tuning
     )
-    assert of("subnetwork=random").run != of("subnetwork=random", "subnetwork.seed=1").run
-    same = of("subnetwork=identified", "subnetwork.seed=1", "subnetwork.language=en")
-    assert same.run == of("subnetwork=identified").run  # they make no difference to it
+    assert (
+        paths_of("tuning=sparse", "subnetwork=identified", "tuning.strict=true").tuning
+        != sparse.tuning
+    )
+    assert (
+        paths_of("subnetwork=random").run != paths_of("subnetwork=random", "subnetwork.seed=1").run
+    )
+    same = paths_of("subnetwork=identified", "subnetwork.seed=1", "subnetwork.language=en")
+    assert same.run == paths_of("subnetwork=identified").run  # they make no difference to it
 
 
 def test_the_runs_that_a_subnetwork_comes_from():
@@ -218,6 +223,6 @@ def test_a_folder_of_masks_that_is_not_there_is_named(tmp_path):
     assert done.returncode == 1 and "nowhere: no such folder" in done.stderr
 
 
-def test_conv1d_is_told_from_linear():
+def test_conv1d_is_distinguished_from_linear():
     model = build("gpt2")
     assert not isinstance(model.get_submodule(attentions(model)[0].output), nn.Linear)

@@ -44,8 +44,8 @@ def test_any_encoder_in_a_folder_is_loaded_whole(kind, tmp_path, tokenizer):
     model, loaded = load(settings, lambda: ())
     assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
     assert not any("pooler" in name or "lm_head" in name for name, _ in model.named_parameters())
-    found = model.encoder.get_input_embeddings().weight
-    assert torch.equal(found, saved.get_input_embeddings().weight.float())
+    embeddings = model.encoder.get_input_embeddings().weight
+    assert torch.equal(embeddings, saved.get_input_embeddings().weight.float())
     inputs = loaded(["w4 w5", "w6"], padding=True, return_tensors="pt")
     inputs = {key: inputs[key] for key in ("input_ids", "attention_mask")}
     assert model(**inputs).shape == (2, 2)

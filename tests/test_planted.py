@@ -1,4 +1,4 @@
-"""A planted truth: who learnt from whom is known, and must be found."""
+"""A planted truth: which language was learnt from is known, and must be recovered."""
 
 import numpy as np
 import torch
@@ -27,17 +27,17 @@ def texts(language: str, count: int, rng: np.random.Generator) -> tuple[torch.Te
 
 
 def losses(model, ids, labels):
-    def of(rows):
+    def losses_of(rows):
         inputs = {"input_ids": ids[rows], "attention_mask": torch.ones_like(ids[rows])}
         return cross_entropy(model(**inputs), labels[rows], reduction="none")
 
-    return of
+    return losses_of
 
 
 def test_the_language_that_was_learnt_from_has_the_largest_share(make_model):
     rng = np.random.default_rng(0)
-    model, each = make_model(), 120
-    parts = [texts(language, each, rng) for language in "abc"]
+    model, size = make_model(), 120
+    parts = [texts(language, size, rng) for language in "abc"]
     ids, labels = (torch.cat(values) for values in zip(*parts, strict=True))
     tests = [texts(language, 20, rng) for language in "bbc"]  # a's are made of b's words
     test_ids, test_labels = (torch.cat(values) for values in zip(*tests, strict=True))
@@ -51,16 +51,21 @@ def test_the_language_that_was_learnt_from_has_the_largest_share(make_model):
             train_losses(rows).mean().backward()
             optimizer.step()
         projection = Projection(16, stack=4)
-        for into, of, name in ((left, train_losses, "train"), (right, test_losses, "test")):
+        for sketches, split_losses, name in (
+            (left, train_losses, "train"),
+            (right, test_losses, "test"),
+        ):
             names = [f"{name}{i}" for i in range(len(ids) if name == "train" else len(test_ids))]
-            into.append(
-                sketch_examples(model, of, names, [LENGTH + 1] * len(names), projection, epoch)
+            sketches.append(
+                sketch_examples(
+                    model, split_losses, names, [LENGTH + 1] * len(names), projection, epoch
+                )
             )
     with torch.no_grad():
         model.eval()
         inputs = {"input_ids": test_ids, "attention_mask": torch.ones_like(test_ids)}
         assert (model(**inputs).argmax(-1) == test_labels).float().mean() > 0.95  # it learnt
-    code = np.repeat([0, 1, 2], each)
+    code = np.repeat([0, 1, 2], size)
     train = Examples(tuple(left[0].ids), ("a", "b", "c"), code, labels.numpy(), None)
     test = Examples(
         tuple(right[0].ids), ("a", "b", "c"), np.repeat([0, 1, 2], 20), test_labels.numpy(), None
@@ -73,5 +78,5 @@ def test_the_language_that_was_learnt_from_has_the_largest_share(make_model):
     assert share.loc["b"].idxmax() == "b" and share.loc["c"].idxmax() == "c"
     for one, other in (("b", "c"), ("c", "b")):
         assert share.loc[one, other] <= 1 / 3
-    found = positive.set_index(["test_language", "train_language"]).q
-    assert found["a", "b"] < 0.05 and found["c", "c"] < 0.05
+    q_values = positive.set_index(["test_language", "train_language"]).q
+    assert q_values["a", "b"] < 0.05 and q_values["c", "c"] < 0.05

@@ -15,16 +15,16 @@ CPU = ("trainer.accelerator=cpu", "trainer.threads=1")
 
 
 def torchrun(
-    *arguments: str, folder: Path, nodes: int, each: int
+    *arguments: str, folder: Path, nodes: int, per_node: int
 ) -> list[subprocess.CompletedProcess[str]]:
-    """Run the command under torchrun, on this machine as if it were several; one answer a node."""
+    """Run the command under torchrun, as if this machine were several nodes; a result for each."""
     port = free_ports()["node_port"]
     processes = [
         subprocess.Popen(
             [
                 *(sys.executable, "-m", "torch.distributed.run", "--master-addr=127.0.0.1"),
                 *(f"--master-port={port}", f"--nnodes={nodes}", f"--node-rank={node}"),
-                *(f"--nproc-per-node={each}", "-m", "xling", *arguments),
+                *(f"--nproc-per-node={per_node}", "-m", "xling", *arguments),
             ],
             cwd=folder,
             env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
@@ -47,13 +47,13 @@ def torchrun(
 
 @pytest.mark.slow
 @pytest.mark.cluster
-def test_two_nodes_are_as_two_processes_on_one(tmp_path):
-    """Two fine-tunings in one run: those that follow take part in the second as in the first."""
+def test_two_nodes_give_the_same_as_two_processes_on_one(tmp_path):
+    """Two fine-tunings in one run: the followers take part in the second as in the first."""
     switches = (*SMALL, *CPU, "exclude=de", "compare_full=true", "tuning.epochs=1")
     for name in ("nodes", "one"):
         (tmp_path / name).mkdir()
     first, second = torchrun(
-        *switches, "trainer.num_nodes=2", folder=tmp_path / "nodes", nodes=2, each=1
+        *switches, "trainer.num_nodes=2", folder=tmp_path / "nodes", nodes=2, per_node=1
     )
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert first.stdout.count("epoch  1") == 2 and second.stdout == ""
@@ -67,7 +67,7 @@ def test_two_nodes_are_as_two_processes_on_one(tmp_path):
 
 
 def shown(output: str) -> list[str]:
-    """Return what is said of the epochs and of the results."""
+    """Return the lines on the epochs and on the results."""
     return [line for line in output.splitlines() if line.startswith(("epoch", "de ", "en ", "fr "))]
 
 
@@ -81,12 +81,12 @@ def shares(folder: Path) -> pd.DataFrame:
 def test_an_error_ends_all_processes(tmp_path):
     """Also in the midst of a fine-tuning, where each waits for the other."""
     switches = (*SMALL, *CPU, "trainer.devices=2", "tuning.learning_rate=1e25")
-    (done,) = torchrun(*switches, folder=tmp_path, nodes=1, each=2)
+    (done,) = torchrun(*switches, folder=tmp_path, nodes=1, per_node=2)
     assert done.returncode != 0 and "xling: The loss is nan" in done.stderr
 
 
 def test_another_number_of_processes_than_devices_is_refused(tmp_path):
-    (done,) = torchrun(*SMALL, *CPU, folder=tmp_path, nodes=1, each=2)
+    (done,) = torchrun(*SMALL, *CPU, folder=tmp_path, nodes=1, per_node=2)
     expected = "torchrun started 2 processes, 2 of them on this node. Write trainer.num_nodes=1"
     assert done.returncode != 0 and expected in done.stderr, done.stderr
     assert not list(tmp_path.rglob("results.json"))
@@ -112,6 +112,6 @@ def test_a_launcher_is_refused_under_torchrun(tmp_path):
         ("trainer.strategy=fsdp", "trainer.strategy=fsdp is not possible: write 'auto' or 'ddp'."),
     ],
 )
-def test_what_needs_torchrun_or_is_not_there(switch, expected, tmp_path):
+def test_switches_that_need_torchrun_or_do_not_exist_are_refused(switch, expected, tmp_path):
     done = run_xling(switch, folder=tmp_path)
     assert done.returncode == 1 and expected in done.stderr and "Traceback" not in done.stderr

@@ -20,12 +20,12 @@ def test_a_sweep_on_two_workers_of_ray_makes_each_stage_once(ray_address, tmp_pa
         f"folder={tmp_path}/multirun",
         "trainer.threads=1",
         "influence.top_k=5,10",
-        *(each for each in SMALL if not each.startswith("influence.top_k")),
+        *(switch for switch in SMALL if not switch.startswith("influence.top_k")),
         folder=tmp_path,
     )
     assert done.returncode == 0, done.stderr
     files = tmp_path.glob("multirun/xnli/tiny-*/results.json")
-    assert sorted(json.loads(each.read_text("utf-8"))["top_k"] for each in files) == [5, 10]
+    assert sorted(json.loads(file.read_text("utf-8"))["top_k"] for file in files) == [5, 10]
     assert not list(tmp_path.rglob("*.part"))
     assert len(list(tmp_path.glob("multirun/xnli/stages/tuning-*"))) == 1  # both jobs' own
     assert "Report of the sweep" in done.stdout

@@ -1,4 +1,4 @@
-"""What the README and docs/ show works, and what they name is there."""
+"""What the README and docs/ show works, and what they name exists."""
 
 import re
 import shlex
@@ -47,15 +47,15 @@ def test_the_example_of_gates_runs():
 
 
 def commands(file: Path) -> list[list[str]]:
-    """The arguments of every command of ours in a document."""
+    """The arguments of every xling command in a document."""
     blocks = re.findall(r"```sh\n(.*?)```", file.read_text("utf-8"), flags=re.DOTALL)
     lines = [
         line.split(" #")[0].strip()
         for block in blocks
         for line in block.replace("\\\n", " ").splitlines()
     ]
-    found = [line.partition("-m xling ")[2] for line in lines]
-    return [shlex.split(each) for each in found if each]
+    texts = [line.partition("-m xling ")[2] for line in lines]
+    return [shlex.split(text) for text in texts if text]
 
 
 SHOWN = [
@@ -101,7 +101,7 @@ def test_every_link_of_the_documents_leads_somewhere():
             assert (file.parent / name).exists(), f"{file.name}: {name}"
 
 
-def test_every_file_of_the_map_is_there():
+def test_every_file_of_the_map_exists():
     section = TEXT.split("## Map of the code")[1].split("##")[0]
     for name in re.findall(r"`([\w./]+(?:/|\.py))`", section):
         assert any((folder / name).exists() for folder in (ROOT, ROOT / "xling")), name

@@ -1,4 +1,4 @@
-"""How the jobs of a sweep stand, as recorded on disk."""
+"""The states of a sweep's jobs, as recorded on disk."""
 
 import dataclasses
 import os
@@ -41,7 +41,7 @@ def test_a_job_waits_runs_and_finishes(job, capsys):
     assert "said" in capsys.readouterr().out and "said" in job.log.read_text("utf-8")
 
 
-def test_what_is_said_elsewhere_goes_to_the_log_alone(job, capsys):
+def test_output_that_is_not_for_the_terminal_goes_to_the_log_alone(job, capsys):
     with recording_job(job, to_terminal=False):
         print("said")
         finish(job)
@@ -49,21 +49,21 @@ def test_what_is_said_elsewhere_goes_to_the_log_alone(job, capsys):
 
 
 @pytest.mark.parametrize(
-    ("error", "word", "told"),
+    ("error", "word", "message"),
     [
         (UserError("too little data\nsecond line"), "failed", "too little data"),
         (ValueError("no"), "failed", "ValueError: no"),
         (KeyboardInterrupt(), "stopped", "KeyboardInterrupt"),
     ],
 )
-def test_what_went_wrong_is_noted(job, error, word, told):
+def test_what_went_wrong_is_recorded(job, error, word, message):
     with pytest.raises(type(error)), recording_job(job, to_terminal=False):
         raise error
     state = state_of(job)
-    assert (state.word, state.error) == (word, told)
+    assert (state.word, state.error) == (word, message)
     assert "Traceback" in job.log.read_text("utf-8")
     lines = state_lines([job], [state])
-    assert told in lines[1] and str(job.log) in lines[2]
+    assert message in lines[1] and str(job.log) in lines[2]
     assert ("FAILED" in event_line(job, state, 3)) == (word == "failed")
     finish(job)  # by another sweep
     assert state_of(job).word == "finished" and state_of(job).error is None
@@ -89,9 +89,9 @@ def test_runs_on_their_own_join_the_sweep_that_they_name(tmp_path):
     chosen = config(f"folder={tmp_path}", "sweep=mine", "seed=3")
     with recording_run(chosen, ["seed=3", "sweep=mine", "tracker=wandb"]):
         finish(job_of(chosen))
-    (found,) = read_jobs(tmp_path / "sweeps/mine")
-    assert found.label == "seed=3" and state_of(found).word == "finished"
-    write_job(dataclasses.replace(found, number=4, label="by a sweep"))
+    (recorded,) = read_jobs(tmp_path / "sweeps/mine")
+    assert recorded.label == "seed=3" and state_of(recorded).word == "finished"
+    write_job(dataclasses.replace(recorded, number=4, label="by a sweep"))
     with recording_run(chosen, ["seed=3", "sweep=mine"]):
         pass
     assert read_jobs(tmp_path / "sweeps/mine")[0].label == "by a sweep"
@@ -117,7 +117,7 @@ def test_what_was_made_before_a_time_is_made_again(tmp_path):
     assert not (folder / "old").exists() and (folder / "half").exists()
     with stage(folder, now - 9) as part:
         assert part is None
-    assert [each.name for each in tmp_path.iterdir() if not each.name.endswith("lock")] == ["stage"]
+    assert [path.name for path in tmp_path.iterdir() if not path.name.endswith("lock")] == ["stage"]
 
 
 def test_the_time_left_follows_from_the_jobs_that_are_done():

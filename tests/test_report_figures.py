@@ -97,7 +97,7 @@ def test_a_figure_is_a_page_of_its_own_for_trackers(run_folder):
     assert 'src="http' not in page
 
 
-def test_no_section_and_no_table_stands_twice():
+def test_no_section_and_no_table_occurs_twice():
     for sections in (RUN_SECTIONS, SWEEP_SECTIONS):
         every = [part for section in sections for part in (section, *section.parts)]
         names = [section.name for section in every]

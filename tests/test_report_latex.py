@@ -65,12 +65,12 @@ def test_epochs_give_way_to_their_sum():
 
 
 def test_long_tables_break_over_pages_and_longer_ones_are_left_out():
-    def of(count):
+    def table_of(count):
         return latex(pd.DataFrame({"k": range(count)}), "k", "Numbers.")
 
-    assert "longtable" not in of(PAGE_ROWS) and len(rows(of(PAGE_ROWS))) == PAGE_ROWS
-    assert of(PAGE_ROWS + 1).count("\\begin{longtable}") == 1
-    assert of(MAX_ROWS) and of(MAX_ROWS + 1) is None and of(0) is None
+    assert "longtable" not in table_of(PAGE_ROWS) and len(rows(table_of(PAGE_ROWS))) == PAGE_ROWS
+    assert table_of(PAGE_ROWS + 1).count("\\begin{longtable}") == 1
+    assert table_of(MAX_ROWS) and table_of(MAX_ROWS + 1) is None and table_of(0) is None
 
 
 def test_a_folder_of_tables_says_what_it_holds(tmp_path):
@@ -87,5 +87,5 @@ def test_a_folder_of_tables_says_what_it_holds(tmp_path):
 
 
 @pytest.mark.parametrize("schemas", [SCHEMAS, SWEEP_SCHEMAS])
-def test_every_table_has_a_caption_of_a_sentence(schemas):
+def test_the_caption_of_every_table_is_a_sentence(schemas):
     assert all(schema.about.endswith(".") and schema.columns for schema in schemas.values())

@@ -42,7 +42,7 @@ def test_the_tables_say_what_the_scores_are(tmp_path):
     assert "cosine of the hidden states" in (tmp_path / "b/README.md").read_text("utf-8")
 
 
-def test_a_run_that_names_tracin_is_as_one_that_names_no_method(tmp_path):
+def test_a_run_that_names_tracin_has_the_page_of_one_that_names_no_method(tmp_path):
     folder = make_run(tmp_path / "run", epochs=1, traced_per_language=1)
     before = report.write_page(folder).read_text("utf-8")
     results = json.loads((folder / "results.json").read_text("utf-8"))
@@ -66,10 +66,10 @@ def test_the_words_name_the_similarity(tmp_path):
         "mean_influence": pd.DataFrame({"mean": [0.5]}),
         "influential": pd.DataFrame({"score": [0.5]}),
     }
-    for method, of in (("tracin", ""), ("embedding", " of the hidden states")):
+    for method, suffix in (("tracin", ""), ("embedding", " of the hidden states")):
         write_tables(tmp_path / method, table, method=method, similarity="dot")
         text = (tmp_path / method / "README.md").read_text("utf-8")
-        assert f"mean influence (dot product{of}; summed over the" in text
+        assert f"mean influence (dot product{suffix}; summed over the" in text
         assert "influence: dot product of the" in text and "cosine" not in text
         results = {"method": method, "config": {"influence": {"similarity": "dot"}}}
         words = report_method(results)

@@ -13,7 +13,7 @@ from xling.report import templating, words
 ATTACK = "<script>alert(1)</script><img src=x onerror=alert(2)> & </script> \"'"
 
 
-def test_page_opens_without_requests_and_complaints(opened, run_folder):
+def test_page_opens_without_requests_or_complaints(opened, run_folder):
     page = opened(run_folder / "report.html")
     assert page.outside_requests() == []
     assert page.complaints == []
@@ -88,7 +88,7 @@ def test_a_run_of_one_epoch_without_parallel_data_has_fewer_sections(opened, tmp
     assert "Sample corpus." in page.page.locator(".banner").inner_text()
 
 
-def test_the_paper_stands_beside_runs_of_its_tasks_alone(opened, tmp_path):
+def test_the_paper_is_shown_with_runs_of_its_tasks_alone(opened, tmp_path):
     def shown(task):
         folder = make_run(tmp_path / task, epochs=1, traced_per_language=1, task=task)
         page = opened(report.write_page(folder))
@@ -159,7 +159,7 @@ def test_fifteen_languages_and_ten_epochs_fit(opened, tmp_path):
         assert page.evaluate("document.documentElement.scrollWidth") == width
 
 
-def test_the_script_of_the_figures_is_put_together_once(tmp_path, monkeypatch):
+def test_the_script_of_the_figures_is_built_once(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     whole = templating.vega.__wrapped__()
     (kept,) = tmp_path.glob("xling/*")

@@ -128,7 +128,7 @@ def test_what_has_the_focus_is_seen(show, page_file):
     assert {"A", "INPUT", "SUMMARY", "FIGURE"} <= seen
 
 
-def test_both_pages_lead_to_all_their_sections(look, page_file):
+def test_both_pages_link_to_all_their_sections(look, page_file):
     page = look(page_file)
     sections = page.evaluate("[...document.querySelectorAll('main > section[id]')].map(e => e.id)")
     links = page.evaluate("[...document.querySelectorAll('main > nav a')].map(e => e.hash)")

@@ -45,7 +45,7 @@ def test_the_page_shows_the_subnetworks(opened, subnetwork_folder, subnetwork_ta
     assert page.evaluate("document.documentElement.scrollWidth") == 400
 
 
-def test_runs_without_subnetworks_have_none_of_it(tmp_path):
+def test_runs_without_subnetworks_show_none_of_it(tmp_path):
     folder = make_run(tmp_path / "run", ("de", "en"), epochs=1, traced_per_language=1)
     written = report.write_page(folder).read_text("utf-8")
     assert 'id="subnetwork' not in written and "#subnetworks" not in written
@@ -80,7 +80,7 @@ def test_a_run_with_own_masks_has_no_pruning_and_one_language_no_overlap(tmp_pat
         ({"name": "file", "apply": "test"}, "off for the test examples alone"),
     ],
 )
-def test_what_was_traced_is_said_plainly(settings, words):
+def test_what_was_traced_is_stated_plainly(settings, words):
     subnetwork = {"apply": "both", "seed": 0, "language": None, "languages": [], "compose": None}
     results = {"subnetwork": subnetwork | settings, "tuning": "full"}
     sentence = traced_through(results)
@@ -124,7 +124,7 @@ def test_sentences_are_computed(subnetwork_folder, subnetwork_tables):
     assert facts["Subnetworks"] == "identified; on for test and training examples"
 
 
-def test_what_cannot_be_computed_is_said(subnetwork_tables):
+def test_what_cannot_be_computed_is_stated(subnetwork_tables):
     none = subnetwork_tables["similarity_correlation"].assign(
         r=np.nan, r_p=np.nan, rho=np.nan, rho_p=np.nan
     )

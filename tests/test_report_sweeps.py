@@ -1,4 +1,4 @@
-"""The report of a sweep: its tables, its page, how its jobs stand."""
+"""The report of a sweep: its tables, its page, the states of its jobs."""
 
 import dataclasses
 from pathlib import Path
@@ -109,7 +109,7 @@ def test_a_sweep_without_a_finished_job_has_no_report(tmp_path):
         write_sweep(tmp_path, [finished(1, tmp_path / "run")])
 
 
-def test_a_sweep_that_is_not_finished_says_how_its_jobs_stand(tmp_path):
+def test_a_sweep_that_is_not_finished_gives_the_states_of_its_jobs(tmp_path):
     folder, jobs = make_sweep(tmp_path, masks=("marc",))
     failed = dataclasses.replace(
         finished(2, tmp_path / "xnli/xnli-1", masks=True), state="failed", error="KeyError: 'x'"

@@ -28,8 +28,8 @@ def test_the_rankings_are_those_of_exact_gradients(similarity):
 
     flat = np.stack(
         [
-            np.concatenate([g.flatten().numpy() for g in each.values()])
-            for each in gradients(model, inputs, labels)
+            np.concatenate([g.flatten().numpy() for g in example.values()])
+            for example in gradients(model, inputs, labels)
         ]
     )
     if similarity == "cosine":
@@ -47,7 +47,7 @@ def test_the_rankings_are_those_of_exact_gradients(similarity):
     coarse = [[method.represent(model, side, 1)] for side in (train, test)]
     traces = trace(*coarse, np.arange(10) % 2, 5, method=method)[0]
     wanted = candidates(traces)
-    assert all(len(each) == 10 for each in wanted)  # five best and five worst of ten
+    assert all(len(indices) == 10 for indices in wanted)  # five best and five worst of ten
     size = flat.shape[1]
     for memory in (2.0, 30e-9 * size):  # all at once; one test example a turn
         scores = method.exact_scores(model, train, test, wanted, memory_gb=memory)
@@ -75,7 +75,7 @@ def test_only_the_wanted_pairs_are_scored():
     wanted = [np.array([0, 4]), np.array([4, 7, 9])]
     scores = TracIn().exact_scores(model, source, source, wanted)
     assert set(seen) == {0, 1, 4, 7, 9}  # the test examples are 0 and 1
-    assert [len(each) for each in scores] == [2, 3]
+    assert [len(row) for row in scores] == [2, 3]
     assert scores[0][0] == pytest.approx(1)  # the cosine of a gradient with itself
     assert max(abs(scores[0][1]), *abs(scores[1])) < 0.999
 

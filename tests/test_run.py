@@ -11,13 +11,13 @@ from runs import only, written
 
 
 @pytest.mark.command
-def test_a_run_leaves_everything(undisturbed):
+def test_a_run_leaves_all_its_files(undisturbed):
     run = only(undisturbed.folder, "multirun/xnli/tiny-*")
-    found = json.loads((run / "results.json").read_text("utf-8"))
-    assert set(found["own_language_share"]) == {"de", "en", "fr"} == set(found["test_accuracy"])
-    assert found["command"].startswith("xling task=xnli") and found["software"]["torch"]
-    assert found["sketch"]["parameters_covered"] == 1
-    assert found["sketch"]["square_norm_covered"] == pytest.approx(1)
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    assert set(results["own_language_share"]) == {"de", "en", "fr"} == set(results["test_accuracy"])
+    assert results["command"].startswith("xling task=xnli") and results["software"]["torch"]
+    assert results["sketch"]["parameters_covered"] == 1
+    assert results["sketch"]["square_norm_covered"] == pytest.approx(1)
     assert (run / "report.html").stat().st_size > 10_000
     tables = {file.stem: pd.read_parquet(file) for file in (run / "tables").glob("*.parquet")}
     for name, table in tables.items():
@@ -27,10 +27,10 @@ def test_a_run_leaves_everything(undisturbed):
     sums = tables["shares"].groupby(["epoch", "sign", "test_language"]).share.sum()
     assert sums.round(6).eq(1).all()
     assert len(tables["influential"]) == 3 * 4 * 2 * 10
-    epochs = found["kept_epoch"]
+    epochs = results["kept_epoch"]
     assert set(tables["shares"].epoch) == set(range(epochs + 1))
     stage = only(undisturbed.folder, "multirun/xnli/stages/tuning-*")
-    assert len(list(stage.glob("checkpoints/*.safetensors"))) == found["epochs"]
+    assert len(list(stage.glob("checkpoints/*.safetensors"))) == results["epochs"]
     made_by = json.loads((stage / "made_by.json").read_text("utf-8"))
     assert made_by["settings"]["tuning"]["epochs"] == 2 and "influence" not in made_by["settings"]
     assert not list(undisturbed.folder.rglob("*.part"))
@@ -97,15 +97,15 @@ def test_a_killed_run_goes_on_to_the_same_results(undisturbed, tmp_path, stage):
 def test_sweeps_over_imbalance_and_exclusion_train_on_what_they_say(tmp_path):
     done = run_xling("--multirun", "imbalance=0,50", "exclude=de,[]", *SMALL, folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    found = {}
+    runs = {}
     for file in tmp_path.glob("multirun/xnli/tiny-*/results.json"):
         run = json.loads(file.read_text("utf-8"))
-        found[run["imbalance"], tuple(run["exclude"])] = run
-    assert set(found) == {(0, ()), (0, ("de",)), (50, ()), (50, ("de",))}
-    assert found[50, ()]["train_examples"] == {"de": 40, "en": 60, "fr": 40}
-    assert found[0, ("de",)]["train_examples"] == {"en": 40, "fr": 40}
-    assert set(found[0, ("de",)]["test_accuracy"]) == {"de", "en", "fr"}
-    assert set(found[0, ("de",)]["own_language_share"]) == {"en", "fr"}
+        runs[run["imbalance"], tuple(run["exclude"])] = run
+    assert set(runs) == {(0, ()), (0, ("de",)), (50, ()), (50, ("de",))}
+    assert runs[50, ()]["train_examples"] == {"de": 40, "en": 60, "fr": 40}
+    assert runs[0, ("de",)]["train_examples"] == {"en": 40, "fr": 40}
+    assert set(runs[0, ("de",)]["test_accuracy"]) == {"de", "en", "fr"}
+    assert set(runs[0, ("de",)]["own_language_share"]) == {"en", "fr"}
     folder = next(tmp_path.glob("multirun/xnli/tiny-*no_de-*/tables"))
     accuracy = pd.read_parquet(folder / "accuracy.parquet")
     assert set(accuracy[accuracy.split == "dev"].language) == {"en", "fr"}
@@ -119,7 +119,7 @@ def test_sweeps_over_imbalance_and_exclusion_train_on_what_they_say(tmp_path):
 
 
 def test_runs_on_texts_that_are_not_parallel_have_no_translations(tmp_path):
-    small = [each for each in SMALL if not each.startswith("languages")]
+    small = [switch for switch in SMALL if not switch.startswith("languages")]
     done = run_xling("task=marc", "languages=[de,zh]", *small, folder=tmp_path)
     assert done.returncode == 0, done.stderr
     run = only(tmp_path, "multirun/marc/tiny-*")

@@ -66,10 +66,10 @@ def test_no_pair_of_texts_occurs_twice_in_all_splits(task, language):
 @pytest.mark.parametrize(("task", "language"), EVERY)
 def test_splits_have_their_sizes_ids_and_columns(task, language):
     for split, first, size in (("train", 0, 4000), ("dev", 4000, 500), ("test", 4500, 500)):
-        found = rows(task, language, split)
-        assert [row["id"] for row in found] == [str(n) for n in range(first, first + size)]
-        assert {tuple(row) for row in found} == {("id", *TEXTS[task], LABEL[task])}
-        assert all(isinstance(value, str) and value for row in found for value in row.values())
+        examples = rows(task, language, split)
+        assert [row["id"] for row in examples] == [str(n) for n in range(first, first + size)]
+        assert {tuple(row) for row in examples} == {("id", *TEXTS[task], LABEL[task])}
+        assert all(isinstance(value, str) and value for row in examples for value in row.values())
 
 
 @pytest.mark.parametrize(("task", "language"), EVERY)

@@ -72,7 +72,7 @@ def test_every_use_of_a_parameter_counts(kind):
     against_autograd(model, torch.randint(0, 20, (5, 7)), torch.randint(0, 20, (5,)))
 
 
-def test_a_batch_as_large_as_another_dimension_is_no_trap():
+def test_a_batch_as_large_as_another_dimension_is_not_confused_with_it():
     """16 examples for 16 features, 9 for 9 positions: shared values are recognised by their
     origin, not by their shape."""
     torch.manual_seed(0)
@@ -144,8 +144,8 @@ def test_gradients_of_gates_are_those_of_autograd():
     model = build("bert").eval()
     inputs, labels = batch([9, 4, 17, 2])
     names = [f"encoder.encoder.layer.{layer}.attention.output.dense.weight" for layer in range(2)]
-    found = fused(model, inputs, labels, Projection(8), heads=dict.fromkeys(names, 4))
-    assert torch.equal(found.rows, fused(model, inputs, labels, Projection(8)).rows)
+    sketched = fused(model, inputs, labels, Projection(8), heads=dict.fromkeys(names, 4))
+    assert torch.equal(sketched.rows, fused(model, inputs, labels, Projection(8)).rows)
     for layer, name in enumerate(names):
         gate = torch.ones(4, 4, dtype=torch.float64, requires_grad=True)  # examples, heads
 
@@ -159,7 +159,7 @@ def test_gradients_of_gates_are_those_of_autograd():
             cross_entropy(model(**inputs), labels, reduction="sum"), gate
         )
         handle.remove()
-        assert error(found.gates[name], expected[0]) < 1e-10
+        assert error(sketched.gates[name], expected[0]) < 1e-10
     with pytest.raises(ValueError, match="no parameter nonsense"):
         GradientSketcher(model, Projection(8), 1, heads={"nonsense": 4})
 
@@ -179,7 +179,7 @@ def test_inner_products_are_unbiased():
     model = build("xlmr", "eager")
     inputs, labels = batch([9, 4])
     exact = [
-        torch.cat([each.flatten() for each in one.values()])
+        torch.cat([gradient.flatten() for gradient in one.values()])
         for one in gradients(model, inputs, labels)
     ]
     rows = [fused(model, inputs, labels, Projection(8, seed=seed)).rows for seed in range(200)]
@@ -192,17 +192,17 @@ def test_inner_products_are_unbiased():
 def test_the_variance_is_that_of_theory():
     """Of squared norms, for all kinds of matrices, over 3,000 names.
 
-    With K = DᵀD, Var ‖G₁ D G₂ᵀ‖² = 2/r² tr(K)² + 2/r (2 + 1/r) tr(K²) for Gaussian r-row factors, a
-    stack's s-th part of it. Var ‖Sx‖² = 2 p (‖x‖⁴ - Σ xᵢ⁴) with p = 1/d for random signs, and for
-    a count sketch that deals m rounds to d places p = (m - 1) / (m d - 1): how often two numbers
-    meet.
+    With K = DᵀD, Var ‖G₁ D G₂ᵀ‖² = 2/r² tr(K)² + 2/r (2 + 1/r) tr(K²) for Gaussian r-row factors,
+    divided by s for a stack of s. Var ‖Sx‖² = 2 p (‖x‖⁴ - Σ xᵢ⁴) with p = 1/d for random signs, and
+    with p = (m - 1) / (m d - 1), which is how often two numbers meet, for a count sketch that deals
+    m rounds to d dimensions.
     """
     torch.manual_seed(0)
     side, stack = 4, 3
-    places, rounds = side**2 * stack, 5
+    dimensions, rounds = side**2 * stack, 5
     stacked, dense = Projection(side, stack), Projection(side, stack, method="dense")
     gradient = torch.randn(12, 9, dtype=torch.float64) * torch.linspace(0.2, 2, 9)
-    vector = torch.randn(places * rounds - 7, dtype=torch.float64) ** 3
+    vector = torch.randn(dimensions * rounds - 7, dtype=torch.float64) ** 3
     cases = {
         "matrix": (stacked, gradient),
         "vector": (stacked, vector),
@@ -210,9 +210,9 @@ def test_the_variance_is_that_of_theory():
     }
     squares = {kind: [] for kind in cases}
     for name in map(str, range(3000)):
-        for kind, (projection, each) in cases.items():
-            map_ = projection.of(name, each.shape, 1).to(each.device, each.dtype)
-            squares[kind].append(float(map_.gradient(each.unsqueeze(0)).square().sum()))
+        for kind, (projection, tensor) in cases.items():
+            map_ = projection.of(name, tensor.shape, 1).to(tensor.device, tensor.dtype)
+            squares[kind].append(float(map_.gradient(tensor.unsqueeze(0)).square().sum()))
     pairs = 2 * (vector.square().sum() ** 2 - (vector**4).sum())
     k = gradient.T @ gradient
     expected = {
@@ -220,13 +220,13 @@ def test_the_variance_is_that_of_theory():
             (2 / side**2 * k.trace() ** 2 + 2 / side * (2 + 1 / side) * (k @ k).trace()) / stack,
             gradient.square().sum(),
         ),
-        "vector": (pairs * (rounds - 1) / (rounds * places - 1), vector.square().sum()),
-        "dense": (pairs / places, vector.square().sum()),
+        "vector": (pairs * (rounds - 1) / (rounds * dimensions - 1), vector.square().sum()),
+        "dense": (pairs / dimensions, vector.square().sum()),
     }
     for kind, (variance, mean) in expected.items():
-        found = torch.tensor(squares[kind], dtype=torch.float64)
-        assert abs(found.mean() - mean) < 4 * (variance / 3000) ** 0.5
-        assert float(found.var()) == pytest.approx(float(variance), rel=0.15)
+        samples = torch.tensor(squares[kind], dtype=torch.float64)
+        assert abs(samples.mean() - mean) < 4 * (variance / 3000) ** 0.5
+        assert float(samples.var()) == pytest.approx(float(variance), rel=0.15)
 
 
 def test_projections_are_the_same_everywhere_and_different_by_name_epoch_and_seed():

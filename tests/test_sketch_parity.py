@@ -38,32 +38,32 @@ def case(kind: str, attention: str, dtype: torch.dtype):
     ],
 )
 def test_fused_equals_autograd(kind, attention, design, dtype, bound):
-    model, inputs, labels, each = case(kind, attention, dtype)
+    model, inputs, labels, exact = case(kind, attention, dtype)
     projection = DESIGNS[design]
-    expected = combined(projected(each, projection), projection)
+    expected = combined(projected(exact, projection), projection)
     if kind == "llama":  # its norms and rotations are computed in single precision by themselves
         bound = 1e-5
     for taught in (False, True):
-        found = fused(model, inputs, labels, projection, taught=taught).rows
-        assert error(found, expected) < bound
+        rows = fused(model, inputs, labels, projection, taught=taught).rows
+        assert error(rows, expected) < bound
 
 
 @pytest.mark.parametrize("kind", ENCODERS + DECODERS)
 def test_the_sketch_of_every_parameter_by_itself_is_right(kind):
     """Without projection, each parameter's gradient is autograd's, not only their sum."""
-    model, inputs, labels, each = case(kind, "eager", torch.float64)
+    model, inputs, labels, exact = case(kind, "eager", torch.float64)
     rows = fused(model, inputs, labels, Projection(method="exact")).rows
     sizes = [parameter.numel() for parameter in model.parameters()]
-    for name, found in zip(each[0], rows.split(sizes, dim=1), strict=True):
-        expected = torch.stack([one[name].flatten() for one in each])
+    for name, sketched in zip(exact[0], rows.split(sizes, dim=1), strict=True):
+        expected = torch.stack([one[name].flatten() for one in exact])
         # A key's bias adds the same to all of a query's scores: zero but for rounding.
         scale = max(float(expected.norm()), 1e-3)
         bound = 1e-5 if kind == "llama" else 1e-10  # see above
-        assert float((found - expected).norm()) < bound * scale, name
+        assert float((sketched - expected).norm()) < bound * scale, name
 
 
 @pytest.mark.parametrize("kind", ENCODERS + DECODERS)
-def test_padding_order_and_company_do_not_matter(kind):
+def test_padding_order_and_the_other_examples_do_not_matter(kind):
     model, inputs, labels, _ = case(kind, "eager", torch.float32)
     projection = Projection(8, stack=2)
     rows = fused(model, inputs, labels, projection).rows

@@ -23,8 +23,8 @@ pytestmark = [
 def result(folder: Path, seed: int) -> dict:
     """Read the results of a finished run."""
     files = folder.glob("multirun/xnli/tiny-*/results.json")
-    found = [json.loads(file.read_text("utf-8")) for file in files]
-    return next(each for each in found if each["config"]["seed"] == seed)
+    results = [json.loads(file.read_text("utf-8")) for file in files]
+    return next(run for run in results if run["config"]["seed"] == seed)
 
 
 def test_a_sweep_is_an_array_of_jobs(slurm_sweep):
@@ -47,10 +47,10 @@ def test_a_pre_empted_job_goes_on_in_the_same_folder(slurm_sweep, tmp_path):
     assert epochs(before) == [1] and epochs(after) == [2, 3, 4]  # none is trained twice
     alone = run_xling("seed=0", *LONGER, folder=tmp_path)
     assert alone.returncode == 0, alone.stderr
-    expected, found = result(tmp_path, 0), result(slurm_sweep.folder, 0)
-    assert {**found, "command": None} == {**expected, "command": None}
+    expected, resumed = result(tmp_path, 0), result(slurm_sweep.folder, 0)
+    assert {**resumed, "command": None} == {**expected, "command": None}
 
 
 def epochs(log: str) -> list[int]:
-    """Return the numbers of the epochs that a log tells of."""
+    """Return the numbers of the epochs that a log lists."""
     return [int(number) for number in re.findall(r"^epoch +(\d+) ", log, re.M)]

@@ -82,17 +82,17 @@ def test_a_strict_step_changes_no_bit_of_what_the_mask_leaves_out(
 
 
 def test_only_the_heads_of_the_language_are_on(tmp_path, make_model, tokenizer):
-    """Training, validation and sketches go through the own subnetwork of each example."""
+    """Training, validation and sketches go through each example's own subnetwork."""
     history = tune(tmp_path, make_model, tokenizer, "tuning.epochs=2", dumps=True)
     model, dev = make_model(), encoded(30, seed=1)
     model.load_state_dict(weights(tmp_path, 2))
     labels, languages = np.array(dev["label"]), np.array(dev["language"])
     collate = Collator(tokenizer, LANGUAGES)
-    found = (
+    correct = (
         probabilities(model, KIND, dev, collate, 7, stacked(MASKS, LANGUAGES)).argmax(1) == labels
     )
     for language, value in history[1]["languages"].items():
-        assert found[languages == language].mean() == pytest.approx(value)
+        assert correct[languages == language].mean() == pytest.approx(value)
     with gated(model, torch.from_numpy(MASKS["de"])):
         own = probabilities(model, KIND, dev.select([0]), collate, 1)
     assert np.allclose(
@@ -139,7 +139,7 @@ def test_training_that_was_stopped_goes_on_to_the_same_weights(
 
 
 def test_two_processes_train_as_one(tmp_path, make_model, tokenizer, monkeypatch):
-    """Forked, where a run spawns them: `test_tuning` has the imports of that."""
+    """Forked here, whereas a run spawns them, which `test_tuning` covers."""
     monkeypatch.setattr(
         fit, "strategy", lambda trainer: "ddp_fork" if trainer.devices > 1 else "auto"
     )
@@ -151,7 +151,7 @@ def test_two_processes_train_as_one(tmp_path, make_model, tokenizer, monkeypatch
     a, b = weights(tmp_path / "one", 1), weights(tmp_path / "two", 1)
     assert max(float((a[key] - b[key]).abs().max()) for key in a) < 1e-3
     made = [Sketches.read(tmp_path / name / "fr" / "epoch-01") for name in ("one", "two")]
-    rows = [each.units(0, 60) for each in made]
+    rows = [sketches.units(0, 60) for sketches in made]
     assert np.abs(rows[0] - rows[1]).max() < 0.05 * np.abs(rows[0]).max()
 
 
@@ -159,7 +159,7 @@ LOPSIDED = ["de"] * 50 + ["en"] * 21 + ["fr"] * 7
 
 
 @pytest.mark.parametrize("world", [1, 2, 3])
-def test_languages_are_equally_often_and_every_example_once(world):
+def test_languages_come_equally_often_and_every_example_once(world):
     """Also where one has more data: the others' batches are smaller then."""
     shares = [LanguageBatches(LOPSIDED, 8, 3, rank, world) for rank in range(world)]
     for share in shares:
@@ -167,9 +167,9 @@ def test_languages_are_equally_often_and_every_example_once(world):
     batches = [sum(parts, []) for parts in zip(*shares, strict=True)]
     assert all(part for share in shares for part in share)
     assert sorted(sum(batches, [])) == list(range(len(LOPSIDED)))
-    each = [{LOPSIDED[index] for index in batch} for batch in batches]
-    assert all(len(languages) == 1 for languages in each)
-    counts = Counter(next(iter(languages)) for languages in each)
+    languages = [{LOPSIDED[index] for index in batch} for batch in batches]
+    assert all(len(codes) == 1 for codes in languages)
+    counts = Counter(next(iter(codes)) for codes in languages)
     steps = {1: 7, 2: 3, 3: 2}[world]  # 50 / 8, or what seven examples give every process
     assert counts == {"de": steps, "en": steps, "fr": steps}
     assert len(shares[0]) == len(batches) == 3 * steps

@@ -56,7 +56,7 @@ def test_a_switch_of_another_version_does_not_count(tmp_path):
 def test_a_plan_refuses_folders_that_were_made_with_other_defaults(tmp_path, overrides, kind):
     run = config(*SMALL, f"folder={tmp_path}", *overrides, "sweep=x")
     planned = [(job_of(run), run, [], State("waiting"))]
-    (made, *_) = (each for each in required_stages(run) if each.kind == kind)
+    (made, *_) = (required for required in required_stages(run) if required.kind == kind)
     with stage(made.folder, settings=made.settings):
         pass
     plan_jobs(planned)
@@ -70,7 +70,9 @@ def test_a_plan_refuses_folders_that_were_made_with_other_defaults(tmp_path, ove
 
 def test_the_settings_of_a_sparse_fine_tuning_name_the_pruning_in_full(tmp_path):
     run = config(*SMALL, "tuning=sparse", "subnetwork=identified")
-    (tuned,) = (each for each in required_stages(run) if each.folder == run_paths(run).tuning)
+    (tuned,) = (
+        required for required in required_stages(run) if required.folder == run_paths(run).tuning
+    )
     assert tuned.settings["subnetwork"] == {
         "name": "identified", "fraction": 0.1, "keep": 0.95, "normalize": False,
     }  # fmt: skip

@@ -93,12 +93,12 @@ def test_rows_on_disk_are_as_precise_as_their_format(tmp_path, precision, bound)
     made = Sketches.empty(metadata, tmp_path)
     for block in metadata.blocks():
         made.write(block, rows[metadata.span(block)], {}, {})
-    found = Sketches.read(tmp_path)
+    stored = Sketches.read(tmp_path)
     norms = np.linalg.norm(rows, axis=1)
-    np.testing.assert_allclose(found.norms, norms, rtol=1e-6)
-    difference = found.units(0, 40) - rows / norms[:, None]
+    np.testing.assert_allclose(stored.norms, norms, rtol=1e-6)
+    difference = stored.units(0, 40) - rows / norms[:, None]
     assert np.linalg.norm(difference, axis=1).max() < bound
-    np.testing.assert_array_equal(found.units(5, 21), found.units(0, 40)[5:21])
+    np.testing.assert_array_equal(stored.units(5, 21), stored.units(0, 40)[5:21])
 
 
 def test_norms_are_kept_by_group():

@@ -21,7 +21,7 @@ from xling.sweep.records import read_jobs, state_of
 
 
 def words(folder: Path, name: str) -> list[str]:
-    """Return how the jobs of a sweep stand."""
+    """Return the states of a sweep's jobs."""
     return [state_of(job).word for job in read_jobs(folder / "multirun/sweeps" / name)]
 
 
@@ -42,7 +42,7 @@ def test_a_dry_run_plans_checks_and_makes_nothing(tmp_path):
 
 
 @pytest.mark.command
-def test_a_failed_job_is_told_and_stops_no_other(broken):
+def test_a_failed_job_is_reported_and_stops_no_other(broken):
     folder, command, done = broken
     assert done.returncode == 1 and words(folder, "s") == ["finished", "failed", "finished"]
     (line,) = re.findall(r"\[2/3\] seed=1: FAILED after .*\n +Log: (.*)", done.stdout)
@@ -67,7 +67,7 @@ def test_a_sweep_that_is_not_finished_has_a_report_that_says_so(broken):
 
 
 @pytest.mark.command
-def test_the_status_of_a_sweep_is_told_with_the_time_left(broken):
+def test_the_status_of_a_sweep_is_reported_with_the_time_left(broken):
     said = run_command(folder=broken.folder, module="xling.status").stdout
     assert "2 finished, 1 failed" in said and "Nothing is running; the rest takes about" in said
 

@@ -1,4 +1,4 @@
-"""What trackers show is read back by their own means; what each of them has."""
+"""What trackers show, read back by their own means; which switches each of them has."""
 
 import json
 import re
@@ -49,21 +49,21 @@ def test_tensorboard_shows_epochs_results_and_charts(finished, tmp_path, capsys)
             tracker.log_epoch(tracked, EPOCHS[0])
             (file,) = tmp_path.glob("multirun/tensorboard/run/events*")
             live = EventAccumulator(str(file)).Reload()  # while it goes on
-            assert [each.step for each in live.Scalars("dev_accuracy/de")] == [1]
+            assert [event.step for event in live.Scalars("dev_accuracy/de")] == [1]
             raise KeyboardInterrupt
     with tracker.tracking(chosen, "run", tmp_path) as tracked:
         for record in EPOCHS:
             tracker.log_epoch(tracked, record)
         tracker.log_results(tracked, *outcome(finished), finished)
-    found = EventAccumulator(str(tmp_path / "multirun/tensorboard/run")).Reload()
-    values = [(each.step, round(each.value, 6)) for each in found.Scalars("dev_accuracy/en")]
+    logged = EventAccumulator(str(tmp_path / "multirun/tensorboard/run")).Reload()
+    values = [(event.step, round(event.value, 6)) for event in logged.Scalars("dev_accuracy/en")]
     assert values == [(1, 0.5), (2, 0.7)]
     results = outcome(finished)[0]
-    (share,) = found.Scalars("results/own_language_share/de")
+    (share,) = logged.Scalars("results/own_language_share/de")
     assert share.value == pytest.approx(results["own_language_share"]["de"])
     charts = {file.stem for file in (finished / "figures").glob("*.png")}
-    assert {f"charts/{name}" for name in charts} == set(found.Tags()["images"])
-    texts = [each.tensor_proto.string_val[0] for each in found.Tensors("status/text_summary")]
+    assert {f"charts/{name}" for name in charts} == set(logged.Tags()["images"])
+    texts = [event.tensor_proto.string_val[0] for event in logged.Tensors("status/text_summary")]
     assert texts == [b"failed", b"finished"]
     (root,) = set(re.findall(r"tensorboard --logdir (\S+)", capsys.readouterr().out))
     assert Path(root) == tmp_path / "multirun" / "tensorboard"
@@ -84,7 +84,7 @@ def test_trackio_shows_epochs_results_and_charts(finished, tmp_path, monkeypatch
     assert run.name == "run+1" and run.config["tuning"]["epochs"] == config().tuning.epochs
     assert run.config["_Group"] == "mine"
     *epochs, last = sqlite_storage.SQLiteStorage.get_logs("tests", "run+1")
-    assert [(each["step"], each["dev_accuracy/en"]) for each in epochs] == [(1, 0.5), (2, 0.7)]
+    assert [(epoch["step"], epoch["dev_accuracy/en"]) for epoch in epochs] == [(1, 0.5), (2, 0.7)]
     results, tables = outcome(finished)
     assert last["results/test_accuracy/de"] == results["test_accuracy"]["de"]
     assert len(last["tables/shares"]["_value"]) == len(tables["shares"])

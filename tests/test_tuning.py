@@ -43,10 +43,12 @@ def test_sketches_are_those_of_the_written_weights(tmp_path, make_model, tokeniz
             KIND,
         )
         again = dump.sketches(model, epoch, tmp_path / "again" / str(epoch), (0, 1))
-        found = Sketches.read(tmp_path / "sketches" / f"epoch-0{epoch}")
-        np.testing.assert_allclose(found.units(0, 60), again.units(0, 60), rtol=2e-3, atol=1e-4)
-        np.testing.assert_allclose(found.norms, again.norms, rtol=1e-4)
-        assert found.ids == encoded(60)["id"] and found.metadata.settings == again.metadata.settings
+        dumped = Sketches.read(tmp_path / "sketches" / f"epoch-0{epoch}")
+        np.testing.assert_allclose(dumped.units(0, 60), again.units(0, 60), rtol=2e-3, atol=1e-4)
+        np.testing.assert_allclose(dumped.norms, again.norms, rtol=1e-4)
+        assert (
+            dumped.ids == encoded(60)["id"] and dumped.metadata.settings == again.metadata.settings
+        )
 
 
 @pytest.mark.parametrize("stop_in_epoch", [1, 2, 3])
@@ -172,7 +174,7 @@ def test_two_processes_train_as_one(tmp_path, make_model, tokenizer):
     a, b = weights(tmp_path / "one", 2), weights(tmp_path / "two", 2)
     assert max(float((a[key] - b[key]).abs().max()) for key in a) < 1e-3
     made = [Sketches.read(tmp_path / name / "sketches" / "epoch-02") for name in ("one", "two")]
-    rows = [each.units(0, 60) for each in made]
+    rows = [sketches.units(0, 60) for sketches in made]
     assert np.abs(rows[0] - rows[1]).max() < 0.05 * np.abs(rows[0]).max()
     assert made[0].ids == made[1].ids
 

@@ -1,4 +1,4 @@
-"""Twin sketches: the first is the same as without, the second tells its noise."""
+"""Twin sketches: the first is the same as without, the second measures its noise."""
 
 import json
 
@@ -19,7 +19,7 @@ from xling.sketch import Projection, Sketches
     [{}, {"stack": 3}, {"combine": "concat"}, {"method": "dense"}],
     ids=["paper", "stack", "concat", "dense"],
 )
-def test_the_twin_stands_behind_the_first(options):
+def test_the_twin_follows_the_first_in_every_row(options):
     model = build("xlmr")
     inputs, labels = batch([9, 4, 17])
     alone = fused(model, inputs, labels, Projection(8, **options))
@@ -33,7 +33,7 @@ def test_the_twin_stands_behind_the_first(options):
 
 
 def test_agreement_is_that_of_independent_noise():
-    """Exact twins agree wholly; noisy ones as much as a brute-force comparison says."""
+    """Exact twins agree fully; noisy ones as far as a brute-force comparison says."""
     rng = np.random.default_rng(0)
     truth, tests = rng.normal(size=(300, 40)), rng.normal(size=(8, 40))
 
@@ -50,28 +50,28 @@ def test_agreement_is_that_of_independent_noise():
         groups = np.arange(300) % 3
         first, _ = trace(train, test, groups, k=20)
         second, _ = trace([train[0].twin], [test[0].twin], groups, k=20)
-        found = agreement(train, test, first, second, [1.0], TracIn())
+        measured = agreement(train, test, first, second, [1.0], TracIn())
         if not noise:
-            assert found == pytest.approx(
+            assert measured == pytest.approx(
                 {"spearman": 1, "positive_overlap": 1, "negative_overlap": 1}
             )
     scores = [
-        each.units(0, 8) @ left.units(0, 300).T
-        for each, left in ((test[0], train[0]), (test[0].twin, train[0].twin))
+        right.units(0, 8) @ left.units(0, 300).T
+        for right, left in ((test[0], train[0]), (test[0].twin, train[0].twin))
     ]
-    ranks = [np.argsort(np.argsort(each, axis=1), axis=1) for each in scores]
+    ranks = [np.argsort(np.argsort(matrix, axis=1), axis=1) for matrix in scores]
     expected = np.mean([np.corrcoef(a, b)[0, 1] for a, b in zip(*ranks, strict=True)])
-    assert found["spearman"] == pytest.approx(expected)
+    assert measured["spearman"] == pytest.approx(expected)
     products = agreement(train, test, first, second, [1.0], TracIn(similarity="dot"))
-    assert products["spearman"] != found["spearman"]  # the rows differ in length
-    best = [np.argsort(-each, axis=1)[:, :20] for each in scores]
+    assert products["spearman"] != measured["spearman"]  # the rows differ in length
+    best = [np.argsort(-matrix, axis=1)[:, :20] for matrix in scores]
     common = [len(set(a) & set(b)) / 20 for a, b in zip(*best, strict=True)]
-    assert found["positive_overlap"] == pytest.approx(np.mean(common))
+    assert measured["positive_overlap"] == pytest.approx(np.mean(common))
     with pytest.raises(ValueError, match="twin=True"):
         Sketches.of(truth, [str(i) for i in range(300)], {}).twin.units(0, 3)
 
 
-def test_a_run_tells_the_noise(tmp_path):
+def test_a_run_reports_the_noise(tmp_path):
     done = run_xling("task=xnli", *SMALL, "sketch.twin=true", folder=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "Twin sketches: scores correlate at 0." in done.stdout

@@ -39,37 +39,40 @@ def test_epochs_are_those_of_the_history(records, finished):
     (file,) = finished.parent.glob("stages/tuning-*/history.json")
     history = json.loads(file.read_text("utf-8"))
     epochs = epochs_of(records)
-    assert [each["epoch"] for each in epochs] == [each["epoch"] for each in history] == [1, 2]
-    for each, record in zip(epochs, history, strict=True):
-        assert each["train_loss"] == record["train_loss"]
+    assert [epoch["epoch"] for epoch in epochs] == [record["epoch"] for record in history] == [1, 2]
+    for epoch, record in zip(epochs, history, strict=True):
+        assert epoch["train_loss"] == record["train_loss"]
         for language in ("de", "en", "fr"):
-            assert each[f"dev_accuracy/{language}"] == record["languages"][language]
-    drawn = {each.get("name") or each["glob_name"]: each for each in records["metric"]}
-    over_epochs = {name for name, each in drawn.items() if each.get("step_metric") == "epoch"}
+            assert epoch[f"dev_accuracy/{language}"] == record["languages"][language]
+    drawn = {metric.get("name") or metric["glob_name"]: metric for metric in records["metric"]}
+    over_epochs = {name for name, metric in drawn.items() if metric.get("step_metric") == "epoch"}
     assert {"train_loss", "learning_rate", "dev_accuracy", "dev_accuracy/*"} == over_epochs
 
 
 def test_tables_charts_and_results_are_those_of_the_run(records, finished):
-    keys = {key.split(".")[0] for each in records["history"] for key in each["item"]}
+    keys = {key.split(".")[0] for row in records["history"] for key in row["item"]}
     assert {f"tables/{file.stem}" for file in (finished / "tables").glob("*.csv")} <= keys
     assert {f"charts/{file.stem}" for file in (finished / "figures").glob("*.svg")} <= keys
-    found = json.loads((finished / "results.json").read_text("utf-8"))
+    results = json.loads((finished / "results.json").read_text("utf-8"))
     summary = {
-        key: value for each in records["summary"] for key, value in each.get("update", {}).items()
+        key: value
+        for record in records["summary"]
+        for key, value in record.get("update", {}).items()
     }
-    assert summary["kept_epoch"] == found["kept_epoch"]
-    assert summary["dev_accuracy"] == pytest.approx(found["dev_accuracy"])
+    assert summary["kept_epoch"] == results["kept_epoch"]
+    assert summary["dev_accuracy"] == pytest.approx(results["dev_accuracy"])
     for language in ("de", "en", "fr"):
-        assert summary[f"test_accuracy/{language}"] == found["test_accuracy"][language]
+        assert summary[f"test_accuracy/{language}"] == results["test_accuracy"][language]
 
 
 def test_artifacts_are_the_files_of_the_run_and_stay_on_disk(records, tracked):
-    found = {each["type"]: each for each in records["artifact"]}
+    artifacts = {artifact["type"]: artifact for artifact in records["artifact"]}
     kinds = {"checkpoints", "sketches", "test-sketches", "masks"}
-    assert kinds <= set(found)
+    assert kinds <= set(artifacts)
     stage = only(tracked.folder, "multirun/xnli/stages/tuning-*")
     contents = {
-        kind: {each["path"]: each for each in found[kind]["manifest"]["contents"]} for kind in kinds
+        kind: {file["path"]: file for file in artifacts[kind]["manifest"]["contents"]}
+        for kind in kinds
     }
     assert set(contents["checkpoints"]) == {"epoch-01.safetensors", "epoch-02.safetensors"}
     assert set(contents["masks"]) == {"de.json", "en.json", "fr.json"}
@@ -77,15 +80,15 @@ def test_artifacts_are_the_files_of_the_run_and_stay_on_disk(records, tracked):
     through = {masked(whole, mask) for mask in MASKS.values()}
     assert {path.split("/")[0] for path in contents["sketches"]} == {whole, *through}
     for kind in kinds:  # when it is sent later, every file is still there
-        for each in contents[kind].values():
-            assert Path(each["local_path"]).stat().st_size == int(each.get("size", 0))
+        for file in contents[kind].values():
+            assert Path(file["local_path"]).stat().st_size == int(file.get("size", 0))
     (line,) = re.findall(r"W&B artifacts: (.*)", tracked.done.stdout)
     size = total_bytes([stage / "checkpoints"]) / 1000
     assert line.startswith(f"checkpoints {size:.0f} kB, sketches ") and "masks " in line
 
 
 @needs_wandb_command
-def test_the_line_that_sends_a_run_later_works(tracked, finished):
+def test_the_command_that_sends_a_run_later_works(tracked, finished):
     (command,) = sync_lines(tracked.done.stdout)
     done = subprocess.run(
         [*command, "--dry-run"], cwd=tracked.folder, capture_output=True, text=True, check=False
@@ -108,10 +111,10 @@ def test_a_run_that_goes_on_is_the_same_run(tmp_path, capsys):
     offline = config("tracker=wandb", "tracker.mode=offline", f"folder={tmp_path}/multirun")
     stop_and_go_on(offline, tmp_path, KeyboardInterrupt)
     first, second = sorted(tmp_path.glob("multirun/wandb/offline-run-*-run+1"))
-    tries = [inspected(each) for each in (first, second)]
-    assert [each["run"][0]["run_id"] for each in tries] == ["run+1", "run+1"]
-    assert [each["exit"][0].get("exit_code", 0) for each in tries] == [1, 0]
-    assert [[epoch["epoch"] for epoch in epochs_of(each)] for each in tries] == [[1], [2]]
+    attempts = [inspected(folder) for folder in (first, second)]
+    assert [attempt["run"][0]["run_id"] for attempt in attempts] == ["run+1", "run+1"]
+    assert [attempt["exit"][0].get("exit_code", 0) for attempt in attempts] == [1, 0]
+    assert [[epoch["epoch"] for epoch in epochs_of(attempt)] for attempt in attempts] == [[1], [2]]
     *_, command = sync_lines(capsys.readouterr().out)
     assert command == ["wandb", "sync", str(first), str(second)]
 
@@ -124,5 +127,5 @@ def test_a_killed_run_has_shown_its_epochs(tmp_path):
     ) as process:
         assert process.wait() == -signal.SIGKILL
     folder = only(tmp_path, "multirun/wandb/offline-run-*-run")
-    assert [each["epoch"] for each in epochs_of(inspected(folder))] == [1]
+    assert [epoch["epoch"] for epoch in epochs_of(inspected(folder))] == [1]
     assert (tmp_path / ".wandb-epochs").read_text() == "1"

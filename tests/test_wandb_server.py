@@ -40,10 +40,10 @@ def test_weights_and_biases_switched_off_is_refused(to_server, monkeypatch, tmp_
 
 
 @needs_wandb_command
-def test_a_server_out_of_reach_is_told_soon_and_the_run_is_tracked_offline(
+def test_a_server_out_of_reach_is_reported_soon_and_the_run_is_tracked_offline(
     to_server, tmp_path, monkeypatch, capsys
 ):
-    """Said in a line, and soon; the run, here one of a sweep, is tracked offline."""
+    """Reported soon, in one line; the run, here one of a sweep, is tracked offline."""
     url = f"http://127.0.0.1:{closed_port()}"
     to_server(url)
     monkeypatch.chdir(tmp_path)
@@ -56,12 +56,12 @@ def test_a_server_out_of_reach_is_told_soon_and_the_run_is_tracked_offline(
     (command,) = sync_lines(output)
     (folder,) = command[2:]
     assert not Path(folder).is_absolute()
-    found = inspected(tmp_path / folder)
-    assert found["run"][0]["run_group"] == "mine"
-    assert [each["epoch"] for each in epochs_of(found)] == [1]
+    records = inspected(tmp_path / folder)
+    assert records["run"][0]["run_group"] == "mine"
+    assert [epoch["epoch"] for epoch in epochs_of(records)] == [1]
 
 
-def test_a_key_that_is_not_accepted_is_told(refusing_server, to_server, tmp_path):
+def test_a_key_that_is_not_accepted_is_reported(refusing_server, to_server, tmp_path):
     assert server_answers(refusing_server, {})
     no_proxy = {"http": f"http://127.0.0.1:{closed_port()}"}
     assert not server_answers(refusing_server, no_proxy)
@@ -73,7 +73,7 @@ def test_a_key_that_is_not_accepted_is_told(refusing_server, to_server, tmp_path
 
 @needs_wandb_command
 @pytest.mark.slow
-def test_an_agent_of_a_sweep_runs_it(tracked, copied, monkeypatch):
+def test_the_agent_of_a_sweep_runs_its_jobs(tracked, copied, monkeypatch):
     """W&B's own agent starts what the sweep file says, as it would for a sweep on its server."""
     from wandb.wandb_agent import Agent
 
@@ -87,7 +87,7 @@ def test_an_agent_of_a_sweep_runs_it(tracked, copied, monkeypatch):
         monkeypatch.setenv(key, value)
     agent = Agent(None, None, sweep_id="sweep123")
     agent._sweep_command = SWEEP["command"]
-    given = dict(each.split("=", 1) for each in (*SMALL, "influence.top_k=7", "seed=0"))
+    given = dict(switch.split("=", 1) for switch in (*SMALL, "influence.top_k=7", "seed=0"))
     agent._command_run(
         {
             "run_id": "agent1",
@@ -96,11 +96,11 @@ def test_an_agent_of_a_sweep_runs_it(tracked, copied, monkeypatch):
         }
     )
     assert agent._run_processes["agent1"].wait(timeout=200) == 0
-    found = inspected(only(folder, "multirun/wandb/offline-run-*-agent1"))
-    started = found["run"][0]
+    records = inspected(only(folder, "multirun/wandb/offline-run-*-agent1"))
+    started = records["run"][0]
     assert started["run_id"] == "agent1" and started["sweep_id"] == "sweep123"
     assert started["display_name"].startswith("tiny-de+en+fr-")
-    assert [each["epoch"] for each in epochs_of(found)] == [1, 2]
+    assert [epoch["epoch"] for epoch in epochs_of(records)] == [1, 2]
 
 
 def test_every_run_of_the_sweep_file_composes():
@@ -118,6 +118,6 @@ def test_every_run_of_the_sweep_file_composes():
         args = {key: {"value": value} for key, value in point.items()}
         overrides = create_sweep_command_args({"args": args})["args_no_hyphens"]
         refuse_mistyped(["tracker=wandb", *overrides])
-        found = config("tracker=wandb", *overrides)
-        assert found.tuning.learning_rate == point["tuning.learning_rate"]
-        assert list(found.exclude) == re.findall(r"\w+", point["exclude"])
+        chosen = config("tracker=wandb", *overrides)
+        assert chosen.tuning.learning_rate == point["tuning.learning_rate"]
+        assert list(chosen.exclude) == re.findall(r"\w+", point["exclude"])

@@ -1,4 +1,4 @@
-"""What the tests of trackers share: a tracked run, what W&B noted of it, a server for W&B."""
+"""What the tests of trackers share: a tracked run, what W&B recorded of it, a server for W&B."""
 
 import http.server
 import json
@@ -59,7 +59,7 @@ def finished(tracked) -> Path:
 
 @pytest.fixture(scope="session")
 def records(tracked, finished) -> dict[str, list[dict]]:
-    """What W&B noted of the tracked run: kind → records."""
+    """What W&B recorded of the tracked run: kind → records."""
     if not shutil.which("wandb"):
         pytest.skip("the wandb command is not on the path")
     return inspected(only(tracked.folder, f"multirun/wandb/offline-run-*-{finished.name}"))
@@ -118,12 +118,12 @@ def inspected(folder: Path) -> dict[str, list[dict]]:
     )
     records = [json.loads(line) for line in done.stdout.splitlines()]
     kinds = {record["type"] for record in records}
-    return {kind: [each[kind] for each in records if each["type"] == kind] for kind in kinds}
+    return {kind: [record[kind] for record in records if record["type"] == kind] for kind in kinds}
 
 
 def epochs_of(records: dict[str, list[dict]]) -> list[dict]:
-    items = [each["item"] for each in records["history"]]
-    return [each for each in items if "train_loss" in each]
+    items = [record["item"] for record in records["history"]]
+    return [item for item in items if "train_loss" in item]
 
 
 def sync_lines(output: str) -> list[list[str]]:
