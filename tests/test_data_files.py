@@ -1,15 +1,19 @@
 """Files are found by language and split in each layout; ambiguous or missing ones are reported."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+from conftest import config
 
 from xling.data.files import find, folder_digest, index_of, list_files
 from xling.errors import UserError
 
+DATA = config().data
+
 
 def find_in(names: list[str], language: str = "de", split: str = "dev") -> list[str]:
-    return find(index_of(names, "xnli", ()), language, split, "DIR")
+    return find(index_of(names, "xnli", DATA), language, split, "DIR")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,7 @@ def test_language_codes_may_have_script_and_region() -> None:
 
 
 def test_splits_may_have_names_of_their_own() -> None:
-    index = index_of(["small.de.tsv"], "xnli", ["small"])
+    index = index_of(["small.de.tsv"], "xnli", dataclasses.replace(DATA, splits={"train": "small"}))
     assert find(index, "de", "small", "DIR") == ["small.de.tsv"]
 
 

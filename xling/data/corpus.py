@@ -3,7 +3,6 @@
 `datasets` is imported inside functions: commands import this room before their first line.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -90,9 +89,10 @@ def read_pools(config: Config, quotas: dict[str, list[Quota]], say: Say) -> Pool
         of_source = {
             language: shards for (language, split), shards in tables.items() if split == source
         }
-        rows, refused = _read_split(config, source, of_source)
+        rows, refused_by_language = _read_split(config, source, of_source)
+        refused = [row for of_language in refused_by_language.values() for row in of_language]
         bad += refused
-        _say_counts(of_source, rows, refused, say)
+        _say_counts(of_source, rows, refused_by_language, say)
         pools[source] = {
             language: {row.id: row for row in of_language if row.label != IGNORED}
             for language, of_language in rows.items()
@@ -150,36 +150,37 @@ def _required_sources(config: Config, quotas: dict[str, list[Quota]]) -> list[Ke
 
 def _read_split(
     config: Config, source: str, tables: dict[str, list[Table]]
-) -> tuple[dict[str, list[Row]], list[BadRow]]:
+) -> tuple[dict[str, list[Row]], dict[str, list[BadRow]]]:
     rows: dict[str, list[Row]] = {}
-    bad: list[BadRow] = []
+    bad: dict[str, list[BadRow]] = {}
     if config.task.parallel and any(
-        table.id_column is None for shards in tables.values() for table in shards
+        table.columns.id is None for shards in tables.values() for table in shards
     ):
         counts = {
             language: sum(table.count for table in shards) for language, shards in tables.items()
         }
         check_equal_counts(counts, source)
     for language, shards in tables.items():
-        rows[language], refused = separate_rows(shards, config.task)
-        bad += refused
+        rows[language], bad[language] = separate_rows(shards, config.task)
     if config.task.parallel:
-        rows, refused = align(rows, config.task.classes)
-        bad += refused
+        rows, not_aligned = align(rows, config.task.classes)
+        bad = {language: bad[language] + not_aligned[language] for language in rows}
     return rows, bad
 
 
 def _say_counts(
-    tables: dict[str, list[Table]], rows: dict[str, list[Row]], bad: Sequence[BadRow], say: Say
+    tables: dict[str, list[Table]],
+    rows: dict[str, list[Row]],
+    bad: dict[str, list[BadRow]],
+    say: Say,
 ) -> None:
     """Account for every row of every file; files with equal counts share a line."""
-    refused = Counter(row.file for row in bad)
     files_by_line: dict[str, list[str]] = {}
     for language, shards in tables.items():
         total = sum(table.count for table in shards)
-        unusable = sum(refused[table.name] for table in shards)
+        unusable = len(bad[language])
         ignored = sum(row.label == IGNORED for row in rows[language])
-        names = ", ".join(table.name for table in shards)
+        names = ", ".join(table.part or table.name for table in shards)
         if total != len(rows[language]) + unusable:
             raise UserError(
                 f"{names}: {total} rows, but {len(rows[language])} used and {unusable} refused. "
@@ -188,7 +189,8 @@ def _say_counts(
         line = f"{total:,} rows"
         line += f", {unusable:,} unusable" if unusable else ""
         line += f", {ignored:,} left out for their label (task.ignore_labels)" if ignored else ""
-        files_by_line.setdefault(line + shards[0].remark, []).append(names)
+        remarks = dict.fromkeys(table.remark for table in shards if table.remark)
+        files_by_line.setdefault(line + "".join(remarks), []).append(names)
     for line, files in files_by_line.items():
         say(f"{', '.join(files)}: {'each ' if len(files) > 1 else ''}{line}")
 
