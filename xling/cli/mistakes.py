@@ -148,11 +148,6 @@ def explain_unreadable(override: str, reason: str) -> str:
     key, sign, value = override.partition("=")
     if not sign:
         return f"{key} has no value: write {key}=VALUE.{near_key(key)}"
-    if key == "data.files" and not set(value) & set("\"'"):
-        return (
-            f"{override}: put a pattern with braces into quotes, and those into another pair for "
-            f"the shell. Write '{key}=\"{value}\"'"
-        )
     if not value.isascii() and not set(value) & set("\"'"):
         words = r"[^\[\],]+" if value.startswith("[") else r".+"
         quoted = re.sub(words, lambda word: f'"{word[0].strip()}"', value)

@@ -103,8 +103,8 @@ def _check_columns(task: Task, data: Data) -> None:
                     else ""
                 )
                 raise UserError(
-                    f"{other} and {key} are both the column '{name}'{why}. Write {key}=NAME with "
-                    "another column."
+                    f"{other} and {key} are both the column '{name}'{why}. Write another column's "
+                    "name for one of them."
                 )
             keys[name] = key
 

@@ -51,6 +51,7 @@ def load_corpus(config: Config, say: Say) -> "DatasetDict":
     drawn = draw_splits(config, quotas, pools)
     for split in SPLITS:
         say(_sizes(split, drawn[split]))
+    _check_variety(config, drawn["train"], say)
     return DatasetDict({split: _dataset(drawn[split], config) for split in SPLITS})
 
 
@@ -218,6 +219,32 @@ def _stop_or_drop(config: Config, bad: Sequence[BadRow], say: Say) -> None:
     for line in lines:
         say(line)
     say("They are left out (data.on_bad_row=drop).")
+
+
+def _check_variety(config: Config, train: dict[str, list[Row]], say: Say) -> None:
+    """Refuse training examples that nothing can be learnt from; note languages of one class.
+
+    Raises:
+        UserError: all examples are of one class, or a language repeats one text.
+    """
+    classes = config.task.classes
+    labels = {language: {row.label for row in rows} for language, rows in train.items()}
+    if len(all_labels := set().union(*labels.values())) == 1:
+        raise UserError(
+            f"All training examples are of class {classes[min(all_labels)]}: there is nothing to "
+            "learn. Look at task.labels and the files, or draw more: data.train_per_language."
+        )
+    for language, rows in train.items():
+        if len(rows) > 1 and len({(row.text, row.text_pair) for row in rows}) == 1:
+            raise UserError(
+                f"All {len(rows):,} training examples of {language} have the same text, "
+                f"'{rows[0].text[:60]}'. Look at task.columns.text and the files."
+            )
+        if len(rows) > 1 and len(labels[language]) == 1:
+            say(
+                f"WARNING: all training examples of {language} are of class "
+                f"{classes[min(labels[language])]}, so that its influence is also that class's."
+            )
 
 
 def _sizes(split: str, drawn: dict[str, list[Row]]) -> str:

@@ -69,16 +69,20 @@ def quotes_of(text: str, name: str) -> Quotes:
     if seen.doubled <= others:
         return Quotes(
             False,
-            f" (quotes taken as text, though {seen.doubled:,} fields have them as CSV writes them; "
-            "see data.quotes)",
+            f" (quotes taken as text, though {_fields(seen.doubled)} in quotes would be CSV's, and "
+            f"{_fields(others)} would not; data.quotes=csv reads them as CSV writes them)",
         )
     if seen.open:
         raise UserError(
-            f"{name}: {seen.doubled:,} fields have quotes as CSV writes them, the first in line "
+            f"{name}: {_fields(seen.doubled)} in quotes as CSV writes them, the first in line "
             f"{seen.first_doubled}, but line {seen.first_open} has a field with a quote left open. "
             "Mend that line, or write data.quotes=none to take all quotes as text."
         )
-    return Quotes(True, f" ({seen.doubled:,} fields in quotes, read as CSV writes them)")
+    return Quotes(True, f" ({_fields(seen.doubled)} in quotes, read as CSV writes them)")
+
+
+def _fields(count: int) -> str:
+    return f"{count:,} field{'s' if count > 1 else ''}"
 
 
 def evidence(text: str) -> Evidence:

@@ -110,8 +110,9 @@ def _not_utf8(content: bytes, name: str, error: UnicodeDecodeError) -> str:
         )
     wrong = content.split(b"\n")[line - 1].decode(guess.encoding, "replace").strip()
     shown = wrong if len(wrong) <= SHOWN else wrong[:SHOWN] + "…"
+    encoding = guess.encoding.replace("_", "-")  # as iconv names it
     return (
-        f"{what} It may be {guess.encoding}, in which the line reads:\n  {shown}\n"
-        f"If that is right, convert it with `iconv -f {guess.encoding} -t UTF-8 {name}`; else find "
+        f"{what} It may be {encoding}, in which the line reads:\n  {shown}\n"
+        f"If that is right, convert it with `iconv -f {encoding} -t UTF-8 {name}`; else find "
         "out its encoding first."
     )
