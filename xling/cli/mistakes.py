@@ -115,6 +115,8 @@ def explain(error: BaseException, conf: Path) -> str | None:
     if isinstance(error, HydraException | OmegaConfBaseException):
         texts = (str(cause).strip() for cause in causes(error))
         first = next(filter(None, texts), type(error).__name__).splitlines()[0]
+        if first.startswith("Incompatible key type"):
+            first = 'A file of the configuration has the key null or ~: put it into quotes, "null".'
         return f"xling: {first}\n{see_help()}"
     return None
 
