@@ -78,6 +78,13 @@ def test_a_missing_language_split_or_folder_is_named() -> None:
         find_in(["notes.txt"])
 
 
+def test_what_is_no_language_is_not_offered_as_one() -> None:
+    names = [f"{code}/dev-00000-of-00001.parquet" for code in ("all_languages", "de", "zh")]
+    with pytest.raises(UserError, match=r"It has the languages de, zh\."):
+        find_in(names, "fr")
+    assert find_in(names, "zho_Hans") == [names[2]]
+
+
 def test_folder_digest_depends_on_names_and_contents_alone(tmp_path: Path) -> None:
     for folder in ("a", "b"):
         (tmp_path / folder / "deep").mkdir(parents=True)

@@ -296,11 +296,25 @@ def test_files_are_found_by_a_pattern_and_behind_links(tmp_path: Path) -> None:
     assert "dev: 4 examples of each of de, en" in said
 
 
+def test_files_that_are_not_split_are_drawn_from_for_each_split(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    for code in ("deu", "eng"):
+        rows = [[n, f"{code} train {n}", TOPICS[n % 4]] for n in range(8)]
+        write(folder / f"{code}.tsv", [["id", "text", "label"], *rows])
+    sizes = [f"data.{split}_per_language={size}" for split, size in (("dev", 3), ("test", 2))]
+    whole = ("data.files='{lang}.tsv'", "data.splits={train: all, dev: all, test: all}")
+    corpus, _ = load(folder, "sib200", "languages=[de,en]", *whole, *sizes)
+    for language, code in {"de": "deu", "en": "eng"}.items():
+        drawn = [text for split in SPLITS for text in texts(corpus, split)[language]]
+        assert sorted(drawn) == said_of(code, "train")
+        assert len(texts(corpus, "train")[language]) == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
         (("data.files='{split}.tsv'",), "where in a name the language stands: write {lang} there"),
-        (("data.files='{lang}.tsv'",), "write {split} there, or data.split_column=NAME"),
+        (("data.files='{lang}.tsv'",), "the split stands: write {split} there"),
         (("data.files='{lang}.{spit}.tsv'",), "there is no {spit}; write {split} or {lang}"),
         (("data.files='{lang}.{split'",), "cannot be read"),
         (("data.files='{lang}.{split}.xls'",), "must end in one of the kinds of files"),

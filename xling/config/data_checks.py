@@ -153,11 +153,16 @@ def check_files(data: Data) -> None:
             raise UserError(
                 f"data.files={data.files}: there is no {{{name}}}; write {{split}} or {{lang}}."
             )
-    for name, column in (("split", data.split_column), ("lang", data.language_column)):
-        if name not in placeholders and column is None:
-            key = "language_column" if name == "lang" else "split_column"
-            raise UserError(
-                f"data.files={data.files} does not say where in a name the "
-                f"{'language' if name == 'lang' else name} stands: write {{{name}}} there, or "
-                f"data.{key}=NAME if a column says it."
-            )
+    if "lang" not in placeholders and data.language_column is None:
+        raise UserError(
+            f"data.files={data.files} does not say where in a name the language stands: write "
+            "{lang} there, or data.language_column=NAME if a column says it."
+        )
+    one_source = len(set(data.splits.values())) == 1
+    if "split" not in placeholders and data.split_column is None and not one_source:
+        raise UserError(
+            f"data.files={data.files} does not say where in a name the split stands: write "
+            "{split} there, or data.split_column=NAME if a column says it. Files that are not split need "
+            "'data.splits={train: all, dev: all, test: all}' and sizes, from which disjoint splits "
+            "are drawn: data.dev_per_language=NUMBER data.test_per_language=NUMBER."
+        )

@@ -220,7 +220,11 @@ def list_files(folder: Path) -> list[str]:
 
 
 def file_digest(path: Path) -> str:
-    """Return the blake2b digest (32 hexadecimal digits) of a file's contents."""
+    """Return the blake2b digest (32 hexadecimal digits) of a file's contents.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     state = path.stat()
     return _digest(path.absolute(), state.st_size, state.st_mtime_ns)
 
@@ -228,9 +232,12 @@ def file_digest(path: Path) -> str:
 @cache  # a run needs the same digests for each shared stage, a sweep for each job
 def _digest(path: Path, size: int, changed: int) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     return digest.hexdigest()
 
 

@@ -94,11 +94,10 @@ def evidence(text: str) -> Evidence:
     for number, line in enumerate(lines_of(text), 1):
         if not line:
             continue
-        fields = line.split("\t")
-        widths.add(len(fields))
+        widths.add(line.count("\t"))
         in_quotes = set()
         if '"' in line:
-            for column, field in enumerate(fields):
+            for column, field in enumerate(line.split("\t")):
                 if kind := _kind(field):
                     counts[kind] += 1
                     first.setdefault(kind, number)
