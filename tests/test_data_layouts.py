@@ -4,6 +4,8 @@ import gzip
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from datasets import DatasetDict
 from task_files import compose_task
@@ -227,6 +229,30 @@ def test_xnli_s_original_file_holds_all_languages_of_a_split(tmp_path: Path) -> 
         "xnli.dev.tsv",
         "xnli.test.tsv",
     }
+
+
+def test_a_language_may_be_in_one_shard_of_two(tmp_path: Path) -> None:
+    folder = tmp_path / "shards"
+    folder.mkdir()
+    for split, count in SPLITS.items():
+        for shard, code in enumerate(("de", "en")):
+            columns = {
+                "language": [code] * count,
+                "gold_label": ["neutral", "entailment"] * (count // 2),
+                "sentence1": said_of(code, split),
+                "sentence2": ["so"] * count,
+                "pairID": list(range(count)),
+                "unread": [[{"a": n}] for n in range(count)],
+            }
+            path = folder / f"{split}-0000{shard}-of-00002.parquet"
+            pq.write_table(pa.table(columns), path)
+    arguments = ("data.language_column=language", "languages=[de,en]")
+    corpus, said = load(folder, XNLI, *arguments)
+    for split in SPLITS:
+        assert texts(corpus, split) == {code: said_of(code, split) for code in ("de", "en")}
+    assert any(line.startswith("de in train-00000-of-00002.parquet, en in") for line in said)
+    message = refusal(folder, XNLI, "data.language_column=language", "languages=[de,fr]")
+    assert "no row is of language fr; it has de, en" in message
 
 
 def test_bad_rows_of_one_language_are_counted_as_its_own(tmp_path: Path) -> None:

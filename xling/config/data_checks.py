@@ -162,7 +162,7 @@ def check_files(data: Data) -> None:
     if "split" not in placeholders and data.split_column is None and not one_source:
         raise UserError(
             f"data.files={data.files} does not say where in a name the split stands: write "
-            "{split} there, or data.split_column=NAME if a column says it. Files that are not split need "
-            "'data.splits={train: all, dev: all, test: all}' and sizes, from which disjoint splits "
-            "are drawn: data.dev_per_language=NUMBER data.test_per_language=NUMBER."
+            "{split} there, or data.split_column=NAME if a column says it. Files that are not "
+            "split need 'data.splits={train: all, dev: all, test: all}' and sizes of what is "
+            "drawn from them: data.dev_per_language=NUMBER data.test_per_language=NUMBER."
         )

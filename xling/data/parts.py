@@ -1,7 +1,7 @@
 """The rows of one language and split in a file that holds several, as columns of the file say."""
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from xling.config import Data
 from xling.data.files import canonical_split
@@ -40,19 +40,22 @@ def divided(table: Table, data: Data, say: Callable[[str], None]) -> Parts:
     return parts
 
 
-def part(table: Table, parts: Parts, language: str, split: str, data: Data) -> Table:
-    """Return the rows of a language and split.
+def parts_of(
+    shards: Sequence[tuple[Table, Parts]], language: str, split: str, data: Data
+) -> list[Table]:
+    """Return the rows of a language and split, by the shard of the file that has them.
 
     Args:
-        parts: the rows of the table, as `divided` divides them.
+        shards: each with its rows as `divided` divides them.
 
     Raises:
-        UserError: there are none.
+        UserError: there are no such rows.
     """
-    codes, splits = {code for code, _ in parts}, sorted({name for _, name in parts})
+    keys = sorted({key for _, parts in shards for key in parts})
+    name = ", ".join(table.name for table, _ in shards)
     code, chosen = "", [""]
     if data.language_column:
-        where = f"{table.name}, column {data.language_column}"
+        where, codes = f"{name}, column {data.language_column}", {code for code, _ in keys}
         code = matching(language, codes, where)
         if code is None:
             raise UserError(
@@ -61,19 +64,23 @@ def part(table: Table, parts: Parts, language: str, split: str, data: Data) -> T
             )
     if data.split_column:
         wanted = canonical_split(split)
-        chosen = [name for name in splits if canonical_split(name) == wanted]
-    records = [record for name in chosen for record in parts.get((code, name), [])]
-    if not records:
-        there = sorted({name for other, name in parts if other == code})
+        chosen = sorted({value for _, value in keys if canonical_split(value) == wanted})
+    label = " ".join(filter(None, (code, *chosen)))
+    tables = []
+    for table, parts in shards:
+        if records := [record for value in chosen for record in parts.get((code, value), [])]:
+            part = f"{label} in {table.name}"
+            tables.append(
+                dataclasses.replace(table, records=records, count=len(records), part=part)
+            )
+    if not tables:
+        there = ", ".join(value for other, value in keys if other == code)
         raise UserError(
-            f"{table.name}: no row of language {language} is of split {split}"
-            + (f"; column {data.split_column} has {', '.join(there)}" if data.split_column else "")
+            f"{name}: no row of language {language} is of split {split}"
+            + (f"; column {data.split_column} has {there}" if data.split_column else "")
             + ". Write data.splits.train=... and so on."
         )
-    label = " ".join(filter(None, (code, *chosen)))
-    return dataclasses.replace(
-        table, records=records, count=len(records), part=f"{label} in {table.name}"
-    )
+    return tables
 
 
 def _value(record: Record, column: str | None) -> str | None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from xling.config import Config
 from xling.data.files import file_digest, find, index_of, list_files, require_files
 from xling.data.hub import hub_folder, require_hub
-from xling.data.parts import divided, part
+from xling.data.parts import divided, parts_of
 from xling.data.quotes import quotes_of
 from xling.data.readers import Record, Table, ending_of, marks_of, read_table
 from xling.data.sampling import SPLITS
@@ -46,7 +46,7 @@ def tables_of(
         return {key: [read[name] for name in names] for key, names in files.items()}
     parts = {name: divided(table, config.data, say) for name, table in read.items()}
     tables = {
-        key: [part(read[name], parts[name], *key, config.data) for name in names]
+        key: parts_of([(read[name], parts[name]) for name in names], *key, config.data)
         for key, names in files.items()
     }
     _refuse_shared(
