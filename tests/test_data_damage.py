@@ -120,3 +120,22 @@ def test_columns_parted_by_something_else_are_explained(tmp_path: Path, xnli_tas
         path = tmp_path / name
         path.write_text(separator.join(GOOD) + "\n" + separator.join(GOOD.values()) + "\n")
         assert advice in refusal(path, xnli_task)
+
+
+def test_a_header_in_capitals_is_no_row(tmp_path: Path, xnli_task: Task) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text("Premise\tHypothesis\tLabel\na\tb\tneutral\n")
+    message = refusal(path, xnli_task)
+    assert "no column 'label' (task.columns.label). Did you mean 'Label'?" in message
+
+
+def test_whole_numbers_are_labels_with_or_without_a_fraction(
+    tmp_path: Path, xnli_task: Task
+) -> None:
+    labels = pa.array([0.0, 1.0, None, float("nan"), 0.5])
+    words = pa.array(["a"] * 5)
+    path = parquet(tmp_path / "a.parquet", premise=words, hypothesis=words, label=labels)
+    good, bad = separate_rows([read(path, xnli_task)], xnli_task)
+    assert [row.label for row in good] == [1, 0]  # 0 is entailment
+    details = [row.detail for row in bad]
+    assert details == ["no label (label)", "no label (label)", "unknown label '0.5'"]

@@ -224,8 +224,11 @@ def _with_header(
     if not rows:
         raise UserError(f"{name} is empty.")
     first = tuple(field.strip() for field in rows[0][1])
-    is_header = all(
-        set(alternatives(column)) & set(first) for column in (task.columns.text, task.columns.label)
+    folded = {field.casefold() for field in first}  # a header in capitals is none without a header
+    is_header = any(
+        name.casefold() in folded
+        for column in (task.columns.text, task.columns.label)
+        for name in alternatives(column)
     )
     if task.headerless and len(task.headerless) == len(first) and not is_header:
         columns = _first_names(task.columns)
@@ -294,8 +297,10 @@ def _no_column(
             proper = {"\t": "tsv", ",": "csv"}.get(mark)
             advice = f"rename the file to .{proper}" if proper else "write it with tabs, as .tsv"
             return f"{start}\n{its}\nIts columns are parted by {word}: {advice}."
+    cased = [field for field in present if field.casefold() in {n.casefold() for n in names}]
+    hint = f" Did you mean '{cased[0]}'?" if cased else nearest(names[0], present)
     return (
-        f"{start}{nearest(names[0], present)}\n{its}\n"
+        f"{start}{hint}\n{its}\n"
         f"The task reads {', '.join(_names(columns))}. "
         f"Write {key}=NAME with the name in your files."
     )

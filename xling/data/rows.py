@@ -116,9 +116,14 @@ def _checked(
 
 
 def _word(value: object) -> tuple[str, str]:
-    """Return a value as a word, or else "" and what is wrong with it."""
-    if value is None or (isinstance(value, str) and not value.strip()):
+    """Return a value as a word, or else "" and what is wrong with it.
+
+    Whole numbers are written without a fraction: pandas makes 1.0 of a 1 if any value is missing.
+    """
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
         return "", "no"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     if not isinstance(value, str | int | float):
         return "", f"a {type(value).__name__} as"
     word = str(value).strip()
