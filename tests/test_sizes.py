@@ -59,11 +59,12 @@ def test_it_is_found_out_before_the_first_step(corpus_folder: Path, dry: str) ->
     assert "Fine-tuning" not in done.stdout
 
 
-def test_one_test_example_per_language_is_too_few(corpus_folder: Path) -> None:
+def test_one_example_per_language_is_too_few(corpus_folder: Path) -> None:
     few = ("influence.top_k=2", "data.test_per_language=1")
     assert "de has 1 test example, and intervals need two" in refusal(settings(corpus_folder, *few))
-    one = ("influence.top_k=1", "data.train_per_language=1")
-    assert "of class" in refusal(settings(corpus_folder, *one))  # one draw for both languages
+    write(corpus_folder, "en", "train", rows("en", 1))
+    one = settings(corpus_folder, "influence.top_k=2", "task.parallel=false")
+    assert "en has 1 training example, whose influence would count" in refusal(one)
 
 
 def test_one_class_or_one_text_teaches_nothing(corpus_folder: Path) -> None:

@@ -17,7 +17,8 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
 
     Raises:
         UserError: all training examples would be among the most influential ones, so that every
-            share is the base rate; or a language has fewer than two examples to trace.
+            share is the base rate; or a language has fewer than two examples to train on or to
+            trace.
     """
     if config.subnetwork.only:  # identifies subnetworks and traces nothing
         return
@@ -35,7 +36,13 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
             "examples: some are among the most positive and among the most negative, and shares "
             f"are near the languages' shares of the data. influence.top_k={fitting} tells more."
         )
-    traced = Counter(corpus["test"]["language"])
+    trained, traced = Counter(corpus["train"]["language"]), Counter(corpus["test"]["language"])
+    for language in config.train_languages:
+        if trained[language] < 2:
+            raise UserError(
+                f"{language} has {trained[language]} training example, whose influence would count "
+                "as the language's: raise data.train_per_language, or train on more data."
+            )
     for language in config.traced_languages:
         if traced[language] < 2:
             raise UserError(
