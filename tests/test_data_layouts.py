@@ -312,6 +312,7 @@ def test_files_are_found_by_a_pattern_and_behind_links(tmp_path: Path) -> None:
         (folder / "en").mkdir(parents=True, exist_ok=True)
         (folder / "en" / f"eng_{split}.tsv").symlink_to(away / f"en-{split}")
     (folder / "de").symlink_to(away / "de")
+    (folder / "lost.tsv").symlink_to(away / "gone")
     (folder / "en" / "again").symlink_to(folder)  # followed once
     languages = "languages=[de,en]"
     assert "no data file that xling recognises" in refusal(folder, "sib200", languages)
@@ -320,6 +321,11 @@ def test_files_are_found_by_a_pattern_and_behind_links(tmp_path: Path) -> None:
     corpus, said = load(folder, "sib200", languages, "data.files='{lang}/{lang}_{split}.tsv'")
     assert texts(corpus, "dev") == {"de": said_of("deu", "dev"), "en": said_of("eng", "dev")}
     assert "dev: 4 examples of each of de, en" in said
+    (away / "de" / "deu_test.tsv").rename(away / "moved")
+    (away / "de" / "deu_test.tsv").symlink_to(away / "gone")
+    message = refusal(folder, "sib200", languages, "data.files='{lang}/{lang}_{split}.tsv'")
+    assert "no file for language de, split test" in message
+    assert message.endswith("Its link lost.tsv leads to no file.")
 
 
 def test_files_that_are_not_split_are_drawn_from_for_each_split(tmp_path: Path) -> None:

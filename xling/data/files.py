@@ -219,6 +219,15 @@ def list_files(folder: Path) -> list[str]:
     return sorted(files)
 
 
+def broken_links(folder: Path) -> list[str]:
+    """Return the paths of all links below a folder that lead nowhere, relative to it."""
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() and not path.exists()
+    )
+
+
 def file_digest(path: Path) -> str:
     """Return the blake2b digest (32 hexadecimal digits) of a file's contents.
 

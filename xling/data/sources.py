@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from xling.config import Config
-from xling.data.files import file_digest, find, index_of, list_files, require_files
+from xling.data.files import broken_links, file_digest, find, index_of, list_files, require_files
 from xling.data.hub import hub_folder, require_hub
 from xling.data.parts import divided, parts_of
 from xling.data.quotes import quotes_of
@@ -116,9 +116,14 @@ def _folder(config: Config) -> Path:
 
 def _files(config: Config, folder: Path, needed: list[Key]) -> dict[Key, list[str]]:
     names = list_files(folder)
-    require_files(names, config.task.name, config.data, str(folder))
-    index = index_of(names, config.task.name, config.data)
-    files = {key: find(index, *key, where=str(folder)) for key in needed}
+    try:
+        require_files(names, config.task.name, config.data, str(folder))
+        index = index_of(names, config.task.name, config.data)
+        files = {key: find(index, *key, where=str(folder)) for key in needed}
+    except UserError as error:
+        if broken := broken_links(folder):
+            raise UserError(f"{error}\nIts link {broken[0]} leads to no file.") from None
+        raise
     if config.data.language_column is None:
         _refuse_shared(files, "")
     return files
