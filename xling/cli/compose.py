@@ -31,6 +31,14 @@ def switch_names() -> set[str]:
     return set(dotted_keys(compose_config()))
 
 
+def quoted_pattern(argument: str) -> str:
+    """Put the pattern of `data.files` into quotes: Hydra reads braces without them as a mapping."""
+    key, _, value = argument.partition("=")
+    if key != "data.files" or "{" not in value or set(value) & set("\"'"):
+        return argument
+    return f'{key}="{value}"'
+
+
 def parse_arguments(arguments: Sequence[str]) -> Any:
     """Parse a command line as Hydra does, into its flags and overrides."""
     from hydra._internal.utils import get_args_parser
