@@ -57,7 +57,7 @@ def test_what_pandas_writes_is_read_as_pandas_reads_it(
     assert read(path, "csv").remark == ""
 
 
-def test_the_number_of_quoted_fields_is_told() -> None:
+def test_the_number_of_quoted_fields_is_stated() -> None:
     text = frame(TEXTS[:4]).to_csv(sep="\t", index=False)
     assert quotes_of(text, "a").remark == " (3 fields in quotes, read as CSV writes them)"
 

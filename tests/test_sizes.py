@@ -80,7 +80,7 @@ def test_one_class_or_one_text_teaches_nothing(corpus_folder: Path) -> None:
     )
 
 
-def test_a_language_of_one_class_is_told(corpus_folder: Path) -> None:
+def test_a_language_of_one_class_is_reported(corpus_folder: Path) -> None:
     write(corpus_folder, "en", "train", [[*row[:3], "neutral"] for row in rows("en")])
     said = check(settings(corpus_folder, "task.parallel=false", "influence.top_k=2"))
     assert sum("all training examples of en are of class not_entailment" in line for line in said)

@@ -136,11 +136,11 @@ def check_files(data: Data) -> None:
     Raises:
         UserError: a placeholder that is missing or not known, or a switch without effect.
     """
-    for key in ("files", "language_column", "split_column"):
+    for key in ("path", "files", "language_column", "split_column"):
         if data.source == "sample" and getattr(data, key) is not None:
             raise UserError(
                 f"data.{key}={getattr(data, key)} is for your own files and the hub's: write "
-                "data=files data.path=DIR as well, or omit it."
+                "data=files as well, with data.path=DIR, or omit it."
             )
     if data.files is None:
         return

@@ -114,7 +114,7 @@ def find(index: Index, language: str, split: str, where: str) -> list[str]:
         UserError: no file, several candidates, or missing shards.
     """
     split = canonical_split(split)
-    with_split = {code: names for (code, of), names in index.items() if of in (split, ANY)}
+    with_split = {code: names for (code, name), names in index.items() if name in (split, ANY)}
     code = ANY if ANY in with_split else matching(language, with_split, f"{where}, split {split}")
     if code is None or code not in with_split:
         raise UserError(_no_file_message(index, language, split, where))

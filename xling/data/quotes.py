@@ -76,7 +76,7 @@ def quotes_of(text: str, name: str) -> Quotes:
         raise UserError(
             f"{name}: {_fields(seen.doubled)} in quotes as CSV writes them, the first in line "
             f"{seen.first_doubled}, but line {seen.first_open} has a field with a quote left open. "
-            "Mend that line, or write data.quotes=none to take all quotes as text."
+            "Fix that line, or write data.quotes=none to take all quotes as text."
         )
     return Quotes(True, f" ({_fields(seen.doubled)} in quotes, read as CSV writes them)")
 

@@ -257,7 +257,7 @@ def _first_names(columns: Columns) -> Columns:
 
 def _renamed(columns: Columns, names: dict[str, Sequence[str]]) -> Columns:
     return dataclasses.replace(
-        columns, **{role: found[0] if found else None for role, found in names.items()}
+        columns, **{role: present[0] if present else None for role, present in names.items()}
     )
 
 

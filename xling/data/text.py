@@ -99,7 +99,7 @@ def _not_utf8(content: bytes, name: str, error: UnicodeDecodeError) -> str:
     lenient = content.decode("utf-8-sig", "replace")
     damaged = lenient.count("\N{REPLACEMENT CHARACTER}")
     if sum(not character.isascii() for character in lenient) > 10 * damaged:
-        return f"{what} The rest of the file is, so mend this line, or leave it out of the file."
+        return f"{what} The rest of the file is, so fix this line, or leave it out of the file."
     from charset_normalizer import from_bytes
 
     foreign = b"\n".join(row for row in content.split(b"\n") if not row.isascii())
