@@ -55,13 +55,16 @@ def load_corpus(config: Config, say: Say) -> "DatasetDict":
     return DatasetDict({split: _dataset(drawn[split], config) for split in SPLITS})
 
 
-def require_data(config: Config) -> None:
+def require_data(config: Config, say: Say) -> None:
     """Check that a run's data exists or can be fetched, without reading it.
+
+    Args:
+        say: prints what is tried again.
 
     Raises:
         UserError: the data is unavailable, or the sizes of the draws contradict each other.
     """
-    require(config, _required_sources(config, quotas_by_source(config)))
+    require(config, _required_sources(config, quotas_by_source(config)), say)
 
 
 def fingerprint(config: Config) -> dict[str, str]:

@@ -20,6 +20,9 @@ LAYOUTS = (
     "{lang}/{split}-00000-of-00001.parquet",
     "{lang}/{split}/0000.parquet",
 )
+NO_LANGUAGES = ("all", "all_languages", "data", "default", "multilingual", "plain_text")
+"""Folders that data sets of the Hub have beside those of their languages, or instead."""
+
 Index = dict[tuple[str, str], list[str]]
 
 
@@ -42,6 +45,8 @@ def index_of(names: Iterable[str], task: str, splits: Iterable[str]) -> Index:
     for name in sorted(names):
         for match in filter(None, (pattern.fullmatch(name) for pattern in patterns)):
             key = (match["lang"], canonical_split(match["split"]))
+            if key[0] in NO_LANGUAGES:
+                continue
             if name not in index.setdefault(key, []):
                 index[key].append(name)
     return index
