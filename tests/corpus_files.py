@@ -58,8 +58,9 @@ def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 
 def forget() -> None:
     """Forget what a process remembers of the hub, as a new one knows nothing of it."""
-    for remembered in (hub_reachable, repository._commit, repository._ask_for_access):
-        remembered.cache_clear()
+    hub_reachable.cache_clear()
+    for remembered in (repository._commits, repository._accessible):
+        remembered.clear()
     _tree_cache._IN_MEMORY_TREE_CACHE.clear()
 
 

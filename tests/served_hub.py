@@ -263,25 +263,3 @@ def hub(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         for module in (_http, file_download, connection):
             monkeypatch.setattr(module, "time", at_once)
         yield hub
-
-
-@pytest.fixture
-def hub(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
-    """A hub without repositories, which this process and the commands it starts go to.
-
-    Waiting before another attempt takes no time: how long it would be is in what is said.
-    """
-    with served(Hub()) as hub:
-        monkeypatch.setenv("HF_ENDPOINT", hub.address)
-        template = f"{hub.address}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
-        monkeypatch.setattr(constants, "ENDPOINT", hub.address)
-        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
-        monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
-        monkeypatch.setattr(constants, "HF_HUB_ETAG_TIMEOUT", 1)
-        for module in (_http, file_download, connection):
-            monkeypatch.setattr(
-                module,
-                "time",
-                SimpleNamespace(sleep=lambda seconds: None, monotonic=time.monotonic),
-            )
-        yield hub

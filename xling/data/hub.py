@@ -6,7 +6,15 @@ from pathlib import Path
 
 from xling.config import Config
 from xling.data.files import find, index_of
-from xling.data.repository import Repository, Snapshot, fetch, locate, require, selected
+from xling.data.repository import (
+    Repository,
+    Snapshot,
+    fetch_missing,
+    folder_of,
+    locate,
+    require,
+    selected,
+)
 from xling.errors import UserError
 
 Say = Callable[[str], None]
@@ -58,7 +66,17 @@ def hub_folder(config: Config, needed: Iterable[tuple[str, str]], say: Say) -> P
         UserError: no data set, no network, or missing files.
     """
     snapshot = locate(_repository(config, needed := [*needed]), say)
-    return fetch(snapshot, _files(config, snapshot, needed), say)
+    return folder_of(snapshot, _files(config, snapshot, needed), say)
+
+
+def fetch_dataset(config: Config, needed: Iterable[tuple[str, str]], say: Say) -> None:
+    """Fetch what this machine has not of the data set; say so only if there is something.
+
+    Raises:
+        UserError: as `hub_folder`.
+    """
+    snapshot = locate(_repository(config, needed := [*needed]), say)
+    fetch_missing(snapshot, _files(config, snapshot, needed), say)
 
 
 def _repository(config: Config, needed: Iterable[tuple[str, str]]) -> Repository:

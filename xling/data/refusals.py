@@ -85,9 +85,7 @@ def _of_answer(error: Any, what: str, page: str, switch: str) -> str:
         return f"{what} does not exist: there is no such revision ({status}). Check {switch}."
     if "EntryNotFoundError" in names:
         file = str(error.response.request.url).rpartition("/resolve/")[2].partition("/")[2]
-        return (
-            f"The hub lists the file {file} of {what[0].lower()}{what[1:]}, but does not have it."
-        )
+        return f"{what} has no file {file}, although the hub lists it ({status})."
     if "DisabledRepoError" in names:
         return f"{what} is disabled by the hub ({status}). Choose another for {switch}."
     if status == 401 and ("credentials" in message or (known and "Repository" not in message)):

@@ -11,7 +11,6 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +21,12 @@ from xling.errors import UserError
 
 Say = Callable[[str], None]
 KINDS = {"dataset": "Data set", "model": "Model"}
+
+_commits: dict[tuple[str, str, str | None], str | None] = {}
+"""What the branches point to during this process: the jobs of a sweep read the same files."""
+
+_accessible: set[str] = set()
+"""Addresses of files that the Hub has agreed to give to this process."""
 
 
 @dataclass(frozen=True)
@@ -129,15 +134,32 @@ def require(snapshot: Snapshot, files: Sequence[str], say: Say) -> None:
         _ask_for_access(snapshot.repository, snapshot.commit, missing[0], say)
 
 
-def fetch(snapshot: Snapshot, files: Sequence[str], say: Say) -> Path:
-    """Return the folder that has the files; fetch those that are not on this machine.
+def folder_of(snapshot: Snapshot, files: Sequence[str], say: Say) -> Path:
+    """Return the folder that has the files, and say what it is; fetch those that are missing.
+
+    Raises:
+        UserError: as `fetch_missing`.
+    """
+    repository, commit = snapshot.repository, snapshot.commit
+    if not snapshot.missing(files):
+        say(fetch_line(snapshot, files))
+    folder = fetch_missing(snapshot, files, say)
+    if not repository.pinned:
+        data = repository.kind == "dataset"
+        pin = f"data.path={repository.name}@{commit}" if data else f"model.revision={commit}"
+        say(f"The revision is not pinned; to repeat this run: {pin}")
+    return folder
+
+
+def fetch_missing(snapshot: Snapshot, files: Sequence[str], say: Say) -> Path:
+    """Fetch the files that are not on this machine, if any; return the folder that has them all.
 
     Raises:
         UserError: the network, the Hub or the disk does not allow it.
     """
     repository, commit = snapshot.repository, snapshot.commit
-    say(fetch_line(snapshot, files))
     if missing := _to_fetch(snapshot, files):
+        say(fetch_line(snapshot, files))
         with _explained(repository), talking(say):
             wanted = [glob.escape(name) for name in missing]
             with_retries(
@@ -148,10 +170,6 @@ def fetch(snapshot: Snapshot, files: Sequence[str], say: Say) -> Path:
         snapshot = Snapshot(repository, commit, _folder(repository, commit), snapshot.sizes)
         if lacking := snapshot.missing(files):
             raise UserError(f"{repository}: the hub lists {lacking[0]} but does not give it.")
-    if not repository.pinned:
-        data = repository.kind == "dataset"
-        pin = f"data.path={repository.name}@{commit}" if data else f"model.revision={commit}"
-        say(f"The revision is not pinned; to repeat this run: {pin}")
     return Path(snapshot.folder or "")
 
 
@@ -213,7 +231,6 @@ def _to_fetch(snapshot: Snapshot, files: Sequence[str]) -> list[str]:
     return missing
 
 
-@cache
 def _commit(repository: Repository, say: Say) -> str | None:
     """Return the commit of a revision, the same for the whole run; None: unknown without the Hub.
 
@@ -221,6 +238,13 @@ def _commit(repository: Repository, say: Say) -> str | None:
     """
     if repository.pinned:
         return repository.revision
+    key = (repository.kind, repository.name, repository.revision)
+    if key not in _commits:
+        _commits[key] = _ask_for_commit(repository, say)
+    return _commits[key]
+
+
+def _ask_for_commit(repository: Repository, say: Say) -> str | None:
     known = _last_commit(repository)
     if not hub_reachable():
         return known
@@ -274,15 +298,16 @@ def _listing(repository: Repository, commit: str) -> dict[str, int] | None:
     return {file.path: file.size for file in tree}
 
 
-@cache
 def _ask_for_access(repository: Repository, commit: str, name: str, say: Say) -> None:
-    """Ask for a file's size, as the Hub lists also what it does not give."""
+    """Ask for a file's size once, as the Hub lists also what it does not give."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
 
     kind = repository.kind
     url = hf_hub_url(repository.name, name, repo_type=kind, revision=commit)
-    with _explained(repository), talking(say):
-        with_retries(lambda: get_hf_file_metadata(url), say)
+    if url not in _accessible:
+        with _explained(repository), talking(say):
+            with_retries(lambda: get_hf_file_metadata(url), say)
+        _accessible.add(url)
 
 
 def _client(function: str, repository: Repository, revision: str | None, **options: object):

@@ -11,7 +11,15 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xling.config import Model
-from xling.data.repository import Repository, Snapshot, fetch, fetch_line, locate, require, selected
+from xling.data.repository import (
+    Repository,
+    Snapshot,
+    fetch_missing,
+    folder_of,
+    locate,
+    require,
+    selected,
+)
 from xling.errors import UserError
 
 Say = Callable[[str], None]
@@ -60,16 +68,19 @@ def fetched(model: Model, say: Say) -> Model:
     if model.path is None or _is_folder(model):
         return model
     snapshot = locate(_repository(model), say)
-    folder = fetch(snapshot, _files(snapshot), say)
+    folder = folder_of(snapshot, _files(snapshot), say)
     return dataclasses.replace(model, path=str(folder), revision=None)
 
 
-def model_line(model: Model, say: Say) -> str:
-    """Say what a model on the hub needs to fetch; "" for other models."""
-    if model.path is None or _is_folder(model):
-        return ""
-    snapshot = locate(_repository(model), say)
-    return fetch_line(snapshot, _files(snapshot))
+def fetch_model(model: Model, say: Say) -> None:
+    """Fetch what this machine has not of a model on the hub; say so only if there is something.
+
+    Raises:
+        UserError: as `fetched`.
+    """
+    if model.path is not None and not _is_folder(model):
+        snapshot = locate(_repository(model), say)
+        fetch_missing(snapshot, _files(snapshot), say)
 
 
 def _files(snapshot: Snapshot) -> list[str]:

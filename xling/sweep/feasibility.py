@@ -9,7 +9,6 @@ from pathlib import Path
 from xling.cli.console import format_bytes, format_duration, say
 from xling.config import Config
 from xling.data import load_corpus
-from xling.models.available import model_line
 from xling.sweep.plan import PlannedJob
 
 SCRIPTS = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "hi": "Hindi",
@@ -42,8 +41,6 @@ def cost_lines(jobs: Sequence[PlannedJob], runs_here: bool) -> Iterator[str]:
 def check_inputs(configs: Sequence[Config]) -> None:
     """Check the data of all jobs (labels, alignment, sizes) and the fonts to display it.
 
-    Data on the hub is fetched to be read; of a model there, only what is to be fetched is said.
-
     Args:
         configs: of the jobs that are not finished.
 
@@ -59,8 +56,6 @@ def check_inputs(configs: Sequence[Config]) -> None:
         load_corpus(config, say)
     if configs:
         say("Data: labels, alignment and sizes are correct")
-        for line in filter(None, {model_line(config.model, say): None for config in configs}):
-            say(line)
         for line in font_lines(sorted({code for config in configs for code in config.languages})):
             say(line)
     say("Dry run: nothing was started.")
