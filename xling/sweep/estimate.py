@@ -9,7 +9,7 @@ from statistics import median
 
 import torch
 
-from xling.cli.console import say
+from xling.cli.console import plain_libraries, say
 from xling.config import Config
 from xling.data import fetch_data
 from xling.models.available import fetch_model
@@ -77,6 +77,7 @@ def estimate_total(stages: Sequence[Stage], probe: bool) -> Cost:
 
 def measure_speed(config: Config, probe: bool) -> Speed:
     """Load data and model, from the hub if need be, and time a training step if `probe` is true."""
+    plain_libraries()
     fetch_data(config, say)
     fetch_model(config.model, say)
     inputs = prepare(config, say=lambda line: None)
