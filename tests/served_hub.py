@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import pytest
@@ -99,6 +99,10 @@ class Hub:
     faults: list[Fault] = field(default_factory=list)
     requests: list[Request] = field(default_factory=list)
 
+    def fault(self, path: str, **what: Any) -> None:
+        """Add a fault."""
+        self.faults.append(Fault(path, **what))
+
     def fault_for(self, method: str, path: str) -> Fault | None:
         """Return what to answer instead, and count it."""
         for fault in self.faults:
@@ -126,6 +130,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = unquote(urlsplit(self.path).path)
+        if path == "/api/agent-harnesses":  # asked by programs that are started by others
+            return self.send_json({})
         self.hub.requests.append(Request(self.command, path, dict(self.headers)))
         fault = self.hub.fault_for(self.command, path) or Fault("")
         time.sleep(fault.seconds)
@@ -263,3 +269,10 @@ def hub(no_hub: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
         for module in (_http, file_download, connection):
             monkeypatch.setattr(module, "time", at_once)
         yield hub
+
+
+@pytest.fixture
+def unused_address() -> str:
+    """The address of a server that is gone."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return f"http://127.0.0.1:{server.getsockname()[1]}"
