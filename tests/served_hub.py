@@ -27,7 +27,7 @@ from xling.data import connection
 COMMIT = "5e" * 20
 PATHS = re.compile(
     r"/api/(?P<api>models|datasets)/(?P<repo>[^/]+/[^/]+)"
-    r"(?:/(?:revision/(?P<info>[^/]+)|tree/(?P<tree>[^/]+)))?"
+    r"(?:/(?:revision/(?P<info>[^/]+)|tree/(?P<tree>[^/]+)(?P<below>/.+)?))?"
     r"|/(?P<prefix>datasets/)?(?P<owner>[^/]+/[^/]+)/resolve/(?P<at>[^/]+)/(?P<file>.+)"
 )
 
@@ -160,6 +160,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send(307, {"Location": self.path.replace(name, repo.moved)}, b"")
         elif (match["info"] or match["tree"] or match["at"] or "main") not in ("main", COMMIT):
             self.refuse(404, "RevisionNotFound", "Invalid rev id")
+        elif match["below"]:
+            self.refuse(404, "EntryNotFound", "Entry not found")
         elif match["tree"]:
             entries = [entry(path, content, repo) for path, content in repo.files.items()]
             folders = {path.rpartition("/")[0] for path in repo.files} - {""}

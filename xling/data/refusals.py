@@ -135,7 +135,7 @@ def _of_connection(error: BaseException, what: str) -> str:
             f"{lost}: {host} did not answer within {seconds} s. Run the same command again; "
             "for a slow line, set HF_HUB_DOWNLOAD_TIMEOUT=60 and HF_HUB_ETAG_TIMEOUT=60 (seconds)."
         )
-    if "CERTIFICATE" in text.upper():
+    if "CERTIFICATE_VERIFY_FAILED" in text.upper():
         return (
             f"{lost}: the certificate of {host} is not trusted here. If your network has a "
             "certificate of its own, name its file with SSL_CERT_FILE=FILE."
