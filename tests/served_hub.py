@@ -25,9 +25,10 @@ from huggingface_hub.utils import _http
 from xling.data import connection
 
 COMMIT = "5e" * 20
+XET_TOKEN = {"X-Xet-Access-Token": "token", "X-Xet-Token-Expiration": "9999999999"}
 PATHS = re.compile(
     r"/api/(?P<api>models|datasets)/(?P<repo>[^/]+/[^/]+)"
-    r"(?:/(?:revision/(?P<info>[^/]+)|tree/(?P<tree>[^/]+)(?P<below>/.+)?))?"
+    r"(?:/(?:revision/(?P<info>[^/]+)|tree/(?P<tree>[^/]+)(?P<below>/.+)?|(?P<xet>xet-read-token)/[^/]+))?"
     r"|/(?P<prefix>datasets/)?(?P<owner>[^/]+/[^/]+)/resolve/(?P<at>[^/]+)/(?P<file>.+)"
 )
 
@@ -73,7 +74,7 @@ class Repo:
         files: contents by name.
         elsewhere: names of the files that another host sends, as large ones are on the true hub.
         moved: its new name, if it has one.
-        xet: names of the files whose contents lie in Xet storage at an address that is dead.
+        xet: names of the files that lie in Xet storage, which is not served here.
     """
 
     files: dict[str, bytes]
@@ -160,6 +161,8 @@ class Handler(BaseHTTPRequestHandler):
             self.send(307, {"Location": self.path.replace(name, repo.moved)}, b"")
         elif (match["info"] or match["tree"] or match["at"] or "main") not in ("main", COMMIT):
             self.refuse(404, "RevisionNotFound", "Invalid rev id")
+        elif match["xet"]:
+            self.send(200, {"X-Xet-Cas-Url": self.hub.storage, **XET_TOKEN}, b"")
         elif match["below"]:
             self.refuse(404, "EntryNotFound", "Entry not found")
         elif match["tree"]:
@@ -179,6 +182,9 @@ class Handler(BaseHTTPRequestHandler):
     def resolve(self, kind: str, name: str, repo: Repo, file: str, fault: Fault) -> None:
         content = repo.files[file]
         headers = {"ETag": f'"{etag(content)}"', "X-Repo-Commit": COMMIT}
+        if file in repo.xet:
+            route = f"{self.hub.address}/api/{kind}/{name}/xet-read-token/{COMMIT}"
+            headers |= {"X-Xet-Hash": etag(content), "X-Xet-Refresh-Route": route}
         if file in repo.elsewhere:
             headers |= {"X-Linked-Etag": headers["ETag"], "X-Linked-Size": str(len(content))}
             headers["Location"] = f"{self.hub.storage}/storage/{kind}/{name}/{file}"

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from conftest import config
+from huggingface_hub import constants
 from served_hub import COMMIT, Hub, Repo
 from test_hub_cache import PINNED, SMALL, nli
 
@@ -198,6 +199,25 @@ def test_names_that_are_wrong_are_told_before_anything_is_fetched(data_set, path
 def test_a_host_of_files_that_cannot_be_reached_is_named(data_set, unused_address):
     data_set.storage = unused_address
     with pytest.raises(UserError, match=rf"{unused_address[7:]} cannot be reached\. Allow"):
+        load_corpus(config(*PINNED), print)
+
+
+def test_xet_storage_that_cannot_be_reached_is_told_before_its_client_tries_for_minutes(
+    data_set, unused_address, monkeypatch
+):
+    data_set.storage = unused_address
+    files = data_set.repos["datasets/owner/nli"]
+    files.elsewhere, files.xet = frozenset(), frozenset(files.files)
+    with pytest.raises(UserError, match=rf"{unused_address}\. .*HF_HUB_DISABLE_XET=1"):
+        require_data(config(*PINNED), print)
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    require_data(config(*PINNED), print)
+    assert len(load_corpus(config(*PINNED), print)["test"]) == 24
+
+
+def test_xet_storage_that_fails_is_told(data_set):
+    data_set.repos["datasets/owner/nli"].xet = frozenset(["de/train-00000-of-00001.parquet"])
+    with pytest.raises(UserError, match=r"its storage does not give it .*HF_HUB_DISABLE_XET=1"):
         load_corpus(config(*PINNED), print)
 
 

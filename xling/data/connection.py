@@ -43,7 +43,12 @@ def hub_reachable() -> bool:
     """
     if switched_off():
         return False
-    endpoint = urlsplit(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    return answers(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+
+
+def answers(address: str) -> bool:
+    """Return within 1.5 seconds whether a server, or the proxy in front of it, answers."""
+    endpoint = urlsplit(address)
     proxy = getproxies().get(endpoint.scheme) or getproxies().get("all")
     if proxy and not proxy_bypass(endpoint.hostname or ""):
         endpoint = urlsplit(proxy if "//" in proxy else f"//{proxy}")

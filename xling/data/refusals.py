@@ -164,7 +164,7 @@ def _of_connection(error: BaseException, what: str) -> str:
         )
     if "xet" in text.lower() or "cas " in text.lower():
         return (
-            f"{lost}: the hub's storage does not answer ({_first_line(error)}). "
+            f"{lost}: its storage does not give it ({_first_line(error)}). "
             "HF_HUB_DISABLE_XET=1 fetches files in the ordinary way."
         )
     return ""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from xling.data.connection import hub_reachable, switched_off, talking, with_retries
+from xling.data.connection import answers, hub_reachable, switched_off, talking, with_retries
 from xling.data.files import list_files
 from xling.data.refusals import is_passing, refusal, short_reason, unattended
 from xling.errors import UserError
@@ -131,7 +131,8 @@ def require(snapshot: Snapshot, files: Sequence[str], say: Say) -> None:
         UserError: neither is the case.
     """
     if missing := _to_fetch(snapshot, files):
-        _ask_for_access(snapshot.repository, snapshot.commit, missing[0], say)
+        largest = max(missing, key=lambda name: _bytes(snapshot, [name]))
+        _ask_for_access(snapshot.repository, snapshot.commit, largest, say)
 
 
 def folder_of(snapshot: Snapshot, files: Sequence[str], say: Say) -> Path:
@@ -299,14 +300,31 @@ def _listing(repository: Repository, commit: str) -> dict[str, int] | None:
 
 
 def _ask_for_access(repository: Repository, commit: str, name: str, say: Say) -> None:
-    """Ask for a file's size once, as the Hub lists also what it does not give."""
-    from huggingface_hub import get_hf_file_metadata, hf_hub_url
+    """Ask once where a file lies: the Hub lists also what it does not give.
+
+    Raises:
+        UserError: it does not give it, or Xet storage is out of reach, for which its client would
+            try for many minutes without a word.
+    """
+    from huggingface_hub import constants, get_hf_file_metadata, get_session, hf_hub_url
+    from huggingface_hub.utils import build_hf_headers
 
     kind = repository.kind
     url = hf_hub_url(repository.name, name, repo_type=kind, revision=commit)
     if url not in _accessible:
         with _explained(repository), talking(say):
-            with_retries(lambda: get_hf_file_metadata(url), say)
+            file = with_retries(lambda: get_hf_file_metadata(url), say)
+            storage = None
+            if file.xet_file_data and not constants.HF_HUB_DISABLE_XET:
+                token = file.xet_file_data.refresh_route
+                answer = get_session().get(token, headers=build_hf_headers())
+                storage = answer.headers.get(constants.HUGGINGFACE_HEADER_X_XET_ENDPOINT)
+        if storage and not answers(storage):
+            raise UserError(
+                f"{repository} lies in a storage that cannot be reached: {storage}. Allow "
+                "connections to it, or set HF_HUB_DISABLE_XET=1 to fetch files in the ordinary way."
+                f"\n{repository.otherwise}"
+            )
         _accessible.add(url)
 
 
