@@ -138,7 +138,7 @@ def test_a_partial_download_is_completed_and_is_not_taken_for_complete(data_set,
     files = nli("de", "en", layout="{}/{}/0000.parquet")
     files |= {name.replace("0000", "0001"): table(name) for name in files if "train" in name}
     data_set.repos["datasets/owner/nli"] = Repo(files)
-    data_set.fault("de/train/0001", status=403)
+    data_set.fault("de/train/0001", status=403, method="GET")
     with pytest.raises(UserError, match="403"):
         load(*PINNED)
     data_set.faults.clear()

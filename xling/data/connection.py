@@ -17,6 +17,8 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 from urllib.request import getproxies, proxy_bypass
 
+from tqdm import tqdm
+
 from xling.data.refusals import is_passing, short_reason, wait_asked_for
 
 Say = Callable[[str], None]
@@ -82,13 +84,12 @@ def _accepts_connections(host: str, port: int) -> bool:
 def talking(say: Say) -> Iterator[None]:
     """Let a block talk to the Hub: no answer is waited for without end, and `say` tells retries.
 
-    The client's own lines stay off the terminal, and its bars where there is none.
+    The client's own lines and bars stay off the terminal.
     """
     from huggingface_hub import constants, get_session
     from huggingface_hub.utils import disable_progress_bars
 
-    if not sys.stderr.isatty():
-        disable_progress_bars()
+    disable_progress_bars()
 
     def limit(request: Any) -> None:
         """Set a limit where the client has none: for listings."""
@@ -109,6 +110,15 @@ def talking(say: Say) -> Iterator[None]:
         logger.handlers, logger.propagate = before[0], before[2]
         logger.setLevel(before[1])
         get_session().event_hooks = hooks
+
+
+class Bar(tqdm):
+    """The bar of a download: its bytes, on a terminal only, and gone when it is done."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options.pop("name", None)
+        shown = options.get("desc") == "Downloading bytes" and sys.stderr.isatty()
+        super().__init__(*arguments, **options, disable=not shown, leave=False)
 
 
 class _Retries(logging.Handler):

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from xling.data.connection import answers, hub_reachable, switched_off, talking, with_retries
+from xling.data.connection import Bar, answers, hub_reachable, switched_off, talking, with_retries
 from xling.data.files import list_files
 from xling.data.refusals import is_passing, refusal, short_reason, unattended
 from xling.errors import UserError
@@ -164,7 +164,9 @@ def fetch_missing(snapshot: Snapshot, files: Sequence[str], say: Say) -> Path:
         with _explained(repository), talking(say):
             wanted = [glob.escape(name) for name in missing]
             with_retries(
-                lambda: _client("snapshot_download", repository, commit, allow_patterns=wanted),
+                lambda: _client(
+                    "snapshot_download", repository, commit, allow_patterns=wanted, tqdm_class=Bar
+                ),
                 say,
                 unattended,
             )
