@@ -33,6 +33,7 @@ LONGEST = (
     "test_slurm",
     "test_ranks",
     "test_experiments_subnetworks",
+    "test_hub_models",
     "test_report",
     "test_run",
     "test_sweep",

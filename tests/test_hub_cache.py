@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import huggingface_hub
@@ -249,3 +250,31 @@ def test_nothing_but_our_lines_is_printed(data_set, capfd):
     with contextlib.redirect_stdout(io.StringIO()):
         load(*PINNED)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_cache_without_a_listing_is_used_while_the_hub_gives_none_and_that_is_said(
+    data_set, tmp_path
+):
+    load(*PINNED)
+    shutil.rmtree(tmp_path / "cache/datasets--owner--nli/trees")
+    data_set.fault("/tree/", status=500)
+    assert "The hub lists no files of owner/nli: going by those in its cache" in load(*PINNED)
+
+
+def test_a_download_that_was_killed_is_begun_again(data_set, tmp_path):
+    name = "de/train-00000-of-00001.parquet"
+    data_set.repos["datasets/owner/nli"].elsewhere = frozenset([name])
+    data_set.fault("/storage/", cut=100, times=1)
+    data_set.fault("/storage/", seconds=30, times=1)
+    program = (
+        "from huggingface_hub import snapshot_download as get\n"
+        f"get('owner/nli', repo_type='dataset', revision='{COMMIT}', allow_patterns='de/*')"
+    )
+    surroundings = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "cache")}
+    with subprocess.Popen([sys.executable, "-c", program], env=surroundings) as download:
+        while len(data_set.asked("/storage/")) < 2:  # a part has arrived, and the rest is awaited
+            time.sleep(0.05)
+        download.kill()
+    assert [*(tmp_path / "cache").rglob("*.incomplete")]
+    assert "(2 are in the cache)" in load(*PINNED)[0]
+    assert load(*PINNED)[0].endswith("from the cache")
