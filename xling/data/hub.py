@@ -105,7 +105,8 @@ def _files(config: Config, snapshot: Snapshot, needed: Iterable[tuple[str, str]]
     def select(names: list[str]) -> list[str]:
         index = index_of(names, config.task.name, config.data.splits.values())
         try:
-            return [file for key in needed for file in find(index, *key, where=str(repository))]
+            files = (find(index, *key, where=str(repository)) for key in needed)
+            return list(dict.fromkeys(name for names in files for name in names))
         except UserError as error:
             if index or "convert" in (repository.revision or ""):
                 raise
