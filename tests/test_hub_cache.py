@@ -22,7 +22,7 @@ from served_hub import COMMIT, Hub, Repo
 from xling.data import fetch_data, hub_reachable, load_corpus, repository, require_data
 from xling.errors import UserError
 
-SMALL = ("profile=paper", "languages=[de,en]", "data.train_per_language=5")
+SMALL = ("profile=paper", "languages=[de,en]", "data.train_per_language=12")
 PINNED = (*SMALL, f"data.path=owner/nli@{COMMIT}")
 BRANCH = (*SMALL, "data.path=owner/nli")
 
