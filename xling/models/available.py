@@ -32,10 +32,13 @@ WEIGHTS = (
 )
 """Names of weights, in the order of preference; those in several files have an index."""
 
-DESCRIPTION = ("config.json", "adapter_config.json", "modules.json", "1_Pooling/config.json")
+DESCRIPTION = ("config.json", "adapter_config.json")
+MODULES = ("modules.json", "*_Pooling/config.json")
+"""What a folder of sentence-transformers has beside the model."""
+
 TOKENIZER = ("*token*", "*vocab*", "*merges*", "*bpe*", "*.model", "*.spm", "*.codes", "dict.txt")
 CODE = ("*.py",)
-"""Patterns of the names of all else that a model is loaded from, at the top of its repository."""
+"""Patterns of the names of all else that a model is loaded from, beside its config.json."""
 
 UNUSED = ("*.h5", "*.msgpack", "*.ot", "*.gguf", "onnx/*", "openvino/*", "coreml/*")
 """Patterns of what no encoder is loaded from, for those who fetch a whole repository."""
@@ -96,6 +99,12 @@ def model_files(names: Sequence[str], where: str) -> list[str]:
     Raises:
         UserError: the repository lacks some of them.
     """
+    inner = next((name for name in names if name.endswith("_Transformer/config.json")), "")
+    if "config.json" not in names and "modules.json" in names and inner:
+        folder = inner.removesuffix("config.json")  # an older layout of sentence-transformers
+        inside = [name.removeprefix(folder) for name in names if name.startswith(folder)]
+        files = [folder + name for name in model_files(inside, where)]
+        return sorted([*files, *(name for name in names if _is_named(name, MODULES))])
     if "config.json" not in names:
         adapter = "adapter_config.json" in names
         what = " but is an adapter: name the model that it belongs to" if adapter else ""
@@ -117,7 +126,7 @@ def model_files(names: Sequence[str], where: str) -> list[str]:
                 "All of them are needed."
             )
         weights = [*weights, index]
-    patterns = DESCRIPTION + TOKENIZER + CODE
+    patterns = DESCRIPTION + MODULES + TOKENIZER + CODE
     others = (name for name in names if not re.search(r"\.(bin|safetensors|h5|pt|onnx)\b", name))
     return sorted([*weights, *(name for name in others if _is_named(name, patterns))])
 
