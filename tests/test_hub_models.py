@@ -64,7 +64,7 @@ def test_only_what_an_encoder_is_loaded_from_is_fetched(tiny):
     assert said[0].startswith(
         f"Model owner/tiny at {COMMIT}, to be fetched from the hub: 4 files, "
     )
-    encoder, tokenizer = load_encoder(config("model=local", f"model.path={folder}").model)
+    encoder, tokenizer, *_ = load_encoder(config("model=local", f"model.path={folder}").model)
     assert encoder.config.hidden_size == 16 and len(tokenizer) == 60
     assert len(tiny.asked("^GET /storage/")) == 1
 
