@@ -22,7 +22,7 @@ from xling.cli.compose import conf_folder, register_resolvers
 from xling.config import Config, checked
 from xling.models.classifier import Classifier
 
-pytest_plugins = ["clusters", "corpus_files", "runs", "small_tunings", "tracked_runs"]
+pytest_plugins = ["clusters", "corpus_files", "runs", "served_hub", "small_tunings", "tracked_runs"]
 """Modules of fixtures, by what they make."""
 
 register_resolvers()
@@ -33,6 +33,7 @@ LONGEST = (
     "test_slurm",
     "test_ranks",
     "test_experiments_subnetworks",
+    "test_hub_models",
     "test_report",
     "test_run",
     "test_sweep",

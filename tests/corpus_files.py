@@ -7,10 +7,11 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 from conftest import config
+from huggingface_hub import _tree_cache
 from transformers import PreTrainedTokenizerFast
 
 from xling.config import Task
-from xling.data import hub_reachable
+from xling.data import hub_reachable, repository
 from xling.data.sample import LANGUAGES
 from xling.data.sample import rows as sample_rows
 from xling.data.sample.tokenizer import train_tokenizer
@@ -50,9 +51,17 @@ def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in VARIABLES + PROXIES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
-    hub_reachable.cache_clear()
+    forget()
     yield
+    forget()
+
+
+def forget() -> None:
+    """Forget what a process remembers of the hub, as a new one knows nothing of it."""
     hub_reachable.cache_clear()
+    for remembered in (repository._commits, repository._accessible):
+        remembered.clear()
+    _tree_cache._IN_MEMORY_TREE_CACHE.clear()
 
 
 @pytest.fixture

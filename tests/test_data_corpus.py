@@ -244,4 +244,4 @@ def test_the_sample_corpus_has_the_sizes_asked_for_and_no_id_twice() -> None:
 )
 def test_missing_data_is_reported_at_once(overrides: tuple[str, ...], expected: str) -> None:
     with pytest.raises(UserError, match=expected.replace(".", r"\.")):
-        require_data(config(*overrides))
+        require_data(config(*overrides), print)

@@ -224,7 +224,7 @@ def test_xnli_s_original_file_holds_all_languages_of_a_split(tmp_path: Path) -> 
     assert f"{parts}: each 4 rows" in said
     message = refusal(folder, XNLI, *XNLI_FILE, *XNLI_SIZES, "languages=[de,fr]")
     assert "column language: no row is of language fr; it has ar, de, en, zh" in message
-    require_data(settings(folder, XNLI, *XNLI_FILE, *XNLI_SIZES))
+    require_data(settings(folder, XNLI, *XNLI_FILE, *XNLI_SIZES), print)
     assert set(fingerprint(settings(folder, XNLI, *XNLI_FILE, *XNLI_SIZES))) == {
         "xnli.dev.tsv",
         "xnli.test.tsv",

@@ -14,9 +14,11 @@ def run_composed(composed: object) -> None:
     from xling.cli.compose import repeat_command, resolved
     from xling.cli.preflight import preflight
     from xling.config import checked
+    from xling.pipeline.paths import is_finished
 
     config = checked(resolved(composed))
-    preflight(config)
+    if not is_finished(config):
+        preflight(config)
     if config.dry_run:
         from xling.sweep.launch import dry_run
 

@@ -4,6 +4,7 @@ Libraries whose own output is switched off are imported inside functions: most c
 before they need them, if ever.
 """
 
+import logging
 import sys
 from collections.abc import Iterable, Sequence
 from typing import TypeVar
@@ -18,14 +19,23 @@ def interactive() -> bool:
     return sys.stdout.isatty()
 
 
+def quiet_logs() -> None:
+    """Keep libraries' log lines off the terminal, which a run's root logger prints from INFO on."""
+    for name in ("httpx", "httpx2", "httpcore", "huggingface_hub", "filelock", "urllib3"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+
+
 def plain_libraries() -> None:
-    """Turn off the libraries' own progress bars when the output is not interactive."""
+    """Turn off the libraries' log lines, and their progress bars if no one watches."""
+    from transformers.utils import logging as transformers_logging
+
+    quiet_logs()
+    transformers_logging.set_verbosity_error()
     if not interactive():
         import datasets
-        from transformers.utils import logging
 
         datasets.disable_progress_bars()
-        logging.disable_progress_bar()
+        transformers_logging.disable_progress_bar()
 
 
 def say(line: str) -> None:

@@ -1,5 +1,6 @@
 """Whether what a run needs is available, checked before heavy imports."""
 
+from xling.cli.console import quiet_logs, say
 from xling.config import Config
 from xling.data import require_data
 from xling.models.available import require_model
@@ -7,11 +8,14 @@ from xling.training.ranks import require_processes
 
 
 def preflight(config: Config) -> None:
-    """Check within two seconds that processes, data and model are available or can be fetched.
+    """Check that processes, data and model are available or can be fetched.
+
+    Without a network, that takes less than two seconds.
 
     Raises:
         UserError: names what is missing, the command that fetches it, and the alternatives.
     """
+    quiet_logs()
     require_processes(config.trainer)
-    require_data(config)
-    require_model(config.model)
+    require_data(config, say)
+    require_model(config.model, say)

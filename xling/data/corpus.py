@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from xling.config import Config
+from xling.data.hub import fetch_dataset
 from xling.data.readers import Table
 from xling.data.rows import (
     IGNORED,
@@ -55,13 +56,26 @@ def load_corpus(config: Config, say: Say) -> "DatasetDict":
     return DatasetDict({split: _dataset(drawn[split], config) for split in SPLITS})
 
 
-def require_data(config: Config) -> None:
+def require_data(config: Config, say: Say) -> None:
     """Check that a run's data exists or can be fetched, without reading it.
+
+    Args:
+        say: prints what is tried again.
 
     Raises:
         UserError: the data is unavailable, or the sizes of the draws contradict each other.
     """
-    require(config, _required_sources(config, quotas_by_source(config)))
+    require(config, _required_sources(config, quotas_by_source(config)), say)
+
+
+def fetch_data(config: Config, say: Say) -> None:
+    """Fetch what this machine has not of a data set on the hub; say so if there is something.
+
+    Raises:
+        UserError: the data is unavailable.
+    """
+    if config.data.source == "hub":
+        fetch_dataset(config, _required_sources(config, quotas_by_source(config)), say)
 
 
 def fingerprint(config: Config) -> dict[str, str]:

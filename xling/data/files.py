@@ -42,6 +42,9 @@ LAYOUTS_WITHOUT = {
 ANY = "*"
 """In place of a language or a split: a column of the file says which."""
 
+NO_LANGUAGES = ("all", "all_languages", "data", "default", "multilingual", "plain_text")
+"""Folders that data sets of the Hub have beside those of their languages, or instead."""
+
 Index = dict[tuple[str, str], list[str]]
 
 
@@ -83,6 +86,8 @@ def index_of(names: Iterable[str], task: str, data: Data) -> Index:
         for match in filter(None, (pattern.fullmatch(name) for pattern in patterns)):
             parts = match.groupdict()
             key = (parts.get("lang", ANY), canonical_split(parts.get("split", ANY)))
+            if key[0] in NO_LANGUAGES:
+                continue
             if name not in index.setdefault(key, []):
                 index[key].append(name)
     return index

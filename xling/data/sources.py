@@ -55,8 +55,8 @@ def tables_of(
     return tables
 
 
-def require(config: Config, needed: Iterable[Key]) -> None:
-    """Check in less than two seconds that the data exists or can be fetched.
+def require(config: Config, needed: Iterable[Key], say: Callable[[str], None]) -> None:
+    """Check that the data exists or can be fetched; without a network, in less than two seconds.
 
     Raises:
         UserError: neither is the case.
@@ -66,7 +66,7 @@ def require(config: Config, needed: Iterable[Key]) -> None:
         for language, _ in needed:
             _check_sample(config, language)
     elif config.data.source == "hub":
-        require_hub(config, needed)
+        require_hub(config, needed, say)
     else:
         _files(config, _folder(config), needed)
 

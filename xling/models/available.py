@@ -1,37 +1,167 @@
-"""Whether a pretrained model is available, checked before anything heavy is imported."""
+"""Where a pretrained model is: a folder, or a repository of the Hub, checked before heavy imports.
 
+Of a repository, only what a text encoder is loaded from is fetched: a model's weights often lie
+there once for each of several frameworks.
+"""
+
+import dataclasses
+import re
+from collections.abc import Callable, Iterable, Sequence
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xling.config import Model
-from xling.data import hub_reachable
+from xling.data.repository import (
+    Repository,
+    Snapshot,
+    fetch_missing,
+    folder_of,
+    locate,
+    require,
+    selected,
+)
 from xling.errors import UserError
 
+Say = Callable[[str], None]
 
-def require_model(model: Model) -> None:
-    """Make sure that a pretrained model is a folder, in the hub's cache, or within reach.
+WEIGHTS = (
+    r"model\.safetensors",
+    r"model-\d{5}-of-(\d{5})\.safetensors",
+    r"pytorch_model\.bin",
+    r"pytorch_model-\d{5}-of-(\d{5})\.bin",
+)
+"""Names of weights, in the order of preference; those in several files have an index."""
+
+DESCRIPTION = ("config.json", "adapter_config.json")
+MODULES = ("modules.json", "*_Pooling/config.json")
+"""What a folder of sentence-transformers has beside the model."""
+
+TOKENIZER = ("*token*", "*vocab*", "*merges*", "*bpe*", "*.model", "*.spm", "*.codes", "dict.txt")
+CODE = ("*.py",)
+"""Patterns of the names of all else that a model is loaded from, beside its config.json."""
+
+UNUSED = ("*.h5", "*.msgpack", "*.ot", "*.gguf", "onnx/*", "openvino/*", "coreml/*")
+"""Patterns of what no encoder is loaded from, for those who fetch a whole repository."""
+
+
+def require_model(model: Model, say: Say) -> None:
+    """Make sure that a pretrained model is a folder, in the hub's cache, or can be fetched.
+
+    Args:
+        say: prints what is tried again.
 
     Raises:
         UserError: it is none of these.
     """
-    if model.path is None or Path(model.path).is_dir() or hub_reachable():
+    if model.path is None or _is_folder(model):
         return
-    from huggingface_hub import try_to_load_from_cache
-
-    local = Path(model.path).is_absolute() or model.path.startswith((".", "~"))
-    if local or model.path.count("/") > 1:
-        raise UserError(f"model.path={model.path}: there is no such folder.")
-    if not isinstance(
-        try_to_load_from_cache(model.path, "config.json", revision=model.revision), str
-    ):
-        raise UserError(missing_model(model, "the hub does not answer and it is not in its cache"))
+    snapshot = locate(_repository(model), say)
+    require(snapshot, _files(snapshot), say)
 
 
-def missing_model(model: Model, why: str) -> str:
-    """Say how to obtain a model that could not be loaded."""
-    pin = f" --revision {model.revision}" if model.revision else ""
-    return (
-        f"The model {model.path} could not be loaded: {why}.\n"
-        f"Fetch it beforehand, where there is a network:  hf download {model.path}{pin}\n"
-        "Or name a folder on this machine:               model=local model.path=DIR\n"
-        "Or try the program without either:              profile=sample"
+def fetched(model: Model, say: Say) -> Model:
+    """Return a pretrained model as one in a folder; fetch what is missing if it is on the hub.
+
+    Args:
+        say: prints what is fetched, and how large it is.
+
+    Raises:
+        UserError: there is no such folder, or the hub does not give it.
+    """
+    if model.path is None or _is_folder(model):
+        return model
+    snapshot = locate(_repository(model), say)
+    folder = folder_of(snapshot, _files(snapshot), say)
+    return dataclasses.replace(model, path=str(folder), revision=None)
+
+
+def fetch_model(model: Model, say: Say) -> None:
+    """Fetch what this machine has not of a model on the hub; say so only if there is something.
+
+    Raises:
+        UserError: as `fetched`.
+    """
+    if model.path is not None and not _is_folder(model):
+        snapshot = locate(_repository(model), say)
+        fetch_missing(snapshot, _files(snapshot), say)
+
+
+def _files(snapshot: Snapshot) -> list[str]:
+    return selected(snapshot, lambda names: model_files(names, str(snapshot.repository)))
+
+
+def model_files(names: Sequence[str], where: str) -> list[str]:
+    """Return the names of the files that a model is loaded from, of all in its repository.
+
+    Args:
+        where: name of the model in messages.
+
+    Raises:
+        UserError: the repository lacks some of them.
+    """
+    inner = next((name for name in names if name.endswith("_Transformer/config.json")), "")
+    if "config.json" not in names and "modules.json" in names and inner:
+        folder = inner.removesuffix("config.json")  # an older layout of sentence-transformers
+        inside = [name.removeprefix(folder) for name in names if name.startswith(folder)]
+        files = [folder + name for name in model_files(inside, where)]
+        return sorted([*files, *(name for name in names if _is_named(name, MODULES))])
+    if "config.json" not in names:
+        adapter = "adapter_config.json" in names
+        what = " but is an adapter: name the model that it belongs to" if adapter else ""
+        raise UserError(
+            f"{where} has no config.json at its top{what}. Name an encoder that transformers loads."
+        )
+    weights = next(filter(None, (_matching(pattern, names) for pattern in WEIGHTS)), [])
+    if not weights:
+        raise UserError(
+            f"{where} has no weights that can be loaded (model.safetensors or pytorch_model.bin), "
+            f"only {', '.join(names[:9])}{', …' if len(names) > 9 else ''}."
+        )
+    if shard := re.search(r"-\d{5}-of-(\d{5})", weights[0]):
+        index = f"{weights[0].replace(shard[0], '')}.index.json"
+        if len(weights) != int(shard[1]) or index not in names:
+            raise UserError(
+                f"{where} has {len(weights)} of its {int(shard[1])} files of weights "
+                f"({weights[0]}, ...) and {'an' if index in names else 'no'} index ({index}). "
+                "All of them are needed."
+            )
+        weights = [*weights, index]
+    patterns = DESCRIPTION + MODULES + TOKENIZER + CODE
+    others = (name for name in names if not re.search(r"\.(bin|safetensors|h5|pt|onnx)\b", name))
+    return sorted([*weights, *(name for name in others if _is_named(name, patterns))])
+
+
+def _matching(pattern: str, names: Iterable[str]) -> list[str]:
+    return [name for name in names if re.fullmatch(pattern, name)]
+
+
+def _is_named(name: str, patterns: Iterable[str]) -> bool:
+    same_depth = (pattern for pattern in patterns if pattern.count("/") == name.count("/"))
+    return any(fnmatchcase(name, pattern) for pattern in same_depth)
+
+
+def _is_folder(model: Model) -> bool:
+    """Return whether the path is a folder.
+
+    Raises:
+        UserError: it can only be one, but there is none.
+    """
+    path = model.path or ""
+    if Path(path).expanduser().is_dir():
+        return True
+    local = Path(path).is_absolute() or path.startswith((".", "~"))
+    if local or path.count("/") > 1:
+        raise UserError(f"model.path={path}: there is no such folder.")
+    return False
+
+
+def _repository(model: Model) -> Repository:
+    return Repository(
+        "model",
+        model.path or "",
+        model.revision,
+        switch="model.path and model.revision",
+        filters="".join(f' --exclude "{pattern}"' for pattern in UNUSED),
+        otherwise="To use a folder on this machine:  model=local model.path=DIR\n"
+        "To try the program without either:  profile=sample",
     )

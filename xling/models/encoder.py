@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Callable, Iterable
-from pathlib import Path
 
 import torch
 from transformers import (
@@ -14,23 +13,22 @@ from transformers import (
 )
 
 from xling.config import Config, Model
-from xling.data.hub import hub_reachable
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
-from xling.models.available import missing_model
+from xling.models.available import fetched
 from xling.models.classifier import Classifier
 from xling.models.tiny import tiny_encoder
 
+Say = Callable[[str], None]
+
 
 def load_encoder(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a pretrained encoder (float32) and its tokenizer from a folder or from the hub.
+    """Load a pretrained encoder (float32) and its tokenizer from a folder.
 
     Raises:
-        UserError: neither the folder nor the hub has it.
+        UserError: the folder does not have it.
     """
-    here = Path(model.path).is_dir()
-    offline = here or not hub_reachable()
-    source = {"revision": model.revision, "local_files_only": offline}
+    source = {"local_files_only": True}
     try:
         config = AutoConfig.from_pretrained(model.path, **source)
         # Without a pooler: the head takes the first state itself, and unused weights do not belong
@@ -45,30 +43,28 @@ def load_encoder(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase
         )
         tokenizer = AutoTokenizer.from_pretrained(model.path, **source)
     except (OSError, ValueError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        if here:
-            raise UserError(
-                f"model.path={model.path} does not hold a Hugging Face encoder with its "
-                f"tokenizer: {reason}"
-            ) from error
-        raise UserError(missing_model(model, reason)) from error
+        raise UserError(
+            f"model.path={model.path} does not hold a Hugging Face encoder with its "
+            f"tokenizer: {str(error).splitlines()[0]}"
+        ) from error
     tokenizer.padding_side = "right"  # the head reads position 0
     return encoder, tokenizer
 
 
 def load(
-    config: Config, texts: Callable[[], Iterable[str]]
+    config: Config, texts: Callable[[], Iterable[str]], say: Say = lambda line: None
 ) -> tuple[Classifier, PreTrainedTokenizerBase]:
     """Load or build the classifier, its head at its seeded start, and the tokenizer.
 
     Args:
         texts: what a tiny model's tokenizer is trained on.
+        say: is told what is fetched from the hub.
     """
     if config.model.tiny:
         tokenizer = train_tokenizer(texts(), config.model.tiny.vocabulary)
         torch.manual_seed(config.seed)
         encoder = tiny_encoder(config.model.tiny, tokenizer)
     else:
-        encoder, tokenizer = load_encoder(config.model)
+        encoder, tokenizer = load_encoder(fetched(config.model, say))
     torch.manual_seed(config.seed)
     return Classifier(encoder, len(config.task.classes)), tokenizer

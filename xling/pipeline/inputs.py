@@ -50,7 +50,7 @@ class RunInputs:
 def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
     """Load the corpus, the tokenizer and the model, and encode; `say` receives the messages."""
     corpus = data.load_corpus(config, say)
-    classifier, tokenizer = load(config, lambda: tokenizer_texts(config, corpus))
+    classifier, tokenizer = load(config, lambda: tokenizer_texts(config, corpus), say)
     encoded = datasets.DatasetDict(
         {
             split: data.encode(rows, tokenizer, config.data.max_length)

@@ -13,9 +13,11 @@ from xling.config import (
     checked,
     delta,
     digest,
+    nothing_left_out,
     settings,
 )
 from xling.data import fingerprint, folder_digest
+from xling.stage import is_complete
 
 TRACED_BY = ("influence", "sketch", "compare_full", "subnetwork")
 """Groups of settings that a fine-tuning does not depend on."""
@@ -47,6 +49,14 @@ def run_paths(config: Config) -> RunPaths:
     if config.subnetwork.path:
         fingerprints["masks"] = folder_digest(config.subnetwork.path)
     return named_paths(config, fingerprints)
+
+
+def is_finished(config: Config) -> bool:
+    """Return whether nothing of a run remains to be done, so that it needs no data and no model."""
+    wanted = [config]
+    if config.leave_out.example is not None:
+        wanted.append(nothing_left_out(config))
+    return all(is_complete(run_paths(needed).run, needed.force) for needed in wanted)
 
 
 def model_fingerprint(model: Model) -> dict[str, str]:

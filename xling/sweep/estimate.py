@@ -9,7 +9,10 @@ from statistics import median
 
 import torch
 
+from xling.cli.console import plain_libraries, say
 from xling.config import Config
+from xling.data import fetch_data
+from xling.models.available import fetch_model
 from xling.pipeline.inputs import RunInputs, prepare
 from xling.sweep.plan import Stage
 from xling.training.fit import device
@@ -73,7 +76,10 @@ def estimate_total(stages: Sequence[Stage], probe: bool) -> Cost:
 
 
 def measure_speed(config: Config, probe: bool) -> Speed:
-    """Load the data and the model, and time a training step if `probe` is true."""
+    """Load data and model, from the hub if need be, and time a training step if `probe` is true."""
+    plain_libraries()
+    fetch_data(config, say)
+    fetch_model(config.model, say)
     inputs = prepare(config, say=lambda line: None)
     counts = {split: Counter(rows["language"]) for split, rows in inputs.corpus.items()}
     model = inputs.classifier

@@ -39,8 +39,11 @@ def cost_lines(jobs: Sequence[PlannedJob], runs_here: bool) -> Iterator[str]:
         )
 
 
-def check_data(configs: Sequence[Config]) -> None:
+def check_inputs(configs: Sequence[Config]) -> None:
     """Check the data of all jobs (labels, alignment, sizes) and the fonts to display it.
+
+    Args:
+        configs: of the jobs that are not finished.
 
     Raises:
         UserError: data that cannot be used.
@@ -54,9 +57,10 @@ def check_data(configs: Sequence[Config]) -> None:
         corpus = load_corpus(sharing[0], say)
         for config in {repr((c.influence, c.subnetwork.only)): c for c in sharing}.values():
             check_sizes(config, corpus, say)
-    say("Data: labels, alignment and sizes are correct")
-    for line in font_lines(sorted({code for config in configs for code in config.languages})):
-        say(line)
+    if configs:
+        say("Data: labels, alignment and sizes are correct")
+        for line in font_lines(sorted({code for config in configs for code in config.languages})):
+            say(line)
     say("Dry run: nothing was started.")
 
 

@@ -19,6 +19,7 @@ from xling.cli.console import say
 from xling.cli.preflight import preflight
 from xling.config import Config, checked
 from xling.errors import UserError
+from xling.pipeline.paths import is_finished
 from xling.pipeline.start import start
 from xling.sweep import feasibility
 from xling.sweep.grids import Sweep
@@ -71,7 +72,7 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
             for line in feasibility.cost_lines(remaining, runs_here):
                 say(line)
         if planned[0].config.dry_run:
-            feasibility.check_data([step.config for step in planned])
+            feasibility.check_inputs([step.config for step in remaining])
             return True
         for step in planned:
             write_job(step.job)
@@ -105,7 +106,7 @@ def dry_run(config: Config) -> None:
     if step.new:
         for line in feasibility.cost_lines([step], runs_here=True):
             say(line)
-    feasibility.check_data([config])
+    feasibility.check_inputs([config] if step.new or step.reused else [])
 
 
 def planned_jobs(sweep: Sweep) -> list[PlannedJob]:
@@ -121,7 +122,8 @@ def planned_jobs(sweep: Sweep) -> list[PlannedJob]:
         overrides = [f"{key}={value}" for key, value in switches.items()]
         try:
             config = checked(resolved(compose("config", [*overrides, *sweep.hydra])))
-            preflight(config)
+            if not is_finished(config):
+                preflight(config)
         except UserError as error:
             raise UserError(f"{error}\nThe error is in the sweep's job {label}.") from None
         if config.force:  # one time for all jobs: none rebuilds what another has just rebuilt

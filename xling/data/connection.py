@@ -1,0 +1,184 @@
+"""The connection to the Hugging Face Hub: whether there is one, limits on waiting, retries.
+
+`huggingface_hub` is imported inside functions: only what comes from the Hub needs it.
+"""
+
+import logging
+import os
+import re
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+from urllib.request import getproxies, proxy_bypass
+
+from tqdm import tqdm
+
+from xling.data.refusals import is_passing, short_reason, wait_asked_for
+
+Say = Callable[[str], None]
+Result = TypeVar("Result")
+
+SECONDS = 1.5
+"""How long the Hub may take to accept a connection."""
+
+WAITS = (1, 2, 4, 8, 8)
+"""Seconds before each further attempt, as in huggingface_hub."""
+
+AT_ONCE = 0.9
+"""Seconds within which equal lines of files that are fetched side by side are one."""
+
+OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+TRUE = {"1", "on", "yes", "true"}
+
+
+@cache
+def hub_reachable() -> bool:
+    """Return within 1.5 seconds whether the Hub, or the proxy in front of it, answers.
+
+    Respects `HF_ENDPOINT`, `HF_HUB_OFFLINE` and the proxy variables. The result is cached.
+    """
+    if switched_off():
+        return False
+    return answers(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+
+
+def answers(address: str) -> bool:
+    """Return within 1.5 seconds whether a server, or the proxy in front of it, answers."""
+    endpoint = urlsplit(address)
+    proxy = getproxies().get(endpoint.scheme) or getproxies().get("all")
+    if proxy and not proxy_bypass(endpoint.hostname or ""):
+        endpoint = urlsplit(proxy if "//" in proxy else f"//{proxy}")
+    port = endpoint.port or (80 if endpoint.scheme == "http" else 443)
+    return _accepts_connections(endpoint.hostname or "", port)
+
+
+def switched_off() -> str:
+    """Return the variable that forbids to use the network, or "" if none does."""
+    return next((name for name in OFFLINE if os.environ.get(name, "").lower() in TRUE), "")
+
+
+def _accepts_connections(host: str, port: int) -> bool:
+    """Open a connection in a thread, as resolving a name may take longer than the limit."""
+    outcomes: list[bool] = []
+
+    def connect() -> None:
+        try:
+            with socket.create_connection((host, port), timeout=SECONDS):
+                outcomes.append(True)
+        except OSError:
+            outcomes.append(False)
+
+    thread = threading.Thread(target=connect, daemon=True)
+    thread.start()
+    thread.join(SECONDS)
+    return outcomes == [True]
+
+
+@contextmanager
+def talking(say: Say) -> Iterator[None]:
+    """Let a block talk to the Hub: no answer is waited for without end, and `say` tells retries.
+
+    The client's own lines and bars stay off the terminal.
+    """
+    from huggingface_hub import constants, get_session
+    from huggingface_hub.utils import disable_progress_bars
+
+    disable_progress_bars()
+
+    def limit(request: Any) -> None:
+        """Set a limit where the client has none: for listings."""
+        limits = request.extensions.get("timeout") or {}
+        seconds = constants.HF_HUB_DOWNLOAD_TIMEOUT
+        filled = {name: limits.get(name) or seconds for name in ("connect", "read", "write")}
+        request.extensions = {**request.extensions, "timeout": {"pool": None, **limits, **filled}}
+
+    hooks = get_session().event_hooks
+    get_session().event_hooks = {**hooks, "request": [*hooks["request"], limit]}
+    logger = logging.getLogger("huggingface_hub")
+    before = logger.handlers, logger.level, logger.propagate
+    logger.handlers, logger.propagate = [_Retries(say)], False
+    logger.setLevel(logging.WARNING)
+    try:
+        yield
+    finally:
+        logger.handlers, logger.propagate = before[0], before[2]
+        logger.setLevel(before[1])
+        get_session().event_hooks = hooks
+
+
+class Bar(tqdm):
+    """The bar of a download: its bytes, on a terminal only, and gone when it is done."""
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        options.pop("name", None)
+        shown = options.get("desc") == "Downloading bytes" and sys.stderr.isatty()
+        super().__init__(*arguments, **options, disable=not shown, leave=False)
+
+
+class _Retries(logging.Handler):
+    """Tells each of the client's retries in one line; its two records come from one thread."""
+
+    def __init__(self, say: Say) -> None:
+        super().__init__(logging.WARNING)
+        self.say = say
+        self.reasons: dict[int | None, str] = {}
+        self.times: dict[str, float] = {}
+
+    def emit(self, record: logging.LogRecord) -> None:
+        message = record.getMessage()
+        if match := re.match(r"HTTP Error (\d+) thrown while requesting", message):
+            self.reasons[record.thread] = f"the hub answers {match[1]}"
+        elif match := re.match(r"'(?P<why>.*)' thrown while requesting", message, re.DOTALL):
+            self.reasons[record.thread] = f"the hub does not answer ({match['why']})"
+        elif match := re.search(r"([\d.]+)s(?: before retry)? \[Retry (\d+)/(\d+)\]", message):
+            reason = self.reasons.pop(record.thread, "the hub does not answer")
+            self.tell(_retry_line(reason, float(match[1]), int(match[2]), int(match[3])))
+        elif match := re.match(r"Error while downloading from (\S+): (.*)\nTrying", message):
+            host = urlsplit(match[1]).netloc
+            late = "timed out" in match[2]
+            self.tell(
+                f"{host} does not answer in time: trying again"
+                if late
+                else f"The connection to {host} broke: going on from where it stopped"
+            )
+
+    def tell(self, line: str) -> None:
+        """Tell once what the files that are fetched side by side meet at the same time."""
+        now = time.monotonic()
+        if now - self.times.get(line, 0) > AT_ONCE:
+            self.times[line] = now
+            self.say(line)
+
+
+def _retry_line(reason: str, seconds: float, number: int, attempts: int) -> str:
+    reason = reason[0].upper() + reason[1:]
+    return f"{reason}: trying again in {seconds:.0f} s ({number} of {attempts})"
+
+
+def with_retries(
+    call: Callable[[], Result], say: Say, again: Callable[[Exception], bool] = is_passing
+) -> Result:
+    """Call what the client does not try again by itself, up to five times more.
+
+    Args:
+        again: whether to, after an error.
+
+    Raises:
+        Exception: of the last call, or one that will not pass.
+    """
+    for number, seconds in enumerate(WAITS, 1):
+        try:
+            return call()
+        except Exception as error:
+            if not again(error):
+                raise
+            wait = max(seconds, wait_asked_for(error) or 0)
+            say(_retry_line(short_reason(error), wait, number, len(WAITS)))
+            time.sleep(wait)
+    return call()
