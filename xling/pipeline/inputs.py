@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import datasets
 import torch
@@ -18,6 +19,9 @@ from xling.config import Config
 from xling.data import sample
 from xling.models.classifier import Classifier
 from xling.models.encoder import load
+from xling.models.languages import language_input, language_tokens
+from xling.models.trial import check_length
+from xling.models.vocabulary import check_encoded
 from xling.pipeline.paths import RunPaths, masked
 from xling.sketch import Estimate, Sketches
 from xling.subnetwork import Masks
@@ -50,21 +54,37 @@ class RunInputs:
 def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
     """Load the corpus, the tokenizer and the model, and encode; `say` receives the messages."""
     corpus = data.load_corpus(config, say)
-    classifier, tokenizer = load(config, lambda: tokenizer_texts(config, corpus))
+    classifier, tokenizer = load(config, lambda: tokenizer_texts(config, corpus), say)
+    name = config.model.path or config.model.name
+    codes = language_tokens(name, tokenizer, config.languages)
     encoded = datasets.DatasetDict(
         {
-            split: data.encode(rows, tokenizer, config.data.max_length)
+            split: data.encode(rows, tokenizer, config.data.max_length, codes)
             for split, rows in corpus.items()
         }
     )
+    say(check_encoded(name, tokenizer, classifier.encoder, encoded, config.languages))
     for split, rows in encoded.items():
         if cut := sum(rows["truncated"]):
             say(
                 f"{split}: {cut:,} of {len(rows):,} examples are longer than "
                 f"data.max_length={config.data.max_length} tokens and were cut"
             )
-    collate = Collator(tokenizer, config.languages)
+    told = language_input(name, classifier.encoder, config.languages)
+    even = config.data.max_length if classifier.even else None
+    collate = Collator(tokenizer, config.languages, told, even)
+    longest = longest_example(encoded)
+    inputs = collate([longest])["inputs"]
+    check_length(name, classifier.encoder, inputs, config.data.max_length)
     return RunInputs(corpus, encoded, collate, kind_of(config.task), classifier)
+
+
+def longest_example(encoded: datasets.DatasetDict) -> dict[str, Any]:
+    """Return the example with the most tokens."""
+    filled = [rows for rows in encoded.values() if len(rows)]
+    rows = max(filled, key=lambda rows: max(rows["length"]))
+    lengths = list(rows["length"])
+    return rows[lengths.index(max(lengths))]
 
 
 def tokenizer_texts(config: Config, corpus: datasets.DatasetDict) -> Iterable[str]:

@@ -81,7 +81,7 @@ def measure_speed(config: Config, probe: bool) -> Speed:
         step_seconds(config, inputs) if probe else None,
         sum(tensor.numel() for tensor in model.parameters()),
         len(list(model.parameters())),
-        model.encoder.config.hidden_size,
+        model.width,
         {split: median(by_language.values()) for split, by_language in counts.items()},
         {split: sum(rows["length"]) / len(rows) for split, rows in inputs.encoded.items()},
     )

@@ -179,7 +179,10 @@ def source(
             logits = model(**inputs)
         return kind.losses(logits, batch["labels"].to(device))
 
-    return Source(losses, encoded["id"][:], encoded["length"][:])  # lists: columns are slow
+    lengths = encoded["length"][:]  # lists: columns are slow
+    if collate.length:
+        lengths = [collate.length] * len(lengths)
+    return Source(losses, encoded["id"][:], lengths)
 
 
 def method_of(config: Config) -> Method:
