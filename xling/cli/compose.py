@@ -4,6 +4,8 @@ Hydra and OmegaConf are imported inside functions: this module is imported by co
 `xling.status`, that need neither.
 """
 
+import os
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +26,16 @@ def repeat_command(overrides: Sequence[str]) -> str:
     dropped = ("sweep=", "experiment=", "force=")
     kept = [override for override in overrides if not override.startswith(dropped)]
     return shlex.join(["xling", *kept])
+
+
+def expand_home(arguments: Sequence[str]) -> list[str]:
+    """Write out the home folder in `key=~/folder`: a shell does not, and Hydra cannot read it."""
+    home = os.path.expanduser("~")
+    start = re.compile(r"([\w.]+=)~(?=/|$)")
+    return [
+        start.sub(lambda match: match[1] + home, text, 1) if start.match(text) else text
+        for text in arguments
+    ]
 
 
 def switch_names() -> set[str]:

@@ -29,7 +29,7 @@ def missing_package(folder: Path | None, message: str) -> str:
     if not files and wanted != ["moses"]:
         return ""
     if any(file.read_bytes()[:1] == SENTENCEPIECE for file in files):
-        wanted = [extra for extra in wanted if extra == "moses"] or ["sentencepiece"]
+        wanted = ["sentencepiece"] if wanted else []
     for extra in wanted:
         if any(not _installed(module) for module in EXTRAS[extra]):
             return f"pip install 'xling[{extra}]'"

@@ -24,9 +24,14 @@ WORDS = 2000
 """Distinct words of a language that are looked up, the most frequent ones."""
 
 SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff"
-"""Thai, Lao, Burmese, Khmer, kana and Chinese characters: each counts as a word."""
+"""Characters of Thai, Lao, Burmese, Khmer and Chinese, and kana: each counts as a word."""
 
-WORD = re.compile(f"[{SPACELESS}]|[^\\W\\d_{SPACELESS}]+")
+PUNCTUATION = (
+    "!-/:-@\\[-`{-~\u00a1\u00a7\u00ab\u00b6\u00b7\u00bb\u00bf\u060c\u061b\u061f\u06d4\u0964\u0965"
+    "\u2010-\u205e\u3000-\u3004\uff01-\uff0f\uff1a-\uff20"
+)
+
+WORD = re.compile(f"[{SPACELESS}]|[^\\s{PUNCTUATION}{SPACELESS}]+")
 
 
 def table_rows(encoder: nn.Module) -> int | None:
