@@ -51,9 +51,18 @@ class RunInputs:
     classifier: Classifier
 
 
-def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
-    """Load the corpus, the tokenizer and the model, and encode; `say` receives the messages."""
-    corpus = data.load_corpus(config, say)
+def prepare(
+    config: Config,
+    say: Callable[[str], None] = say,
+    say_data: Callable[[str], None] | None = None,
+) -> RunInputs:
+    """Load the corpus, the tokenizer and the model, and encode.
+
+    Args:
+        say: receives the messages.
+        say_data: receives those about the data files, if not `say`.
+    """
+    corpus = data.load_corpus(config, say_data or say)
     classifier, tokenizer = load(config, lambda: tokenizer_texts(config, corpus), say)
     name = config.model.path or config.model.name
     codes = language_tokens(name, tokenizer, config.languages)

@@ -4,7 +4,7 @@ import copy
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import torch
@@ -53,11 +53,18 @@ class Cost:
     bytes: float
 
 
-def estimate_total(stages: Sequence[Stage], probe: bool) -> Cost:
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
+def estimate_total(
+    stages: Sequence[Stage], probe: bool, say: Callable[[str], None] = silent
+) -> Cost:
     """Estimate what building these stages needs at most, if training uses every epoch.
 
     Args:
         probe: whether to time a training step on this machine, because the jobs will run here.
+        say: receives what a run says of its model and its tokens.
     """
     speeds: dict[str, Speed] = {}
     costs = []
@@ -65,16 +72,16 @@ def estimate_total(stages: Sequence[Stage], probe: bool) -> Cost:
         config = stage.config
         key = repr((config.task.name, config.model, config.data, config.trainer))
         if key not in speeds:
-            speeds[key] = measure_speed(config, probe)
+            speeds[key] = measure_speed(config, probe, say)
         costs.append(stage_cost(stage, speeds[key]))
     known = all(cost.seconds is not None for cost in costs)
     seconds = sum(cost.seconds for cost in costs) if known else None
     return Cost(seconds, sum(cost.bytes for cost in costs))
 
 
-def measure_speed(config: Config, probe: bool) -> Speed:
+def measure_speed(config: Config, probe: bool, say: Callable[[str], None] = silent) -> Speed:
     """Load the data and the model, and time a training step if `probe` is true."""
-    inputs = prepare(config, say=lambda line: None)
+    inputs = prepare(config, say, silent)
     counts = {split: Counter(rows["language"]) for split, rows in inputs.corpus.items()}
     model = inputs.classifier
     return Speed(
