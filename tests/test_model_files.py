@@ -1,5 +1,9 @@
 """A model that is not whole, or is no encoder of texts, is refused by name before anything else."""
 
+import importlib.util
+import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -273,3 +277,39 @@ def test_a_dry_run_refuses_too_and_a_damaged_file_before_heavy_imports(save):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and "model.safetensors is cut off" in done.stderr
     assert "TORCH False" in done.stdout
+
+
+def test_a_tokenizer_of_sentencepiece_asks_for_its_extra(tmp_path):
+    if importlib.util.find_spec("sentencepiece"):
+        pytest.skip("sentencepiece is installed")
+    BertModel(BertConfig(**SHAPE)).save_pretrained(tmp_path)
+    change(tmp_path / "config.json", model_type="xlm-roberta")
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(b"\x0a\x0e\x0a\x05<unk>")
+    assert "pip install 'xling[sentencepiece]'" in refused(tmp_path)
+
+
+def test_a_model_in_the_hubs_cache_is_read_as_a_folder_is(save, tmp_path):
+    """In a process of its own, with a hub that does not answer."""
+    files = save("gpt2")
+    snapshot = tmp_path / "hf" / "hub" / "models--org--m" / "snapshots" / ("a" * 40)
+    shutil.copytree(files, snapshot, ignore=shutil.ignore_patterns("hf"))
+    (snapshot / "1_Pooling").mkdir()
+    kinds = [{"path": "", "type": "Transformer"}, {"path": "1_Pooling", "type": "Pooling"}]
+    (snapshot / "modules.json").write_text(json.dumps(kinds))
+    change(snapshot / "1_Pooling" / "config.json", pooling_mode_mean_tokens=True)
+    code = (
+        "from conftest import config\n"
+        "from xling.models.encoder import load\n"
+        f"settings = config('model=local', 'model.path=org/m', 'model.revision={'a' * 40}')\n"
+        "print(load(settings, lambda: (), print)[0].pooling)"
+    )
+    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        env={**os.environ, **nowhere},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[-1] == "mean", done.stderr

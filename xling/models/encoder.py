@@ -302,7 +302,7 @@ def _why(model: Model, error: Exception) -> str:
             f"model.path={model.path} does not hold a Hugging Face encoder with its "
             f"tokenizer: {reason}"
         )
-    return missing_model(model, reason)
+    return missing_model(model, reason.rstrip("."))
 
 
 def _takes(module: nn.Module, argument: str) -> bool:

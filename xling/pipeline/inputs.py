@@ -30,7 +30,7 @@ from xling.tasks import TaskKind, kind_of
 from xling.training.batches import Collator
 from xling.training.fit import device
 from xling.training.history import weights_file
-from xling.training.sketches import SketchDump, method_of
+from xling.training.sketches import SketchDump, method_of, rehearse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,6 +151,13 @@ def train_dumps(
             say_norms if gates is None and config.influence.gradients else None,
         )
     return {language: by_name[name] for language, name in names.items()}
+
+
+def rehearse_sketches(config: Config, inputs: RunInputs) -> None:
+    """Make sure that the model can be sketched, if the run compares gradients."""
+    if config.influence.gradients:
+        train, skip = inputs.encoded["train"], config.sketch.skip
+        rehearse(inputs.classifier, inputs.kind, train, inputs.collate, skip)
 
 
 def rows_name(config: Config) -> str:

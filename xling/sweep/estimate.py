@@ -10,7 +10,7 @@ from statistics import median
 import torch
 
 from xling.config import Config
-from xling.pipeline.inputs import RunInputs, prepare
+from xling.pipeline.inputs import RunInputs, prepare, rehearse_sketches
 from xling.sweep.plan import Stage
 from xling.training.fit import device
 
@@ -80,10 +80,15 @@ def estimate_total(
 
 
 def measure_speed(config: Config, probe: bool, say: Callable[[str], None] = silent) -> Speed:
-    """Load the data and the model, and time a training step if `probe` is true."""
+    """Load the data and the model, and time a training step if `probe` is true.
+
+    Raises:
+        UserError, ArgumentError: data or a model that cannot be used, or sketched.
+    """
     inputs = prepare(config, say, silent)
     counts = {split: Counter(rows["language"]) for split, rows in inputs.corpus.items()}
     model = inputs.classifier
+    rehearse_sketches(config, inputs)
     return Speed(
         step_seconds(config, inputs) if probe else None,
         sum(tensor.numel() for tensor in model.parameters()),
