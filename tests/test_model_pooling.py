@@ -65,6 +65,21 @@ def test_each_text_is_read_by_itself_and_at_the_right_place(kind, pooling, save)
     assert (batched[0] - batched[1]).abs().max() > 1e-5  # texts differ at all
 
 
+@pytest.mark.parametrize("pooling", ["first", "last", "mean"])
+@pytest.mark.parametrize("kind", MIXES_PADDING)
+def test_padding_that_the_encoder_mixes_in_is_still_not_pooled(kind, pooling, save):
+    model = loaded(save(kind), f"model.pooling={pooling}")[0].eval()
+    inputs = inputs_of(model, pad_to=16)
+    ids = {key: x for key, x in inputs.items() if key != "attention_mask" or kind != "fnet"}
+    with torch.no_grad():
+        states = model.encoder(**ids).last_hidden_state
+        for row, length in enumerate(LENGTHS):
+            own = states[row, :length]
+            by_hand = {"first": own[0], "last": own[-1], "mean": own.mean(0)}[pooling]
+            expected = model.head(by_hand)
+            torch.testing.assert_close(model(**inputs)[row], expected, rtol=1e-4, atol=1e-6)
+
+
 @pytest.mark.parametrize("kind", ALL)
 def test_checkpoints_are_written_and_read_back_exactly(kind, save, tmp_path):
     model, _ = loaded(save(kind))

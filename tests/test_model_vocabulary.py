@@ -140,7 +140,7 @@ def test_the_tokenizer_gives_what_the_model_takes(tokenizer, tmp_path):
         "xlm-r": ["input_ids", "attention_mask", "token_type_ids"],
         "distilbert": ["input_ids", "attention_mask"],
         "llama": ["input_ids", "attention_mask"],
-        "fnet": ["input_ids", "token_type_ids"],
+        "fnet": ["input_ids", "attention_mask", "token_type_ids"],
     }.items():
         own = PreTrainedTokenizerFast.from_pretrained(tmp_path, padding_side="left")
         own.model_input_names = ["input_ids", "token_type_ids"]

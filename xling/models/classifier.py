@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
 
-from xling.models.pooling import Pooling, pooled
+from xling.models.pooling import Pooling, pooled, states
 
 HIDDEN_DROPOUT = 0.1
 
@@ -50,5 +50,5 @@ class Classifier(nn.Module):
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Map a batch of the tokenizer's tensors, (batch, length) each, to logits."""
-        states = self.encoder(**inputs).last_hidden_state
-        return self.head(pooled(states, inputs.get("attention_mask"), self.pooling))
+        encoded = states(self.encoder, inputs)
+        return self.head(pooled(encoded, inputs.get("attention_mask"), self.pooling))

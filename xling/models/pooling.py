@@ -1,6 +1,8 @@
 """Which hidden state of a text the classifier reads, and what an encoder does with its input."""
 
+import inspect
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal
 
 import torch
@@ -27,6 +29,21 @@ NOISE = 1e-5
 """Greatest relative change of a state in float32 that is rounding."""
 
 
+def states(encoder: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
+    """Return an encoder's last hidden states, (batch, length, width).
+
+    A mask is for pooling alone if the encoder takes none, as FNet.
+    """
+    if not _takes_mask(type(encoder)):
+        inputs = {key: x for key, x in inputs.items() if key != "attention_mask"}
+    return encoder(**inputs).last_hidden_state
+
+
+@cache
+def _takes_mask(kind: type[nn.Module]) -> bool:
+    return "attention_mask" in inspect.signature(kind.forward).parameters
+
+
 def pooled(states: Tensor, mask: Tensor | None, pooling: Pooling) -> Tensor:
     """Return one state for each text.
 
@@ -50,6 +67,7 @@ def pooled(states: Tensor, mask: Tensor | None, pooling: Pooling) -> Tensor:
     return (states * weights).sum(1) / weights.sum(1)
 
 
+@torch.no_grad()
 def sees(encoder: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[bool, bool]:
     """Tell whether the first state sees the last token, and the last state the first token.
 
@@ -60,12 +78,12 @@ def sees(encoder: nn.Module, inputs: Mapping[str, Tensor]) -> tuple[bool, bool]:
         inputs: of one text, without padding; input_ids (1, length), of at least two tokens.
     """
     ids = inputs["input_ids"]
-    states = _states(encoder, inputs)
+    before = states(encoder, inputs)
     seen = []
     for changed, read in ((-1, 0), (0, -1)):
         other = ids.clone()
         other[:, changed] = ids[:, 1]  # any other token that the model knows
-        change = (_states(encoder, {**inputs, "input_ids": other}) - states).abs()
+        change = (states(encoder, {**inputs, "input_ids": other}) - before).abs()
         seen.append(bool(change[:, read].max() > NOISE * change.max()))
     return seen[0], seen[1]
 
@@ -103,8 +121,3 @@ def pooling_folder(modules: Any) -> str | None:
         if module.get("type", "").rpartition(".")[2] == "Pooling":
             return module.get("path", "")
     return None
-
-
-@torch.no_grad()
-def _states(encoder: nn.Module, inputs: Mapping[str, Tensor]) -> Tensor:
-    return encoder(**inputs).last_hidden_state

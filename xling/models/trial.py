@@ -10,7 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from xling.config import Model
 from xling.errors import UserError
 from xling.models.languages import LanguageInput
-from xling.models.pooling import Pooling, pooled, sees
+from xling.models.pooling import Pooling, pooled, sees, states
 from xling.models.vocabulary import table_rows
 
 LENGTHS = (9, 6)
@@ -67,7 +67,7 @@ def trial(
     alone = {key: x[1:, : LENGTHS[1]] if x.dim() > 1 else x[1:] for key, x in inputs.items()}
     try:
         with torch.no_grad():
-            states = encoder(**inputs).last_hidden_state
+            shape = states(encoder, inputs).shape
         first_sees_last, last_sees_first = sees(encoder, alone)
     except Exception as error:  # of any kind: it is not made for texts, or not for these inputs
         reason = str(error).strip().splitlines() or [type(error).__name__]
@@ -81,9 +81,9 @@ def trial(
             f"{name} depends on another token, at least on this machine."
         )
     pooling, why = _choice(model, not first_sees_last, stored)
-    if pooling != "first" and states.shape[1] != LENGTHS[0]:
+    if pooling != "first" and shape[1] != LENGTHS[0]:
         raise UserError(
-            f"model.pooling={pooling}: {name} returns {states.shape[1]} states for {LENGTHS[0]} "
+            f"model.pooling={pooling}: {name} returns {shape[1]} states for {LENGTHS[0]} "
             "tokens. Write model.pooling=first."
         )
     even = _padding_matters(model, encoder, inputs, alone, pooling)
@@ -91,7 +91,7 @@ def trial(
     say(f"Model: {name}; the classifier reads {SENTENCES[pooling]} ({why})")
     if even:
         say(f"Padding changes what {name} returns: all texts are padded to data.max_length")
-    return Trial(pooling, states.shape[-1], even)
+    return Trial(pooling, shape[-1], even)
 
 
 @torch.no_grad()
@@ -114,7 +114,7 @@ def check_length(
     encoder.eval()
     problem = _failure(encoder, inputs, length)
     if problem is None and not (known and positions < max_length):
-        once, again = (encoder(**inputs).last_hidden_state for _ in range(2))
+        once, again = (states(encoder, inputs) for _ in range(2))
         if (once - again).norm() > PADDED * once.norm():
             raise UserError(
                 f"model.path={name}: {type(encoder).__name__} returns other states each time it "
@@ -140,7 +140,7 @@ def check_length(
 def _failure(encoder: PreTrainedModel, inputs: Mapping[str, Tensor], length: int) -> str | None:
     """Return why a text's first tokens cannot be read; None if they can."""
     try:
-        encoder(**{key: x[:, :length] if x.dim() > 1 else x for key, x in inputs.items()})
+        states(encoder, {key: x[:, :length] if x.dim() > 1 else x for key, x in inputs.items()})
     except (IndexError, RuntimeError, ValueError) as error:
         return str(error).strip().splitlines()[0]
     return None
@@ -230,5 +230,4 @@ def _check_missing(
 
 
 def _state(encoder: PreTrainedModel, inputs: Mapping[str, Tensor], pooling: Pooling) -> Tensor:
-    states = encoder(**inputs).last_hidden_state
-    return pooled(states, inputs.get("attention_mask"), pooling)
+    return pooled(states(encoder, inputs), inputs.get("attention_mask"), pooling)

@@ -62,7 +62,7 @@ def fit_tokenizer(
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     takes = inspect.signature(encoder.forward).parameters
     types = getattr(encoder.config, "type_vocab_size", None)
-    wanted = ["input_ids", *(["attention_mask"] if "attention_mask" in takes else [])]
+    wanted = ["input_ids", "attention_mask"]
     if "token_type_ids" in takes and (types is None or types > 1):
         wanted += [key for key in tokenizer.model_input_names if key == "token_type_ids"]
     tokenizer.model_input_names = wanted
