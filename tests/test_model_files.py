@@ -69,6 +69,14 @@ def test_a_foreign_prefix_is_named(save):
     assert "none of the weights of BertModel" in message and "student.embeddings." in message
 
 
+def test_weights_that_are_no_numbers_are_refused(save):
+    folder = save("bert")
+    weights = load_file(folder / WEIGHTS)
+    weights["encoder.layer.0.output.dense.weight"][0, 0] = torch.nan
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    assert "not finite numbers" in refused(folder)
+
+
 def test_weights_of_another_shape_are_named(save):
     folder = save("bert")
     change(folder / "config.json", intermediate_size=64)

@@ -67,7 +67,7 @@ def trial(
     alone = {key: x[1:, : LENGTHS[1]] if x.dim() > 1 else x[1:] for key, x in inputs.items()}
     try:
         with torch.no_grad():
-            shape = states(encoder, inputs).shape
+            tried = states(encoder, inputs)
         first_sees_last, last_sees_first = sees(encoder, alone)
     except Exception as error:  # of any kind: it is not made for texts, or not for these inputs
         reason = str(error).strip().splitlines() or [type(error).__name__]
@@ -75,23 +75,28 @@ def trial(
             f"model.path={model.path} cannot be used as an encoder of texts: {name} fails on a few "
             f"tokens ({reason[0]})."
         ) from error
+    if not torch.isfinite(tried).all():
+        raise UserError(
+            f"model.path={model.path}: the states of {name} are not finite numbers; its weights "
+            "are damaged."
+        )
     if not (first_sees_last or last_sees_first):
         raise UserError(
             f"model.path={model.path} cannot be used as an encoder of texts: no token's state in "
             f"{name} depends on another token, at least on this machine."
         )
     pooling, why = _choice(model, not first_sees_last, stored)
-    if pooling != "first" and shape[1] != LENGTHS[0]:
+    if pooling != "first" and tried.shape[1] != LENGTHS[0]:
         raise UserError(
-            f"model.pooling={pooling}: {name} returns {shape[1]} states for {LENGTHS[0]} "
+            f"model.pooling={pooling}: {name} returns {tried.shape[1]} states for {LENGTHS[0]} "
             "tokens. Write model.pooling=first."
         )
-    even = _padding_matters(model, encoder, inputs, alone, pooling)
+    even = _padding_matters(encoder, inputs, alone, pooling)
     _check_missing(model, encoder, alone, pooling, missing)
     say(f"Model: {name}; the classifier reads {SENTENCES[pooling]} ({why})")
     if even:
         say(f"Padding changes what {name} returns: all texts are padded to data.max_length")
-    return Trial(pooling, shape[-1], even)
+    return Trial(pooling, tried.shape[-1], even)
 
 
 @torch.no_grad()
@@ -186,7 +191,6 @@ def _choice(model: Model, causal: bool, stored: Pooling | None) -> tuple[Pooling
 
 
 def _padding_matters(
-    model: Model,
     encoder: PreTrainedModel,
     inputs: Mapping[str, Tensor],
     alone: Mapping[str, Tensor],
@@ -196,11 +200,6 @@ def _padding_matters(
     with torch.no_grad():
         beside = _state(encoder, inputs, pooling)[1]
         single = _state(encoder, alone, pooling)[0]
-    if not torch.isfinite(single).all():
-        raise UserError(
-            f"model.path={model.path}: the states of {type(encoder).__name__} are not finite "
-            "numbers; its weights are damaged."
-        )
     return bool((beside - single).norm() > PADDED * single.norm())
 
 
