@@ -1,15 +1,19 @@
 """Files are found by language and split in each layout; ambiguous or missing ones are reported."""
 
+import dataclasses
 from pathlib import Path
 
 import pytest
+from conftest import config
 
 from xling.data.files import find, folder_digest, index_of, list_files
 from xling.errors import UserError
 
+DATA = config().data
+
 
 def find_in(names: list[str], language: str = "de", split: str = "dev") -> list[str]:
-    return find(index_of(names, "xnli", ()), language, split, "DIR")
+    return find(index_of(names, "xnli", DATA), language, split, "DIR")
 
 
 @pytest.mark.parametrize(
@@ -44,7 +48,7 @@ def test_language_codes_may_have_script_and_region() -> None:
 
 
 def test_splits_may_have_names_of_their_own() -> None:
-    index = index_of(["small.de.tsv"], "xnli", ["small"])
+    index = index_of(["small.de.tsv"], "xnli", dataclasses.replace(DATA, splits={"train": "small"}))
     assert find(index, "de", "small", "DIR") == ["small.de.tsv"]
 
 
@@ -72,6 +76,13 @@ def test_a_missing_language_split_or_folder_is_named() -> None:
         find_in(["dev.de.tsv", "test.de.tsv", "train.en.tsv"], split="train")
     with pytest.raises(UserError, match="no data file that xling recognises"):
         find_in(["notes.txt"])
+
+
+def test_what_is_no_language_is_not_offered_as_one() -> None:
+    names = [f"{code}/dev-00000-of-00001.parquet" for code in ("all_languages", "de", "zh")]
+    with pytest.raises(UserError, match=r"It has the languages de, zh\."):
+        find_in(names, "fr")
+    assert find_in(names, "zho_Hans") == [names[2]]
 
 
 def test_folder_digest_depends_on_names_and_contents_alone(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """Every row of every kind of file arrives, with its line, whatever its texts hold."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from xling.config import Task
 from xling.data.readers import Table, read_table
 from xling.errors import UserError
 
+DATA = config().data
 HEADER = "premise\thypothesis\tlabel\n"
 
 
-def read(path: Path, task: Task) -> tuple[Table, list[tuple[int, dict[str, object], str]]]:
-    table = read_table(path, path.name, task)
+def read(
+    path: Path, task: Task, **data: str
+) -> tuple[Table, list[tuple[int, dict[str, object], str]]]:
+    table = read_table(path, path.name, task, dataclasses.replace(DATA, **data))
     return table, [tuple(record) for record in table.records]
 
 
@@ -67,7 +71,7 @@ def test_ragged_rows_are_reported_and_keep_their_place(tmp_path: Path, xnli_task
 
 def test_a_file_without_a_header_is_recognised(tmp_path: Path, xnli_task: Task) -> None:
     table, records = read(write(tmp_path / "a.tsv", "a\tb\tneutral\nc\td\tentailment\n"), xnli_task)
-    assert (table.count, table.id_column) == (2, None)
+    assert (table.count, table.columns.id) == (2, None)
     assert "no header" in table.remark
     assert records[0] == (1, {"premise": "a", "hypothesis": "b", "label": "neutral"}, "")
 
@@ -76,7 +80,7 @@ def test_rows_without_a_header_and_ids_are_numbered(tmp_path: Path) -> None:
     pawsx = config("task=pawsx").task
     assert pawsx.columns.id == "id"
     table, _ = read(write(tmp_path / "a.tsv", "a\tb\t1\n"), pawsx)
-    assert table.id_column is None
+    assert table.columns.id is None
 
 
 def test_csv_quotes_hold_commas_and_line_ends(tmp_path: Path, xnli_task: Task) -> None:

@@ -36,6 +36,7 @@ MISTAKES = {
     "an imbalance beyond the data": (["imbalance=900"], ["imbalance"]),
     "a task without a sample": (["task=sib200"], ["sib200", "data=files"]),
     "a folder that is not there": (["data=files", "data.path=nowhere"], ["nowhere"]),
+    "a folder of data for the sample corpus": (["data.path=here"], ["here", "write data=files"]),
     "a model that is not there": (
         ["model=local", "model.path=nowhere"],
         ["nowhere", "hf download"],

@@ -5,7 +5,6 @@ Hydra and OmegaConf are imported inside functions: this module is imported by co
 """
 
 import os
-import re
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -28,19 +27,24 @@ def repeat_command(overrides: Sequence[str]) -> str:
     return shlex.join(["xling", *kept])
 
 
-def expand_home(arguments: Sequence[str]) -> list[str]:
+def expand_home(argument: str) -> str:
     """Write out the home folder in `key=~/folder`: a shell does not, and Hydra cannot read it."""
-    home = os.path.expanduser("~")
-    start = re.compile(r"([\w.]+=)~(?=/|$)")
-    return [
-        start.sub(lambda match: match[1] + home, text, 1) if start.match(text) else text
-        for text in arguments
-    ]
+    key, sign, value = argument.partition("=")
+    at_home = sign and (value == "~" or value.startswith("~/"))
+    return f"{key}={os.path.expanduser('~')}{value[1:]}" if at_home else argument
 
 
 def switch_names() -> set[str]:
     """Return the names of all switches: the keys and groups of the default configuration."""
     return set(dotted_keys(compose_config()))
+
+
+def quoted_pattern(argument: str) -> str:
+    """Put the pattern of `data.files` into quotes: Hydra reads braces without them as a mapping."""
+    key, _, value = argument.partition("=")
+    if key != "data.files" or "{" not in value or set(value) & set("\"'"):
+        return argument
+    return f'{key}="{value}"'
 
 
 def parse_arguments(arguments: Sequence[str]) -> Any:

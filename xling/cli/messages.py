@@ -35,8 +35,9 @@ def opening(config: Config) -> str:
 def tuning_line(config: Config, examples: int, dumps: int) -> str:
     """Describe the training that is about to start."""
     through = " through each language's subnetwork" if config.tuning.name == "sparse" else ""
+    epochs = "1 epoch" if config.tuning.epochs == 1 else f"up to {config.tuning.epochs} epochs"
     line = (
-        f"Fine-tuning on {examples:,} examples{through} for up to {config.tuning.epochs} epochs "
+        f"Fine-tuning on {examples:,} examples{through} for {epochs} "
         f"(learning rate {config.learning_rate:g}, batches of {config.tuning.batch_size})"
     )
     if dumps:

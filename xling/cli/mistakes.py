@@ -7,6 +7,7 @@ import errno
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from xling.cli.compose import conf_folder, switch_names
 from xling.errors import ArgumentError, UserError, nearest
@@ -73,6 +74,7 @@ def explain(error: BaseException, conf: Path) -> str | None:
     """Return a short message for an error that the user can fix, or None for any other error."""
     from hydra.errors import HydraException, OverrideParseException
     from omegaconf.errors import MissingMandatoryValue, OmegaConfBaseException
+    from yaml import MarkedYAMLError
 
     for cause in causes(error):
         if isinstance(cause, UserError):
@@ -81,6 +83,8 @@ def explain(error: BaseException, conf: Path) -> str | None:
             return f"xling: {translate_argument_error(cause)}"
         if type(cause).__name__ == "MisconfigurationException":  # Lightning's: not imported here
             return f"xling: trainer.*: {str(cause).splitlines()[0]}"
+        if isinstance(cause, MarkedYAMLError):
+            return f"xling: {explain_yaml(cause)}"
         if full_disk(cause):
             return (
                 "xling: no space left on the disk. Finished work is kept: free some space, or "
@@ -109,8 +113,26 @@ def explain(error: BaseException, conf: Path) -> str | None:
     if isinstance(error, OverrideParseException):
         return f"xling: {explain_unreadable(error.override, text.splitlines()[0])}"
     if isinstance(error, HydraException | OmegaConfBaseException):
-        return f"xling: {text.splitlines()[0]}\n{see_help()}"
+        texts = (str(cause).strip() for cause in causes(error))
+        first = next(filter(None, texts), type(error).__name__).splitlines()[0]
+        if first.startswith("Incompatible key type"):
+            first = 'A file of the configuration has the key null or ~: put it into quotes, "null".'
+        return f"xling: {first}\n{see_help()}"
     return None
+
+
+def explain_yaml(error: Any) -> str:
+    """Say where a file of the configuration is no YAML, and why."""
+    mark = error.problem_mark or error.context_mark
+    where = f"{mark.name}:{mark.line + 1}" if mark else "A file of the configuration"
+    advice = ""
+    if "duplicate key" in str(error.problem):
+        advice = " Keep one of them; a class has all its values in one list."
+    elif "\\t" in str(error.problem):
+        advice = " Indent with spaces."
+    elif "mapping values" in str(error.problem) or "expected" in str(error.problem):
+        advice = " Look for a bracket that is not closed, or text with a colon that needs quotes."
+    return f"{where}: not YAML: {error.problem}.{advice}"
 
 
 def translate_argument_error(error: ArgumentError) -> str:

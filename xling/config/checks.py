@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from xling.config.data_checks import check_files, check_task, words_checked
 from xling.config.related import nothing_left_out
 from xling.config.schema import FULL, Config, Subnetwork, Tracker
 from xling.errors import UserError, nearest
@@ -17,10 +18,13 @@ def checked(values: dict[str, Any]) -> Config:
     Raises:
         UserError: a value of the wrong type or range, or values that contradict each other.
     """
+    values = words_checked(values)
     try:
         config = TypeAdapter(Config).validate_python(values)
     except ValidationError as error:
         raise UserError("\n".join(_explain(problem) for problem in error.errors())) from None
+    check_task(config.task, config.data)
+    check_files(config.data)
     _check_languages(config)
     _check_subnetwork(config)
     _check_tracker(config.tracker)
@@ -68,8 +72,17 @@ def _explain(problem: dict[str, Any]) -> str:
         return f"{key}={problem['input']} is not possible: write {allowed}.{hint}"
     if problem["type"] in ("unexpected_keyword_argument", "extra_forbidden"):
         return f"{key} is not a setting of xling."
+    if problem["type"] in ("missing", "missing_argument"):
+        example = "conf/task/xnli.yaml" if key.startswith("task.") else "conf/"
+        return f"{key} is missing: add it to its file, as in {example}."
     message = problem["msg"][0].lower() + problem["msg"][1:]
-    return f"{key}={problem['input']} is not possible: {message}."
+    return f"{key}={shortened(problem['input'])} is not possible: {message}."
+
+
+def shortened(value: object) -> str:
+    """Write a value for a message, cut where it is longer than a line."""
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:60]}…"
 
 
 def _check_languages(config: Config) -> None:

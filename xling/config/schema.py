@@ -11,6 +11,16 @@ NotNegative = Annotated[int, Field(ge=0)]
 Languages = Annotated[
     tuple[str, ...], BeforeValidator(lambda value: [value] if isinstance(value, str) else value)
 ]
+Column = str | tuple[str, ...]
+"""The name of a column, or several, of which the first that a file has is read."""
+
+
+def listed(value: object) -> object:
+    """Return a single value as a list of one."""
+    return [value] if isinstance(value, str | int) else value
+
+
+Labels = Annotated[tuple[str | int, ...], BeforeValidator(listed)]
 Strict = ConfigDict(extra="forbid")
 
 
@@ -18,10 +28,10 @@ Strict = ConfigDict(extra="forbid")
 class Columns:
     """Names of a data set's columns; `id: None` means that rows are identified by their number."""
 
-    id: str | None
-    text: str
-    text_pair: str | None
-    label: str
+    id: Column | None
+    text: Column
+    text_pair: Column | None
+    label: Column
     __pydantic_config__: ClassVar = Strict
 
 
@@ -43,8 +53,8 @@ class Task:
     parallel: bool
     columns: Columns
     headerless: tuple[str, ...] | None
-    labels: dict[str, tuple[str | int, ...]]
-    ignore_labels: tuple[str | int, ...]
+    labels: dict[str, Labels]
+    ignore_labels: Labels
     learning_rate: float
     hub: Hub | None
     __pydantic_config__: ClassVar = Strict
@@ -57,7 +67,10 @@ class Task:
 
 @dataclasses.dataclass(frozen=True)
 class Data:
-    """Where the text comes from and how much of it is drawn; sizes count rows per language."""
+    """Where the text comes from and how much of it is drawn; sizes count rows per language.
+
+    `files` is the pattern of the files' names, with {split} and {lang}; None: the usual ones.
+    """
 
     source: Literal["sample", "hub", "files"]
     path: str | None
@@ -67,6 +80,10 @@ class Data:
     dev_per_language: Positive | None
     test_per_language: Positive | None
     max_length: Positive
+    files: str | None = None
+    language_column: str | None = None
+    split_column: str | None = None
+    quotes: Literal["auto", "csv", "none"] = "auto"
     __pydantic_config__: ClassVar = Strict
 
 

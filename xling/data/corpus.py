@@ -3,7 +3,6 @@
 `datasets` is imported inside functions: commands import this room before their first line.
 """
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -52,6 +51,7 @@ def load_corpus(config: Config, say: Say) -> "DatasetDict":
     drawn = draw_splits(config, quotas, pools)
     for split in SPLITS:
         say(_sizes(split, drawn[split]))
+    _check_variety(config, drawn["train"], say)
     return DatasetDict({split: _dataset(drawn[split], config) for split in SPLITS})
 
 
@@ -90,9 +90,10 @@ def read_pools(config: Config, quotas: dict[str, list[Quota]], say: Say) -> Pool
         of_source = {
             language: shards for (language, split), shards in tables.items() if split == source
         }
-        rows, refused = _read_split(config, source, of_source)
+        rows, refused_by_language = _read_split(config, source, of_source)
+        refused = [row for of_language in refused_by_language.values() for row in of_language]
         bad += refused
-        _say_counts(of_source, rows, refused, say)
+        _say_counts(of_source, rows, refused_by_language, say)
         pools[source] = {
             language: {row.id: row for row in of_language if row.label != IGNORED}
             for language, of_language in rows.items()
@@ -150,36 +151,37 @@ def _required_sources(config: Config, quotas: dict[str, list[Quota]]) -> list[Ke
 
 def _read_split(
     config: Config, source: str, tables: dict[str, list[Table]]
-) -> tuple[dict[str, list[Row]], list[BadRow]]:
+) -> tuple[dict[str, list[Row]], dict[str, list[BadRow]]]:
     rows: dict[str, list[Row]] = {}
-    bad: list[BadRow] = []
+    bad: dict[str, list[BadRow]] = {}
     if config.task.parallel and any(
-        table.id_column is None for shards in tables.values() for table in shards
+        table.columns.id is None for shards in tables.values() for table in shards
     ):
         counts = {
             language: sum(table.count for table in shards) for language, shards in tables.items()
         }
         check_equal_counts(counts, source)
     for language, shards in tables.items():
-        rows[language], refused = separate_rows(shards, config.task)
-        bad += refused
+        rows[language], bad[language] = separate_rows(shards, config.task)
     if config.task.parallel:
-        rows, refused = align(rows, config.task.classes)
-        bad += refused
+        rows, not_aligned = align(rows, config.task.classes)
+        bad = {language: bad[language] + not_aligned[language] for language in rows}
     return rows, bad
 
 
 def _say_counts(
-    tables: dict[str, list[Table]], rows: dict[str, list[Row]], bad: Sequence[BadRow], say: Say
+    tables: dict[str, list[Table]],
+    rows: dict[str, list[Row]],
+    bad: dict[str, list[BadRow]],
+    say: Say,
 ) -> None:
     """Account for every row of every file; files with equal counts share a line."""
-    refused = Counter(row.file for row in bad)
     files_by_line: dict[str, list[str]] = {}
     for language, shards in tables.items():
         total = sum(table.count for table in shards)
-        unusable = sum(refused[table.name] for table in shards)
+        unusable = len(bad[language])
         ignored = sum(row.label == IGNORED for row in rows[language])
-        names = ", ".join(table.name for table in shards)
+        names = ", ".join(table.part or table.name for table in shards)
         if total != len(rows[language]) + unusable:
             raise UserError(
                 f"{names}: {total} rows, but {len(rows[language])} used and {unusable} refused. "
@@ -188,7 +190,8 @@ def _say_counts(
         line = f"{total:,} rows"
         line += f", {unusable:,} unusable" if unusable else ""
         line += f", {ignored:,} left out for their label (task.ignore_labels)" if ignored else ""
-        files_by_line.setdefault(line + shards[0].remark, []).append(names)
+        remarks = dict.fromkeys(table.remark for table in shards if table.remark)
+        files_by_line.setdefault(line + "".join(remarks), []).append(names)
     for line, files in files_by_line.items():
         say(f"{', '.join(files)}: {'each ' if len(files) > 1 else ''}{line}")
 
@@ -216,6 +219,32 @@ def _stop_or_drop(config: Config, bad: Sequence[BadRow], say: Say) -> None:
     for line in lines:
         say(line)
     say("They are left out (data.on_bad_row=drop).")
+
+
+def _check_variety(config: Config, train: dict[str, list[Row]], say: Say) -> None:
+    """Refuse training examples that nothing can be learnt from; note languages of one class.
+
+    Raises:
+        UserError: all examples are of one class, or a language repeats one text.
+    """
+    classes = config.task.classes
+    labels = {language: {row.label for row in rows} for language, rows in train.items()}
+    if len(all_labels := set().union(*labels.values())) == 1:
+        raise UserError(
+            f"All training examples are of class {classes[min(all_labels)]}: there is nothing to "
+            "learn. Look at task.labels and the files, or draw more: data.train_per_language."
+        )
+    for language, rows in train.items():
+        if len(rows) > 1 and len({(row.text, row.text_pair) for row in rows}) == 1:
+            raise UserError(
+                f"All {len(rows):,} training examples of {language} have the same text, "
+                f"'{rows[0].text[:60]}'. Look at task.columns.text and the files."
+            )
+        if len(rows) > 1 and len(labels[language]) == 1:
+            say(
+                f"WARNING: all training examples of {language} are of class "
+                f"{classes[min(labels[language])]}, so that its influence is also that class's."
+            )
 
 
 def _sizes(split: str, drawn: dict[str, list[Row]]) -> str:

@@ -1,12 +1,15 @@
 """Find a task's files in a folder, or in a listing of one, by language and split."""
 
 import hashlib
+import os
 import re
 from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 
-from xling.data.readers import EXTENSIONS
+from xling.config import Data
+from xling.data.languages import matching, read_code
+from xling.data.readers import READERS, ending_of, marks_of
 from xling.errors import UserError, nearest
 
 DEV = ("dev", "validation", "valid", "val")
@@ -20,6 +23,25 @@ LAYOUTS = (
     "{lang}/{split}-00000-of-00001.parquet",
     "{lang}/{split}/0000.parquet",
 )
+"""Names of files, one or more per language and split."""
+
+LAYOUTS_WITHOUT = {
+    ("language",): (
+        "{split}.ext",
+        "{task}.{split}.ext",
+        "{task}-{split}.ext",
+        "{task}_{split}.ext",
+        "{split}-00000-of-00001.parquet",
+        "{split}/0000.parquet",
+    ),
+    ("split",): ("{lang}.ext", "{task}.{lang}.ext", "{task}-{lang}.ext", "{task}_{lang}.ext"),
+    ("language", "split"): ("{task}.ext", "data.ext"),
+}
+"""Names of files where a column says which language, split or both a row belongs to."""
+
+ANY = "*"
+"""In place of a language or a split: a column of the file says which."""
+
 Index = dict[tuple[str, str], list[str]]
 
 
@@ -28,37 +50,62 @@ def canonical_split(split: str) -> str:
     return DEV[0] if split in DEV else split
 
 
-def index_of(names: Iterable[str], task: str, splits: Iterable[str]) -> Index:
-    """Return the file names of each (language, split).
+def layouts_of(data: Data) -> tuple[str, ...]:
+    """Return the patterns of the names of files: the user's own, or all that are known.
+
+    Raises:
+        UserError: a pattern whose files no reader reads.
+    """
+    if data.files is None:
+        columns = (("language", data.language_column), ("split", data.split_column))
+        in_columns = tuple(what for what, column in columns if column)
+        return LAYOUTS_WITHOUT.get(in_columns, LAYOUTS)
+    if ending_of(data.files) is None:
+        raise UserError(
+            f"data.files={data.files} must end in one of the kinds of files that xling reads: "
+            f"{', '.join(READERS)}."
+        )
+    return (data.files,)
+
+
+def index_of(names: Iterable[str], task: str, data: Data) -> Index:
+    """Return the file names of each (language, split); either is `ANY` if a column says it.
 
     Args:
         names: paths relative to the folder, with "/" as separator.
         task: name of the task; files may be in a subfolder of this name.
-        splits: names of splits to recognise besides the usual ones.
+        data: the splits' names, and how the files are named.
     """
-    known = sorted({"train", "test", *DEV, *splits}, key=len, reverse=True)
-    patterns = [_pattern(layout, task, known) for layout in LAYOUTS]
+    splits = sorted({"train", "test", *DEV, *data.splits.values()}, key=len, reverse=True)
+    patterns = [_pattern(layout, task, splits, data) for layout in layouts_of(data)]
     index: Index = {}
     for name in sorted(names):
         for match in filter(None, (pattern.fullmatch(name) for pattern in patterns)):
-            key = (match["lang"], canonical_split(match["split"]))
+            parts = match.groupdict()
+            key = (parts.get("lang", ANY), canonical_split(parts.get("split", ANY)))
             if name not in index.setdefault(key, []):
                 index[key].append(name)
     return index
 
 
-def _pattern(layout: str, task: str, splits: list[str]) -> re.Pattern[str]:
-    pattern = re.escape(layout).replace(
-        r"\{split\}", f"(?P<split>{'|'.join(map(re.escape, splits))})"
-    )
-    pattern = pattern.replace(r"\{lang\}", r"(?P<lang>[^./]+)")
-    pattern = pattern.replace(r"\.ext", rf"\.(?:{'|'.join(EXTENSIONS)})")
+def _pattern(layout: str, task: str, splits: list[str], data: Data) -> re.Pattern[str]:
+    """Return a layout as a regular expression; a placeholder stands for one value throughout."""
+    pattern = re.escape(layout)
+    for name, values in (("split", "|".join(map(re.escape, splits))), ("lang", "[^./]+")):
+        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>{values})", 1)
+        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P={name})")
+    pattern = pattern.replace(r"\{task\}", re.escape(task))
+    if data.files is not None:
+        return re.compile(pattern)
+    pattern = pattern.replace(r"\.ext", rf"\.(?:{'|'.join(map(re.escape, READERS))})")
     pattern = pattern.replace(r"\-00000\-of\-00001", r"-\d{5}-of-\d{5}").replace("0000", r"\d{4}")
-    return re.compile(f"(?:{re.escape(task)}/)?{pattern}")
+    return re.compile(f"(?:(?:{re.escape(task)}|data)/)?{pattern}")
 
 
 def find(index: Index, language: str, split: str, where: str) -> list[str]:
     """Return the file of a language and split, or all its Parquet shards in order.
+
+    The language's code may follow another standard in the file's name.
 
     Args:
         where: name of the folder or data set in messages.
@@ -66,16 +113,19 @@ def find(index: Index, language: str, split: str, where: str) -> list[str]:
     Raises:
         UserError: no file, several candidates, or missing shards.
     """
-    names = index.get((language, canonical_split(split)))
-    if not names:
-        raise UserError(_no_file_message(index, language, canonical_split(split), where))
+    split = canonical_split(split)
+    with_split = {code: names for (code, name), names in index.items() if name in (split, ANY)}
+    code = ANY if ANY in with_split else matching(language, with_split, f"{where}, split {split}")
+    if code is None or code not in with_split:
+        raise UserError(_no_file_message(index, language, split, where))
+    names = with_split[code]
     if len(names) == 1 and not re.search(r"-of-\d{5}\.", names[0]):
         return names
     series = {re.sub(r"\d{5}-of-(\d{5}\.)|\d{4}\.parquet$", r"*\1", name) for name in names}
     if len(series) > 1 or "*" not in min(series):
         raise UserError(
-            f"{where} has several files for language {language}, split {split}; keep only one:\n"
-            + "\n".join(f"  {name}" for name in names)
+            f"{where} has several files for language {language}, split {split}; keep only one, or "
+            "name one with data.files:\n" + "\n".join(f"  {name}" for name in names)
         )
     total = re.search(r"-of-(\d{5})\.", names[0])
     if total and len(names) != int(total[1]):
@@ -86,40 +136,104 @@ def find(index: Index, language: str, split: str, where: str) -> list[str]:
     return names
 
 
+def require_files(names: list[str], task: str, data: Data, where: str) -> None:
+    """Check that a folder has files that are named as expected.
+
+    Args:
+        names: paths of all files, relative to the folder.
+        where: name of the folder in messages.
+
+    Raises:
+        UserError: there are none; says which are expected, and where else there are some.
+    """
+    if index_of(names, task, data):
+        return
+    layouts = [layout.format(split="train", lang="de", task=task) for layout in layouts_of(data)]
+    shown = ", ".join(layout.replace(".ext", ".tsv") for layout in layouts[:6])
+    deeper = _deeper(names, task, data)
+    what = "language and split"
+    if marks_of(data):
+        what = "split" if data.split_column is None else "language"
+    raise UserError(
+        f"{where} has no data file that xling recognises. "
+        + (f"There are some in its folder {deeper}: write that folder.\n" if deeper else "")
+        + f"Name the files by {what}, as in {shown} ({', '.join(READERS)}), or write how they "
+        "are named, as in 'data.files=\"{split}/{lang}_{split}.tsv\"'. If columns of the files "
+        "hold the language or the split, write data.language_column=NAME or data.split_column=NAME."
+    )
+
+
+def _deeper(names: list[str], task: str, data: Data) -> str | None:
+    """Return the first folder in a folder whose files are named as expected."""
+    folders = sorted({folder.as_posix() for name in names for folder in Path(name).parents})
+    for folder in folders:
+        inside = [
+            name.removeprefix(f"{folder}/") for name in names if name.startswith(f"{folder}/")
+        ]
+        if inside and index_of(inside, task, data):
+            return folder
+    return None
+
+
 def _no_file_message(index: Index, language: str, split: str, where: str) -> str:
-    languages = sorted({code for code, _ in index})
-    with_split = [code for code in languages if (code, split) in index]
-    splits = sorted({name for code, name in index if code == language})
-    if not index:
-        layouts = ", ".join(layout.format(split="train", lang=language) for layout in LAYOUTS[:6])
-        return (
-            f"{where} has no data file that xling recognises. Name the files by language and "
-            f"split, as in {layouts.replace('.ext', '.tsv')} ({', '.join(EXTENSIONS)})."
-        )
-    if splits:
-        advice = (
-            f"Language {language} has {', '.join(splits)}: write data.splits.train=… and so on."
-        )
+    codes = {code for code, _ in index}
+    if not codes:
+        return f"{where} has no data file that xling recognises."
+    languages = sorted(filter(read_code, codes)) or sorted(codes)  # all_languages is none
+    code = language if ANY in codes else matching(language, languages, where)
+    splits = sorted({name for other, name in index if other in (code, ANY)})
+    with_split = sorted({other for other, name in index if name == split} - {ANY})
+    such_as = f"{split}.{language}.tsv or {language}/{split}.tsv"
+    if ANY in codes:
+        advice = f"It has {', '.join(splits)}: write data.splits.train=… and so on."
+        such_as = f"{split}.tsv"
+    elif splits:
+        advice = f"Language {code} has {', '.join(splits)}: write data.splits.train=… and so on."
         if with_split:
             advice += f" Split {split} exists for {', '.join(with_split)}."
     else:
         advice = f"It has the languages {', '.join(languages)}.{nearest(language, languages)}"
     return (
-        f"{where} has no file for language {language}, split {split}, such as "
-        f"{split}.{language}.tsv or {language}/{split}.tsv.\n{advice}"
+        f"{where} has no file for language {language}, split {split}, such as {such_as}.\n{advice}"
     )
 
 
 def list_files(folder: Path) -> list[str]:
-    """Return the paths of all files below a folder, relative to it, except hidden ones."""
-    files = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
+    """Return the paths of all files below a folder, relative to it, except hidden ones.
+
+    Links to files and to folders are followed, but for a folder that is linked within itself.
+    """
+    files: list[str] = []
+    above = {str(folder): {folder.resolve()}}
+    for root, folders, names in os.walk(folder, followlinks=True):
+        inside = Path(root)
+        here = above.pop(root)
+        followed = {name: (inside / name).resolve() for name in folders if name[0] != "."}
+        folders[:] = [name for name, target in followed.items() if target not in here]
+        above |= {os.path.join(root, name): here | {followed[name]} for name in folders}
+        files += [
+            (inside / name).relative_to(folder).as_posix()
+            for name in names
+            if name[0] != "." and (inside / name).is_file()
+        ]
+    return sorted(files)
+
+
+def broken_links(folder: Path) -> list[str]:
+    """Return the paths of all links below a folder that lead nowhere, relative to it."""
     return sorted(
-        path.as_posix() for path in files if not any(name.startswith(".") for name in path.parts)
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_symlink() and not path.exists()
     )
 
 
 def file_digest(path: Path) -> str:
-    """Return the blake2b digest (32 hexadecimal digits) of a file's contents."""
+    """Return the blake2b digest (32 hexadecimal digits) of a file's contents.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
     state = path.stat()
     return _digest(path.absolute(), state.st_size, state.st_mtime_ns)
 
@@ -127,9 +241,12 @@ def file_digest(path: Path) -> str:
 @cache  # a run needs the same digests for each shared stage, a sweep for each job
 def _digest(path: Path, size: int, changed: int) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
+    try:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    except OSError as error:
+        raise UserError(f"{path} cannot be read: {error.strerror}.") from None
     return digest.hexdigest()
 
 

@@ -124,7 +124,7 @@ def hub_folder(
 
 
 def _index(names: Iterable[str], config: Config) -> Index:
-    return index_of(names, config.task.name, config.data.splits.values())
+    return index_of(names, config.task.name, config.data)
 
 
 def _complete(config: Config, folder: Path | None, needed: Iterable[tuple[str, str]]) -> bool:

@@ -1,26 +1,28 @@
-"""Read every row of a data file (TSV, CSV, JSON Lines or Parquet) with its line number.
+"""Read every row of a data file (TSV, CSV, JSON or Parquet) with its line number.
 
 pyarrow is imported inside a function: only Parquet files need it.
 """
 
-import csv
-import io
+import dataclasses
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from xling.config import Columns, Task
+from xling.config import Columns, Data, Task
+from xling.data.quotes import Quotes, csv_rows, quotes_of
+from xling.data.text import lines_of, refuse_pointer, text_of
 from xling.errors import UserError, nearest
 
-EXTENSIONS = ("tsv", "csv", "jsonl", "parquet")
+ROLES = ("label", "text", "text_pair", "id")
+SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
 
 
 class Record(NamedTuple):
     """A row as read from a file: its values by column, or the problem that makes it unreadable.
 
-    `line` is the line where the row starts, counted from 1; in Parquet, the row's number.
+    `line` is the line where the row starts, counted from 1; in Parquet and in a JSON array, the
+    row's number.
     """
 
     line: int
@@ -28,87 +30,149 @@ class Record(NamedTuple):
     problem: str = ""
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Table:
-    """The rows of a file.
+    """The rows of a file, or a part of them.
 
     Attributes:
         name: name of the file in messages.
         records: the rows.
         count: number of rows, counted independently of `records` as a check.
-        id_column: column that identifies the rows; if None, their numbers do.
+        columns: the file's names of the task's columns; if it has none that identifies the rows,
+            their numbers do.
         remark: addition to messages about the file.
+        part: which of the file's rows these are, in messages; "" for all.
     """
 
     name: str
-    records: Iterable[Record]
+    records: Sequence[Record]
     count: int
-    id_column: str | None
+    columns: Columns
     remark: str = ""
+    part: str = ""
 
 
-def read_table(path: Path, name: str, task: Task) -> Table:
-    """Open a file with a known extension; messages refer to it as `name`.
+def read_table(path: Path, name: str, task: Task, data: Data) -> Table:
+    """Open a file with a known ending; messages refer to it as `name`.
 
     Raises:
-        UserError: text that is not UTF-8, unbalanced quotes, or missing columns.
+        UserError: a file that is damaged, not UTF-8, or lacks columns; unbalanced quotes.
     """
-    read = {"tsv": _tsv, "csv": _csv, "jsonl": _jsonl, "parquet": _parquet}
-    return read[path.suffix[1:]](path, name, task)
+    return READERS[ending_of(name)](path, name, task, data)
 
 
-def _tsv(path: Path, name: str, task: Task) -> Table:
-    """Read TSV: quotes are plain characters, and only "\\n" ends a row."""
-    lines = _lines(path, name)
-    rows = [(number, line.split("\t")) for number, line in enumerate(lines, 1)]
-    return _with_header(name, rows, task)
+def marks_of(data: Data) -> tuple[str, ...]:
+    """Return the names of the columns that say which language and split a row belongs to."""
+    return tuple(name for name in (data.language_column, data.split_column) if name)
 
 
-def _csv(path: Path, name: str, task: Task) -> Table:
-    """Read CSV: quoted fields may contain commas and line ends."""
-    reader = csv.reader(io.StringIO(_text(path, name), newline=""), strict=True)
-    rows = []
-    while True:
-        start = reader.line_num + 1
-        try:
-            rows.append((start, next(reader)))
-        except StopIteration:
-            return _with_header(name, rows, task)
-        except csv.Error as error:
-            raise UserError(
-                f"{name}:{start}: the quotes in this row are not balanced: {error}."
-            ) from None
+def _tsv(path: Path, name: str, task: Task, data: Data) -> Table:
+    """Read TSV: by default, the file itself shows whether quotes are plain characters."""
+    text = text_of(path, name)
+    quotes = tsv_quotes(text, name, data)
+    if quotes.csv:
+        return _with_header(name, csv_rows(text, "\t", name), task, data, quotes.remark)
+    rows = [(number, line.split("\t")) for number, line in enumerate(lines_of(text), 1)]
+    return _with_header(name, rows, task, data, quotes.remark)
 
 
-def _jsonl(path: Path, name: str, task: Task) -> Table:
-    lines = _lines(path, name)
+def tsv_quotes(text: str, name: str, data: Data) -> Quotes:
+    """Return how quotes in a TSV file are read.
+
+    Raises:
+        UserError: the file is ambiguous, and `data.quotes` does not say.
+    """
+    return quotes_of(text, name) if data.quotes == "auto" else Quotes(csv=data.quotes == "csv")
+
+
+def _csv(path: Path, name: str, task: Task, data: Data) -> Table:
+    """Read CSV: quoted fields may contain commas and line ends, unless `data.quotes` is none."""
+    text = text_of(path, name)
+    if data.quotes != "none":
+        return _with_header(name, csv_rows(text, ",", name), task, data)
+    rows = [(number, line.split(",")) for number, line in enumerate(lines_of(text), 1)]
+    return _with_header(name, rows, task, data)
+
+
+def _jsonl(path: Path, name: str, task: Task, data: Data) -> Table:
+    return _json_lines(name, text_of(path, name), task, data)
+
+
+def _json(path: Path, name: str, task: Task, data: Data) -> Table:
+    """Read an array of objects, or an object per line."""
+    text = text_of(path, name)
+    if not text.lstrip().startswith("["):
+        return _json_lines(name, text, task, data)
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{name}: {_json_problem(error)}.") from None
+    records = [_object(number, row) for number, row in enumerate(rows, 1)]
+    return _of_objects(name, records, task, data)
+
+
+def _json_lines(name: str, text: str, task: Task, data: Data) -> Table:
+    lines = lines_of(text)
     records = [_json_record(number, line) for number, line in enumerate(lines, 1)]
-    first = next((record.values for record in records if not record.problem), {})
-    _check_columns(name, tuple(first), task.columns)
-    return Table(name, records, len(lines), task.columns.id)
+    return _of_objects(name, records, task, data)
+
+
+def _of_objects(name: str, records: list[Record], task: Task, data: Data) -> Table:
+    if not records:
+        raise UserError(f"{name} is empty.")
+    first = next((record for record in records if not record.problem), None)
+    if first is None:
+        raise UserError(
+            f"{name}:{records[0].line}: {records[0].problem}. Expected an object per line, or an "
+            'array of objects in a file that ends in .json, such as {"text": "...", "label": 1}.'
+        )
+    columns = _file_columns(name, tuple(first.values), task, data)
+    return Table(name, records, len(records), columns)
 
 
 def _json_record(number: int, line: str) -> Record:
     try:
-        values = json.loads(line)
-    except json.JSONDecodeError as error:
-        return Record(number, {}, "empty line" if not line.strip() else f"not JSON: {error}")
-    if not isinstance(values, dict):
+        return _object(number, json.loads(line))
+    except (ValueError, RecursionError) as error:
+        return Record(number, {}, _json_problem(error) if line.strip() else "empty line")
+
+
+def _object(number: int, row: object) -> Record:
+    if not isinstance(row, dict):
         return Record(number, {}, "not a JSON object")
-    return Record(number, values)
+    return Record(number, row)
 
 
-def _parquet(path: Path, name: str, task: Task) -> Table:
+def _json_problem(error: Exception) -> str:
+    """Say what the library cannot read; its recursion and its integers are limited."""
+    if isinstance(error, RecursionError):
+        return "JSON that is nested too deeply"
+    known = isinstance(error, json.JSONDecodeError)
+    return f"not JSON: {error}" if known else "an integer of more than 4,300 digits"
+
+
+def _parquet(path: Path, name: str, task: Task, data: Data) -> Table:
     import pyarrow
     from pyarrow import parquet
 
+    with path.open("rb") as file:
+        refuse_pointer(file.read(100), name)
     try:
         file = parquet.ParquetFile(path)
-    except pyarrow.ArrowInvalid as error:
-        raise UserError(f"{name} is not a Parquet file: {error}") from None
-    _check_columns(name, tuple(file.schema_arrow.names), task.columns)
-    rows = _parquet_rows(file, wanted_columns(task.columns))
-    return Table(name, rows, file.metadata.num_rows, task.columns.id)
+    except (pyarrow.ArrowException, OSError) as error:
+        raise UserError(f"{name} is not a Parquet file, or damaged: {_one_line(error)}") from None
+    columns = _file_columns(name, tuple(file.schema_arrow.names), task, data)
+    read = list(dict.fromkeys((*_names(columns), *marks_of(data))))
+    records: list[Record] = []
+    try:
+        records.extend(_parquet_rows(file, read))
+    except (pyarrow.ArrowException, OSError, UnicodeDecodeError) as error:
+        problem = "text that is not UTF-8" if isinstance(error, UnicodeDecodeError) else "damage"
+        raise UserError(
+            f"{name}: {problem} after row {len(records):,} of {file.metadata.num_rows:,}: "
+            f"{_one_line(error)}. Fetch or write the file again."
+        ) from None
+    return Table(name, records, file.metadata.num_rows, columns)
 
 
 def _parquet_rows(file: Any, columns: Sequence[str]) -> Iterator[Record]:
@@ -119,48 +183,64 @@ def _parquet_rows(file: Any, columns: Sequence[str]) -> Iterator[Record]:
             yield Record(number, values)
 
 
-def wanted_columns(columns: Columns) -> tuple[str, ...]:
-    """Return the names of the source columns that a task reads."""
-    names = (columns.id, columns.text, columns.text_pair, columns.label)
-    return tuple(name for name in names if name is not None)
+def _one_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0].rstrip(".")
 
 
-def _text(path: Path, name: str) -> str:
-    content = path.read_bytes()
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = error.object[: error.start].count(b"\n") + 1
-        raise UserError(
-            f"{name}:{line}: not UTF-8 ({error.reason}). Convert the file, for instance with "
-            "`iconv -f LATIN1 -t UTF-8`."
-        ) from None
+READERS = {
+    "tsv": _tsv,
+    "csv": _csv,
+    "jsonl": _jsonl,
+    "json": _json,
+    "tsv.gz": _tsv,
+    "csv.gz": _csv,
+    "jsonl.gz": _jsonl,
+    "json.gz": _json,
+    "parquet": _parquet,
+}
+"""The endings of files that can be read → what reads them."""
 
 
-def _lines(path: Path, name: str) -> list[str]:
-    lines = _text(path, name).split("\n")
-    if lines[-1] == "":
-        lines.pop()
-    return [line.removesuffix("\r") for line in lines]
+def ending_of(name: str) -> str | None:
+    """Return which of the known endings a file's name has."""
+    return next((ending for ending in READERS if name.endswith(f".{ending}")), None)
 
 
-def _with_header(name: str, rows: list[tuple[int, list[str]]], task: Task) -> Table:
+def alternatives(column: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return the names that a task gives for a column."""
+    if column is None:
+        return ()
+    return (column,) if isinstance(column, str) else column
+
+
+def _names(columns: Columns) -> tuple[str, ...]:
+    return tuple(name for role in ROLES for name in alternatives(getattr(columns, role)))
+
+
+def _with_header(
+    name: str, rows: list[tuple[int, list[str]]], task: Task, data: Data, remark: str = ""
+) -> Table:
     """Detect whether the first row is a header, and assign every field to its column."""
     if not rows:
         raise UserError(f"{name} is empty.")
     first = tuple(field.strip() for field in rows[0][1])
-    columns = task.columns
-    if columns.text in first and columns.label in first:
-        _check_columns(name, first, columns)
-        records = [_record(line, fields, first) for line, fields in rows[1:]]
-        return Table(name, records, len(rows) - 1, columns.id)
-    if task.headerless and len(task.headerless) == len(first):
-        names = tuple(str(getattr(columns, role) or role) for role in task.headerless)
+    folded = {field.casefold() for field in first}  # a header in capitals is none without a header
+    is_header = any(
+        name.casefold() in folded
+        for column in (task.columns.text, task.columns.label)
+        for name in alternatives(column)
+    )
+    if task.headerless and len(task.headerless) == len(first) and not is_header:
+        columns = _first_names(task.columns)
+        names = tuple(str(getattr(columns, role, None) or role) for role in task.headerless)
+        if columns.id not in names:
+            columns = dataclasses.replace(columns, id=None)
         records = [_record(line, fields, names) for line, fields in rows]
-        id_column = columns.id if columns.id in names else None
-        return Table(name, records, len(rows), id_column, f" (no header: {', '.join(names)})")
-    _check_columns(name, first, columns)
-    raise AssertionError("unreachable: the check covers the label and text columns")
+        remark = f" (no header: {', '.join(names)}){remark}"
+        return Table(name, records, len(rows), columns, remark)
+    columns = _file_columns(name, first, task, data)
+    records = [_record(line, fields, first) for line, fields in rows[1:]]
+    return Table(name, records, len(rows) - 1, columns, remark)
 
 
 def _record(line: int, fields: list[str], names: tuple[str, ...]) -> Record:
@@ -171,18 +251,56 @@ def _record(line: int, fields: list[str], names: tuple[str, ...]) -> Record:
     return Record(line, dict(zip(names, fields, strict=True)))
 
 
-def _check_columns(name: str, present: tuple[str, ...], columns: Columns) -> None:
-    repeated = [column for column in wanted_columns(columns) if present.count(column) > 1]
-    if repeated:
-        raise UserError(f"{name} has the column '{repeated[0]}' twice.")
-    for role in ("label", "text", "text_pair", "id"):
-        column = getattr(columns, role)
+def _first_names(columns: Columns) -> Columns:
+    return _renamed(columns, {role: alternatives(getattr(columns, role))[:1] for role in ROLES})
+
+
+def _renamed(columns: Columns, names: dict[str, Sequence[str]]) -> Columns:
+    return dataclasses.replace(
+        columns, **{role: present[0] if present else None for role, present in names.items()}
+    )
+
+
+def _file_columns(name: str, present: tuple[str, ...], task: Task, data: Data) -> Columns:
+    """Return which of the task's names for its columns a file has.
+
+    Raises:
+        UserError: a column that is missing, or there twice.
+    """
+    columns = task.columns
+    for column in (*_names(columns), *marks_of(data)):
+        if present.count(column) > 1:
+            raise UserError(f"{name} has the column '{column}' twice.")
+    chosen: dict[str, Sequence[str]] = {}
+    for role in ROLES:
+        names = alternatives(getattr(columns, role))
+        chosen[role] = [column for column in names if column in present]
+        if names and not chosen[role]:
+            raise UserError(_no_column(name, names, f"task.columns.{role}", present, columns))
+    for key in ("language_column", "split_column"):
+        column = getattr(data, key)
         if column is not None and column not in present:
-            shown = ", ".join(field if len(field) <= 30 else field[:30] + "…" for field in present)
-            hint = nearest(column, present)
-            raise UserError(
-                f"{name} has no column '{column}' (task.columns.{role}).{hint}\n"
-                f"Its first line has: {shown or 'nothing'}.\n"
-                f"The task reads {', '.join(wanted_columns(columns))}. "
-                f"Write task.columns.{role}=NAME with the name in your files."
-            )
+            raise UserError(_no_column(name, (column,), f"data.{key}", present, columns))
+    return _renamed(columns, chosen)
+
+
+def _no_column(
+    name: str, names: Sequence[str], key: str, present: tuple[str, ...], columns: Columns
+) -> str:
+    shown = ", ".join(field if len(field) <= 30 else field[:30] + "…" for field in present)
+    start = f"{name} has no column {' or '.join(repr(column) for column in names)} ({key})."
+    its = f"Its first line has: {shown or 'nothing'}."
+    if any(field.strip('"') in names and field.startswith('"') for field in present):
+        return f"{start}\n{its}\nIts names are in quotes: write data.quotes=csv."
+    for mark, word in SEPARATORS.items():
+        if len(present) == 1 and set(names) & {part.strip(' "') for part in present[0].split(mark)}:
+            proper = {"\t": "tsv", ",": "csv"}.get(mark)
+            advice = f"rename the file to .{proper}" if proper else "write it with tabs, as .tsv"
+            return f"{start}\n{its}\nIts columns are parted by {word}: {advice}."
+    cased = [field for field in present if field.casefold() in {n.casefold() for n in names}]
+    hint = f" Did you mean '{cased[0]}'?" if cased else nearest(names[0], present)
+    return (
+        f"{start}{hint}\n{its}\n"
+        f"The task reads {', '.join(_names(columns))}. "
+        f"Write {key}=NAME with the name in your files."
+    )

@@ -9,6 +9,7 @@ from xling.data.readers import Record, Table
 from xling.errors import UserError, nearest
 
 IGNORED = -1  # the class of labels that a task leaves out on purpose
+SHOWN = 60  # characters of a label in a message
 
 
 class Row(NamedTuple):
@@ -83,7 +84,7 @@ def separate_rows(tables: Sequence[Table], task: Task) -> tuple[list[Row], list[
 def _checked(
     table: Table, record: Record, number: str, task: Task, labels: dict[str, int]
 ) -> Row | BadRow:
-    columns, values = task.columns, record.values
+    columns, values = table.columns, record.values
 
     def refused(reason: str, detail: str = "", label: str = "") -> BadRow:
         return BadRow(table.name, record.line, reason, detail or reason, label)
@@ -92,17 +93,17 @@ def _checked(
         counted = "fields instead" in record.problem
         reason = "wrong number of fields" if counted else "unreadable row"
         return refused(reason, record.problem)
-    identity = number if table.id_column is None else values.get(table.id_column)
-    if identity is None or not str(identity).strip():
-        return refused("no id")
-    raw = values.get(columns.label)
-    label = "" if raw is None else str(raw).strip()
-    if not label:
-        return refused("no label")
+    identity, problem = _word(number if columns.id is None else values.get(columns.id))
+    if problem:
+        return refused(f"{problem} id", f"{problem} id ({columns.id})")
+    label, problem = _word(values.get(columns.label))
+    if problem:
+        return refused(f"{problem} label", f"{problem} label ({columns.label})")
     if label not in labels:
-        return refused("unknown label", f"unknown label '{label}'", label)
+        shown = label if len(label) <= SHOWN else label[:SHOWN] + "…"
+        return refused("unknown label", f"unknown label '{shown}'", shown)
     if labels[label] == IGNORED:
-        return Row(str(identity).strip(), IGNORED, "", None, table.name, record.line)
+        return Row(identity, IGNORED, "", None, table.name, record.line)
     text = values.get(columns.text)
     if problem := _text_problem(text):
         return refused(problem, f"{problem} ({columns.text})")
@@ -111,7 +112,22 @@ def _checked(
         pair = values.get(columns.text_pair)
         if problem := _text_problem(pair):
             return refused(problem, f"{problem} ({columns.text_pair})")
-    return Row(str(identity).strip(), labels[label], text, pair, table.name, record.line)
+    return Row(identity, labels[label], text, pair, table.name, record.line)
+
+
+def _word(value: object) -> tuple[str, str]:
+    """Return a value as a word, or else "" and what is wrong with it.
+
+    Whole numbers are written without a fraction: pandas makes 1.0 of a 1 if any value is missing.
+    """
+    if value is None or value != value or (isinstance(value, str) and not value.strip()):
+        return "", "no"
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if not isinstance(value, str | int | float):
+        return "", f"a {type(value).__name__} as"
+    word = str(value).strip()
+    return ("", "invalid Unicode in the") if _lone_surrogate(word) else (word, "")
 
 
 def _text_problem(text: object) -> str:
@@ -121,17 +137,23 @@ def _text_problem(text: object) -> str:
         return "not text"
     if text.isspace():
         return "empty text"
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return "invalid Unicode"
-    return ""
+    return "invalid Unicode" if _lone_surrogate(text) else ""
+
+
+def _lone_surrogate(text: str) -> bool:
+    """Return whether a text has half a character, which JSON can write and UTF-8 cannot."""
+    if text.isascii():
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return True
+    return False
 
 
 def align(
     rows: dict[str, list[Row]], classes: Sequence[str]
-) -> tuple[dict[str, list[Row]], list[BadRow]]:
+) -> tuple[dict[str, list[Row]], dict[str, list[BadRow]]]:
     """Keep the rows that every language has with the same label; the others are bad."""
     by_id = {
         language: {row.id: row for row in of_language} for language, of_language in rows.items()
@@ -143,13 +165,13 @@ def align(
         if len({of_language[row_id].label for of_language in by_id.values()}) == 1
     }
     aligned: dict[str, list[Row]] = {language: [] for language in rows}
-    bad: list[BadRow] = []
+    bad: dict[str, list[BadRow]] = {language: [] for language in rows}
     for language, of_language in rows.items():
         for row in of_language:
             if row.id in agreed:
                 aligned[language].append(row)
             else:
-                bad.append(_not_aligned(row, by_id, classes))
+                bad[language].append(_not_aligned(row, by_id, classes))
     return aligned, bad
 
 
@@ -207,7 +229,7 @@ def _unknown_labels(bad: Sequence[BadRow], task: Task) -> list[str]:
     known = label_index(task)
     lines = [
         f"  '{label}': {count:,} rows, the first at {first[label].file}:{first[label].line}."
-        f"{nearest(label, known)}"
+        f"{_misread(label, known) or nearest(label, known)}"
         for label, count in unknown.most_common(10)
     ]
     if len(unknown) > 10:
@@ -218,6 +240,19 @@ def _unknown_labels(bad: Sequence[BadRow], task: Task) -> list[str]:
         f"Known labels: {', '.join(known)}. Add the others to a class in task.labels, or to "
         "task.ignore_labels to leave their rows out.",
     ]
+
+
+def _misread(label: str, known: Iterable[str]) -> str:
+    """Say so if YAML reads a label without quotes as a number that the task has: 010 as 8."""
+    import yaml  # only a label that the task does not have needs it
+
+    try:
+        value = yaml.safe_load(label)
+    except yaml.YAMLError:
+        return ""
+    if isinstance(value, bool) or not isinstance(value, int | float) or str(value) not in known:
+        return ""
+    return f' YAML reads {label} as the number {value}: write "{label}" in quotes in task.labels.'
 
 
 def empty_classes(rows: Iterable[Row], task: Task) -> list[str]:

@@ -3,14 +3,19 @@
 The sample corpus is imported inside functions: its lexicon is read only where needed.
 """
 
-from collections.abc import Callable, Iterable
+import dataclasses
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from xling.config import Config
-from xling.data.files import file_digest, find, index_of, list_files
+from xling.data.files import broken_links, file_digest, find, index_of, list_files, require_files
 from xling.data.hub import hub_folder, require_hub
-from xling.data.readers import Record, Table, read_table
+from xling.data.parts import divided, parts_of
+from xling.data.quotes import quotes_of
+from xling.data.readers import Record, Table, ending_of, marks_of, read_table
 from xling.data.sampling import SPLITS
+from xling.data.text import text_of
 from xling.errors import UserError, nearest
 
 Key = tuple[str, str]  # language, source split
@@ -32,10 +37,22 @@ def tables_of(
     else:
         folder = _folder(config)
         say(f"Reading files below {folder}")
-    return {
-        key: [read_table(folder / name, name, config.task) for name in names]
-        for key, names in _files(config, folder, needed).items()
+    files = _files(config, folder, needed)
+    read = {
+        name: read_table(folder / name, name, config.task, config.data)
+        for name in dict.fromkeys(name for names in files.values() for name in names)
     }
+    if not marks_of(config.data):
+        return {key: [read[name] for name in names] for key, names in files.items()}
+    parts = {name: divided(table, config.data, say) for name, table in read.items()}
+    tables = {
+        key: parts_of([(read[name], parts[name]) for name in names], *key, config.data)
+        for key, names in files.items()
+    }
+    _refuse_shared(
+        {key: [table.part for table in shards] for key, shards in tables.items()}, "rows of "
+    )
+    return tables
 
 
 def require(config: Config, needed: Iterable[Key]) -> None:
@@ -55,10 +72,31 @@ def require(config: Config, needed: Iterable[Key]) -> None:
 
 
 def file_digests(config: Config, needed: Iterable[Key]) -> dict[str, str]:
-    """Return the digest of every file that `tables_of` would read below `data.path`."""
+    """Return the digest of every file that `tables_of` would read below `data.path`.
+
+    The digest of a TSV file that is found to write quotes as CSV does says so: before xling looked
+    for such quotes, it made other results of the same contents.
+    """
     folder = _folder(config)
     files = _files(config, folder, list(needed))
-    return {name: file_digest(folder / name) for names in files.values() for name in names}
+    digests = {}
+    for name in dict.fromkeys(name for names in files.values() for name in names):
+        digests[name] = file_digest(folder / name)
+        if config.data.quotes == "auto" and has_csv_quotes(folder / name, digests[name]):
+            digests[name] += "-csv-quotes"
+    return digests
+
+
+@cache
+def has_csv_quotes(path: Path, digest: str) -> bool:
+    """Return whether a TSV file is found to write quotes as CSV does.
+
+    Args:
+        digest: of the file's contents, for which the answer is kept.
+    """
+    if ending_of(path.name) not in ("tsv", "tsv.gz"):
+        return False
+    return quotes_of(text_of(path, path.name), path.name).csv
 
 
 def _folder(config: Config) -> Path:
@@ -66,14 +104,42 @@ def _folder(config: Config) -> Path:
         raise UserError("data=files needs the folder of your files: write data.path=DIR")
     folder = Path(config.data.path).expanduser()
     if not folder.is_dir():
-        what = "is a file, not a folder" if folder.exists() else "no such folder"
+        what = "no such folder"
+        if folder.exists():
+            what = (
+                f"is a file; write its folder, data.path={folder.parent}, and how it is named there"
+            )
+            what += f", data.files={folder.name}" if ending_of(folder.name) else ", data.files=NAME"
         raise UserError(f"data.path={config.data.path}: {what}.")
     return folder
 
 
 def _files(config: Config, folder: Path, needed: list[Key]) -> dict[Key, list[str]]:
-    index = index_of(list_files(folder), config.task.name, config.data.splits.values())
-    return {key: find(index, *key, where=str(folder)) for key in needed}
+    names = list_files(folder)
+    try:
+        require_files(names, config.task.name, config.data, str(folder))
+        index = index_of(names, config.task.name, config.data)
+        files = {key: find(index, *key, where=str(folder)) for key in needed}
+    except UserError as error:
+        if broken := broken_links(folder):
+            raise UserError(f"{error}\nIts link {broken[0]} leads to no file.") from None
+        raise
+    if config.data.language_column is None:
+        _refuse_shared(files, "")
+    return files
+
+
+def _refuse_shared(holding: Mapping[Key, Sequence[str]], what: str) -> None:
+    """Refuse two codes for one language: its rows would count as two languages'."""
+    languages: dict[tuple[str, str], str] = {}
+    for (language, split), names in holding.items():
+        for name in names:
+            other = languages.setdefault((split, name), language)
+            if other != language:
+                raise UserError(
+                    f"languages {other} and {language} are the same in the data: both are read "
+                    f"from {what}{name}. Name the language once, in languages=[...]."
+                )
 
 
 def _sample(config: Config, language: str, split: str) -> Table:
@@ -84,7 +150,8 @@ def _sample(config: Config, language: str, split: str) -> Table:
         raise UserError(f"data.splits: the sample corpus has {', '.join(SPLITS)}, not '{split}'.")
     sample = rows(config.task.name, language, split)
     records = [Record(number, dict(row)) for number, row in enumerate(sample, 1)]
-    return Table(f"sample/{config.task.name}/{split}.{language}", records, len(sample), "id")
+    columns = dataclasses.replace(config.task.columns, id="id")
+    return Table(f"sample/{config.task.name}/{split}.{language}", records, len(sample), columns)
 
 
 def _check_sample(config: Config, language: str) -> None:

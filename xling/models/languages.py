@@ -6,15 +6,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from types import MethodType
 
 import torch
-from langcodes import LanguageTagError, closest_supported_match
 from torch import Tensor, nn
 from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
+from xling.data.languages import matching
 from xling.errors import UserError
-
-DISTANCE = 9
-"""Greatest distance of two codes of one language, in langcodes' measure: sw and swh, but no other
-language that its speakers may also understand."""
 
 LANGUAGE_TOKEN = re.compile("[a-z]{2,3}_[A-Za-z]{2,4}")
 """Such as eng_Latn (NLLB) and en_XX (mBART)."""
@@ -126,7 +122,7 @@ def _known(
 ) -> dict[str, int]:
     ids = {}
     for language in languages:
-        code = language if language in known else _closest(language, known)
+        code = matching(language, known, f"model.path={name}")
         if code is None:
             raise UserError(
                 f"model.path={name} has no {what} for {language}: it knows "
@@ -135,10 +131,3 @@ def _known(
             )
         ids[language] = known[code]
     return ids
-
-
-def _closest(language: str, known: Iterable[str]) -> str | None:
-    try:
-        return closest_supported_match(language, list(known), max_distance=DISTANCE)
-    except LanguageTagError:  # a name of the user's own
-        return None

@@ -23,6 +23,7 @@ from xling.pipeline.modularity import change_through, mask_tables, subnetwork_re
 from xling.pipeline.paths import RunPaths, run_paths
 from xling.pipeline.provenance import machine, software
 from xling.pipeline.results import RunResult, profile, write_config, write_json
+from xling.pipeline.sizes import check_sizes
 from xling.pipeline.trace import analyse
 from xling.pipeline.zero_shot import compare
 from xling.report.export import write_tables
@@ -123,6 +124,7 @@ def complete(
     seconds: dict[str, float] = {}
     with timed(seconds, "corpus"):
         inputs = prepare(config)
+        check_sizes(config, inputs.corpus, say)
     going = RunContext(config, paths, inputs, folder, tracked, partial(timed, seconds))
     result = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
     write_json(folder / "results.json", result.results | origin)

@@ -9,6 +9,7 @@ from pathlib import Path
 from xling.cli.console import format_bytes, format_duration, plain_libraries, say
 from xling.config import Config
 from xling.data import load_corpus
+from xling.pipeline.sizes import check_sizes
 from xling.sweep.plan import PlannedJob
 
 SCRIPTS = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "hi": "Hindi",
@@ -50,12 +51,14 @@ def check_data(configs: Sequence[Config]) -> None:
         UserError: data that cannot be used.
     """
     unseeded = [dataclasses.replace(config, seed=0) for config in configs]
-    distinct = {
-        repr((c.task, c.data, c.languages, c.exclude, c.imbalance, c.imbalance_language)): c
-        for c in unseeded
-    }
-    for config in distinct.values():
-        load_corpus(config, say)
+    by_corpus: dict[str, list[Config]] = {}
+    for c in unseeded:
+        key = repr((c.task, c.data, c.languages, c.exclude, c.imbalance, c.imbalance_language))
+        by_corpus.setdefault(key, []).append(c)
+    for sharing in by_corpus.values():
+        corpus = load_corpus(sharing[0], say)
+        for config in {repr((c.influence, c.subnetwork.only)): c for c in sharing}.values():
+            check_sizes(config, corpus, say)
     say("Data: labels, alignment and sizes are correct")
     for line in font_lines(sorted({code for config in configs for code in config.languages})):
         say(line)

@@ -135,7 +135,7 @@ class SketchDump:
     def _sketches(
         self, model: Classifier, epoch: int, folder: Path, share: tuple[int, int]
     ) -> Sketches:
-        first = not any(each.suffix != ".part" for each in self.folder.glob("epoch-*"))
+        first = not any(folder.suffix != ".part" for folder in self.folder.glob("epoch-*"))
         examples = self.source(model)
         half = self.settings.precision == "bf16"
         device = next(model.parameters()).device.type

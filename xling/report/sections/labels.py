@@ -51,9 +51,9 @@ def sentence(labels: pd.DataFrame) -> str:
     if not parts:
         return ""
     return (
-        f"The test example’s own label is that of {listed(parts)} training examples; of all "
-        f"training examples, {percent_range(labels['base_rate'])} have it. Ranges are over the "
-        "test languages."
+        f"{listed(parts)} training examples have the test example’s own label, against "
+        f"{percent_range(labels['base_rate'])} of all training examples. Ranges are over the test "
+        "languages."
     )
 
 

@@ -1,0 +1,131 @@
+"""Whether quotes in TSV are CSV's or text is found out by reading, and told for each file."""
+
+import dataclasses
+import io
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from conftest import config
+
+from xling.data.quotes import quotes_of
+from xling.data.readers import Table, read_table
+from xling.errors import UserError
+
+TASK = dataclasses.replace(
+    config("task=sib200").task,
+    labels={"good": ("good",), "bad": ("bad",)},
+)
+DATA = config().data
+TEXTS = [
+    'He said "good" twice',
+    '"Quoted throughout"',
+    "plain, with a comma",
+    '5" pipe',
+    '"',
+    "it’s „so“",
+]
+
+
+def read(path: Path, quotes: str = "auto") -> Table:
+    return read_table(path, path.name, TASK, dataclasses.replace(DATA, quotes=quotes))
+
+
+def texts(table: Table) -> list[str]:
+    return [record.values["text"] for record in table.records]
+
+
+def frame(written: list[str]) -> pd.DataFrame:
+    labels = ["good", "bad"] * len(written)
+    return pd.DataFrame(
+        {"id": range(len(written)), "text": written, "label": labels[: len(written)]}
+    )
+
+
+@pytest.mark.parametrize("quoting", [0, 1, 2], ids=["minimal", "all", "nonnumeric"])
+@pytest.mark.parametrize("written", [TEXTS, [*TEXTS, "two\nlines", "a\ttab"]], ids=["", "lines"])
+def test_what_pandas_writes_is_read_as_pandas_reads_it(
+    tmp_path: Path, written: list[str], quoting: int
+) -> None:
+    path = tmp_path / "train.de.tsv"
+    frame(written).to_csv(path, sep="\t", index=False, quoting=quoting)
+    table = read(path)
+    assert texts(table) == written == list(pd.read_csv(path, sep="\t")["text"])
+    assert table.count == len(written)
+    assert "read as CSV writes them" in table.remark
+    assert texts(read(path, "csv")) == written
+    assert read(path, "csv").remark == ""
+
+
+def test_the_number_of_quoted_fields_is_stated() -> None:
+    text = frame(TEXTS[:4]).to_csv(sep="\t", index=False)
+    assert quotes_of(text, "a").remark == " (3 fields in quotes, read as CSV writes them)"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        ["plain"],
+        ['"Yes', 'he said "no"', "so"],
+        ['"Yes', 'so"', "neither"],  # would be one row of three fields to a reader of CSV
+        ['"A whole sentence."', "another"],  # pandas would have doubled its quotes
+        ['"In quotes" and "again"', '""Twice""', 'he said ""so""'],
+        ['"like ""CSV"" but alone"', 'a "b"', '"c', 'd" e'],
+    ],
+)
+def test_quotes_that_are_text_stay(tmp_path: Path, written: list[str]) -> None:
+    path = tmp_path / "a.tsv"
+    lines = [f"{n}\t{text}\tgood" for n, text in enumerate(written)]
+    path.write_text("\n".join(["id\ttext\tlabel", *lines]) + "\n", "utf-8")
+    table = read(path)
+    assert texts(table) == written
+    doubled = any("CSV" in text for text in written)
+    assert ("quotes taken as text, though 1 field" in table.remark) == doubled
+    assert texts(read(path, "none")) == written
+
+
+def test_quotes_of_a_few_damaged_fields_do_not_hide_csv_s() -> None:
+    rows = ['1\t"a ""b"""\tgood', '2\t"c ""d"" e"\tbad', '3\t"""f"""\tbad', '4\tDer Star."\tbad']
+    text = "\n".join(["id\ttext\tlabel", *rows, ""])
+    assert quotes_of(text, "a.tsv").csv
+    with pytest.raises(UserError) as caught:
+        quotes_of(text + '5\t"open\tbad\n', "a.tsv")
+    message = str(caught.value)
+    assert (
+        "a.tsv: 3 fields in quotes as CSV writes them, the first in line 2, but line 6" in message
+    )
+    assert "data.quotes=none" in message
+
+
+def test_names_in_quotes_are_read_or_the_switch_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('"id"\t"text"\t"label"\n"1"\t"a"\t"good"\n')
+    assert texts(read(path)) == ["a"]
+    with pytest.raises(UserError, match=r"names are in quotes: write data\.quotes=csv") as caught:
+        read(path, "none")
+    assert "Did you mean" not in str(caught.value)
+
+
+def test_csv_can_be_read_without_quotes(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id,text,label\n1,"a,good\n')
+    assert texts(read(path, "none")) == ['"a']
+    with pytest.raises(UserError, match="not balanced"):
+        read(path)
+
+
+def test_fields_of_any_length_are_read(tmp_path: Path) -> None:
+    long = 'a "word" ' * 20_000
+    for ending, separator in (("csv", ","), ("tsv", "\t")):
+        path = tmp_path / f"a.{ending}"
+        frame([long, "b"]).to_csv(path, sep=separator, index=False)
+        assert texts(read(path)) == [long, "b"]
+
+
+def test_old_line_ends_are_line_ends(tmp_path: Path) -> None:
+    for ending, separator in (("csv", ","), ("tsv", "\t")):
+        path = tmp_path / f"a.{ending}"
+        buffer = io.StringIO()
+        frame(TEXTS).to_csv(buffer, sep=separator, index=False, lineterminator="\r")
+        path.write_bytes(buffer.getvalue().encode())
+        assert texts(read(path)) == TEXTS

@@ -1,0 +1,84 @@
+"""A file's text arrives whatever it is packed in; the advice on other encodings is right."""
+
+import gzip
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from xling.data.text import lines_of, text_of
+from xling.errors import UserError
+
+RUSSIAN = "id\ttext\tlabel\n" + "1\tПривет, как дела сегодня?\tgood\n" * 20
+
+
+def text(path: Path, content: bytes) -> str:
+    path.write_bytes(content)
+    return text_of(path, path.name)
+
+
+def refusal(path: Path, content: bytes) -> str:
+    with pytest.raises(UserError) as caught:
+        text(path, content)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+def test_unicode_with_its_mark_is_read(tmp_path: Path, encoding: str) -> None:
+    assert text(tmp_path / "a.tsv", RUSSIAN.encode(encoding)) == RUSSIAN
+
+
+def test_packed_files_are_read_and_damaged_ones_named(tmp_path: Path) -> None:
+    packed = gzip.compress(RUSSIAN.encode())
+    assert text(tmp_path / "a.tsv.gz", packed) == RUSSIAN
+    for damaged in (packed[:-20], b"no archive", packed[:30] + b"x" * 40):
+        assert "a.tsv.gz cannot be unpacked: " in refusal(tmp_path / "a.tsv.gz", damaged)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [
+        ("cp1251", "Привет, как дела сегодня?"),
+        ("koi8-r", "Привет, как дела сегодня?"),
+        ("shift_jis", "これは日本語の文章です"),
+        ("gb18030", "这是一个中文句子"),
+        ("cp1252", "Äpfel und Birnen sind süß"),
+    ],
+)
+def test_the_advice_on_another_encoding_gives_the_right_text(
+    tmp_path: Path, encoding: str, line: str
+) -> None:
+    path = tmp_path / "a.tsv"
+    content = "id\ttext\tlabel\n" + f"1\t{line}\tgood\n" * 20
+    message = refusal(path, content.encode(encoding))
+    assert "a.tsv:2: not UTF-8" in message
+    assert line in message
+    command = message.split("`")[1]
+    assert command.startswith("iconv -f ")
+    done = subprocess.run(command.split(), cwd=tmp_path, capture_output=True, check=False)
+    assert done.stdout.decode() == content
+
+
+def test_a_damaged_line_of_utf8_is_not_called_another_encoding(tmp_path: Path) -> None:
+    message = refusal(tmp_path / "a.tsv", RUSSIAN.encode() + b"2\tcaf\xe9\tgood\n")
+    assert "a.tsv:22: not UTF-8" in message
+    assert "The rest of the file is" in message
+    assert "iconv" not in message
+
+
+def test_utf16_without_a_mark_and_other_nul_characters_are_refused(tmp_path: Path) -> None:
+    message = refusal(tmp_path / "a.tsv", "id\ttext\n1\ta\n".encode("utf-16-le"))
+    assert "a.tsv:1: a NUL character" in message
+    assert "iconv -f UTF-16LE -t UTF-8 a.tsv" in message
+    assert "a.tsv begins as UTF-16" in refusal(tmp_path / "a.tsv", "ab".encode("utf-16")[:-1])
+
+
+def test_the_pointer_to_a_large_file_is_not_read_as_data(tmp_path: Path) -> None:
+    pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n"
+    assert "git lfs pull" in refusal(tmp_path / "a.tsv", pointer)
+
+
+def test_only_line_feeds_part_lines_unless_there_are_none(tmp_path: Path) -> None:
+    assert lines_of("a\u2028b\r\nc\x85d\n") == ["a\u2028b", "c\x85d"]
+    assert text(tmp_path / "a", b"a\rb\r") == "a\nb\n"
+    assert text(tmp_path / "a", b"a\rb\n") == "a\rb\n"

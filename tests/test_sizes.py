@@ -1,0 +1,87 @@
+"""Data that nothing can be learnt or found out from is refused before the first step."""
+
+from pathlib import Path
+
+import pytest
+from conftest import config, run_xling
+from corpus_files import rows, write
+
+from xling.config import Config
+from xling.data import load_corpus
+from xling.errors import UserError
+from xling.pipeline.sizes import check_sizes
+
+
+def settings(folder: Path, *more: str) -> Config:
+    where = ("task=xnli", "data=files", f"data.path={folder}", "task.columns.id=id")
+    return config(*where, "languages=[de,en]", *more)
+
+
+def check(config: Config) -> list[str]:
+    said: list[str] = []
+    check_sizes(config, load_corpus(config, said.append), said.append)
+    return said
+
+
+def refusal(config: Config) -> str:
+    with pytest.raises(UserError) as caught:
+        check(config)
+    return str(caught.value)
+
+
+def test_all_training_examples_are_not_the_most_influential(corpus_folder: Path) -> None:
+    message = refusal(settings(corpus_folder))
+    assert "influence.top_k=100: the run has 24 training examples" in message
+    assert "influence.top_k=2, for instance" in message
+    assert "24 training examples" in refusal(settings(corpus_folder, "influence.top_k=24"))
+    warned = check(settings(corpus_folder, "influence.top_k=13"))
+    assert "WARNING: influence.top_k=13 is more than half of the 24" in warned[-1]
+    assert not any(
+        "WARNING" in line for line in check(settings(corpus_folder, "influence.top_k=12"))
+    )
+    assert "top_k=12: the run has 12" in refusal(
+        settings(corpus_folder, "influence.top_k=12", "data.train_per_language=6")
+    )
+
+
+def test_subnetworks_alone_trace_nothing(corpus_folder: Path) -> None:
+    check(settings(corpus_folder, "subnetwork=identified", "subnetwork.only=true"))
+
+
+@pytest.mark.parametrize("dry", ["true", "false"])
+def test_it_is_found_out_before_the_first_step(corpus_folder: Path, dry: str) -> None:
+    done = run_xling(
+        "task=xnli", "data=files", "data.path=.", "task.columns.id=id", "languages=[de,en]",
+        f"dry_run={dry}", folder=corpus_folder,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "influence.top_k=100: the run has 24 training examples" in done.stderr
+    assert "Fine-tuning" not in done.stdout
+
+
+def test_one_example_per_language_is_too_few(corpus_folder: Path) -> None:
+    few = ("influence.top_k=2", "data.test_per_language=1")
+    assert "de has 1 test example, and intervals need two" in refusal(settings(corpus_folder, *few))
+    write(corpus_folder, "en", "train", rows("en", 1))
+    one = settings(corpus_folder, "influence.top_k=2", "task.parallel=false")
+    assert "en has 1 training example, whose influence would count" in refusal(one)
+
+
+def test_one_class_or_one_text_teaches_nothing(corpus_folder: Path) -> None:
+    for language in ("de", "en"):
+        write(corpus_folder, language, "train", [[*row[:3], "neutral"] for row in rows(language)])
+    message = refusal(settings(corpus_folder))
+    assert "All training examples are of class not_entailment" in message
+    for language in ("de", "en"):
+        examples = [[row[0], "same", "text", row[3]] for row in rows(language)]
+        write(corpus_folder, language, "train", examples)
+    assert "All 12 training examples of de have the same text, 'same'" in refusal(
+        settings(corpus_folder)
+    )
+
+
+def test_a_language_of_one_class_is_reported(corpus_folder: Path) -> None:
+    write(corpus_folder, "en", "train", [[*row[:3], "neutral"] for row in rows("en")])
+    said = check(settings(corpus_folder, "task.parallel=false", "influence.top_k=2"))
+    assert sum("all training examples of en are of class not_entailment" in line for line in said)
+    assert not any("examples of de are" in line for line in said)

@@ -1,0 +1,91 @@
+"""The rows of one language and split in a file that holds several, as columns of the file say."""
+
+import dataclasses
+from collections.abc import Callable, Sequence
+
+from xling.config import Data
+from xling.data.files import canonical_split
+from xling.data.languages import matching
+from xling.data.readers import Record, Table, marks_of
+from xling.errors import UserError, nearest
+
+Parts = dict[tuple[str, str], list[Record]]
+"""Values of the columns of the language and of the split ("" without such a column) → rows."""
+
+
+def divided(table: Table, data: Data, say: Callable[[str], None]) -> Parts:
+    """Divide a file's rows by the values in the columns of the language and of the split.
+
+    Raises:
+        UserError: rows that do not say where they belong, unless `data.on_bad_row` is `drop`.
+    """
+    parts: Parts = {}
+    strays: list[Record] = []
+    for record in table.records:
+        values = [_value(record, column) for column in (data.language_column, data.split_column)]
+        if record.problem or None in values:
+            strays.append(record)
+        else:
+            parts.setdefault((str(values[0]), str(values[1])), []).append(record)
+    if strays:
+        line, _, problem = strays[0]
+        message = (
+            f"{table.name}: {len(strays):,} rows do not say to which language and split they belong"
+            f" ({', '.join(marks_of(data))}), the first in line {line}"
+            + (f": {problem}." if problem else ".")
+        )
+        if data.on_bad_row == "stop":
+            raise UserError(f"{message} Write data.on_bad_row=drop to leave these rows out.")
+        say(f"{message} They are left out (data.on_bad_row=drop).")
+    return parts
+
+
+def parts_of(
+    shards: Sequence[tuple[Table, Parts]], language: str, split: str, data: Data
+) -> list[Table]:
+    """Return the rows of a language and split, by the shard of the file that has them.
+
+    Args:
+        shards: each with its rows as `divided` divides them.
+
+    Raises:
+        UserError: there are no such rows.
+    """
+    keys = sorted({key for _, parts in shards for key in parts})
+    name = ", ".join(table.name for table, _ in shards)
+    code, chosen = "", [""]
+    if data.language_column:
+        where, codes = f"{name}, column {data.language_column}", {code for code, _ in keys}
+        code = matching(language, codes, where)
+        if code is None:
+            raise UserError(
+                f"{where}: no row is of language {language}; it has {', '.join(sorted(codes))}."
+                f"{nearest(language, codes)}"
+            )
+    if data.split_column:
+        wanted = canonical_split(split)
+        chosen = sorted({value for _, value in keys if canonical_split(value) == wanted})
+    label = " ".join(filter(None, (code, *chosen)))
+    tables = []
+    for table, parts in shards:
+        if records := [record for value in chosen for record in parts.get((code, value), [])]:
+            part = f"{label} in {table.name}"
+            tables.append(
+                dataclasses.replace(table, records=records, count=len(records), part=part)
+            )
+    if not tables:
+        there = ", ".join(value for other, value in keys if other == code)
+        raise UserError(
+            f"{name}: no row of language {language} is of split {split}"
+            + (f"; column {data.split_column} has {there}" if data.split_column else "")
+            + ". Write data.splits.train=... and so on."
+        )
+    return tables
+
+
+def _value(record: Record, column: str | None) -> str | None:
+    """Return a row's value in a column: "" if there is no such column, None if it is empty."""
+    if column is None:
+        return ""
+    value = record.values.get(column)
+    return None if value is None or not str(value).strip() else str(value).strip()

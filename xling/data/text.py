@@ -1,0 +1,118 @@
+"""The text of a file, whatever it is packed and encoded in; or what is wrong with it.
+
+`charset_normalizer` is imported inside a function: only a file that is not UTF-8 needs it.
+"""
+
+import codecs
+import gzip
+import zlib
+from pathlib import Path
+
+from xling.errors import UserError
+
+MARKS = {
+    codecs.BOM_UTF32_LE: "utf-32",  # before UTF-16, whose mark is its beginning
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+"""Byte order marks → encodings; UTF-8 has one, too, and needs none."""
+
+GUESSED_FROM = 1 << 16  # bytes
+SHOWN = 60  # characters of a line in a message
+
+
+def text_of(path: Path, name: str) -> str:
+    """Return the text of a file in UTF-8, or in UTF-16 or UTF-32 with a byte order mark.
+
+    A file that ends in `.gz` is unpacked. Line ends are those of the file, but for a file with
+    carriage returns alone, which become line feeds.
+
+    Args:
+        name: name of the file in messages.
+
+    Raises:
+        UserError: another encoding, a damaged archive, or the pointer to a file elsewhere.
+    """
+    text = _decoded(_content(path, name), name)
+    if "\0" in text:
+        line = text[: text.index("\0")].count("\n") + 1
+        raise UserError(
+            f"{name}:{line}: a NUL character. The file is damaged, or UTF-16 without a byte order "
+            f"mark: then convert it with `iconv -f UTF-16LE -t UTF-8 {name}`."
+        )
+    return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
+
+
+def lines_of(text: str) -> list[str]:
+    """Split a text at line feeds, and at nothing else that Unicode takes for a line's end."""
+    lines = text.split("\n")
+    if lines[-1] == "":
+        lines.pop()
+    return [line.removesuffix("\r") for line in lines]
+
+
+def _content(path: Path, name: str) -> bytes:
+    content = path.read_bytes()
+    if path.suffix == ".gz":
+        try:
+            content = gzip.decompress(content)
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(
+                f"{name} cannot be unpacked: {str(error) or type(error).__name__}. Fetch it again."
+            ) from None
+    refuse_pointer(content, name)
+    return content
+
+
+def refuse_pointer(content: bytes, name: str) -> None:
+    """Refuse what Git leaves in the place of a large file that was not fetched.
+
+    Raises:
+        UserError: the content is such a pointer.
+    """
+    if content.startswith(b"version https://git-lfs.github.com/spec/"):
+        raise UserError(
+            f"{name} is not the file itself, but Git LFS's pointer to it. Fetch it: `git lfs pull`."
+        )
+
+
+def _decoded(content: bytes, name: str) -> str:
+    for mark, encoding in MARKS.items():
+        if content.startswith(mark):
+            try:
+                return content.decode(encoding)
+            except UnicodeDecodeError as error:
+                raise UserError(
+                    f"{name} begins as {encoding.upper()}, but byte {error.start:,} is not: "
+                    f"{error.reason}. The file is damaged; fetch it again."
+                ) from None
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise UserError(_not_utf8(content, name, error)) from None
+
+
+def _not_utf8(content: bytes, name: str, error: UnicodeDecodeError) -> str:
+    line = content[: error.start].count(b"\n") + 1
+    what = f"{name}:{line}: not UTF-8 ({error.reason})."
+    lenient = content.decode("utf-8-sig", "replace")
+    damaged = lenient.count("\N{REPLACEMENT CHARACTER}")
+    if sum(not character.isascii() for character in lenient) > 10 * damaged:
+        return f"{what} The rest of the file is, so fix this line, or leave it out of the file."
+    from charset_normalizer import from_bytes
+
+    foreign = b"\n".join(row for row in content.split(b"\n") if not row.isascii())
+    guess = from_bytes(foreign[:GUESSED_FROM]).best()
+    if guess is None:
+        return (
+            f"{what} Find out its encoding, and convert it with `iconv -f ENCODING -t UTF-8 {name}`"
+        )
+    wrong = content.split(b"\n")[line - 1].decode(guess.encoding, "replace").strip()
+    shown = wrong if len(wrong) <= SHOWN else wrong[:SHOWN] + "…"
+    encoding = guess.encoding.replace("_", "-")  # as iconv names it
+    return (
+        f"{what} It may be {encoding}, in which the line reads:\n  {shown}\n"
+        f"If that is right, convert it with `iconv -f {encoding} -t UTF-8 {name}`; else find "
+        "out its encoding first."
+    )
