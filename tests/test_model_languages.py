@@ -88,15 +88,15 @@ PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", "▁halo"]
 
 def test_texts_of_translation_models_carry_the_token_of_their_own_language():
     rows = Dataset.from_dict(
-        {"language": ["fr", "de", "zh"], "text": ["halo"] * 3, "text_pair": [None] * 3}
+        {"language": ["fr", "de", "zh", "ko"], "text": ["halo"] * 4, "text_pair": [None] * 4}
     )
     nllb = NllbTokenizer(vocab={piece: n for n, piece in enumerate(PIECES)}, merges=[])
     mbart = MBartTokenizer(vocab=[(piece, -1.0) for piece in PIECES])
     for tokenizer, place, tokens in (
-        (nllb, 0, ["fra_Latn", "deu_Latn", "zho_Hans"]),
-        (mbart, -1, ["fr_XX", "de_DE", "zh_CN"]),
+        (nllb, 0, ["fra_Latn", "deu_Latn", "zho_Hans", "kor_Hang"]),
+        (mbart, -1, ["fr_XX", "de_DE", "zh_CN", "ko_KR"]),
     ):
-        codes = language_tokens("m", tokenizer, ["de", "fr", "zh"])
+        codes = language_tokens("m", tokenizer, ["de", "fr", "zh", "ko"])
         encoded = encode(rows, tokenizer, 64, codes)
         given = [tokenizer.convert_ids_to_tokens(ids[place]) for ids in encoded["input_ids"]]
         assert given == tokens
