@@ -22,7 +22,15 @@ from xling.cli.compose import conf_folder, register_resolvers
 from xling.config import Config, checked
 from xling.models.classifier import Classifier
 
-pytest_plugins = ["clusters", "corpus_files", "runs", "served_hub", "small_tunings", "tracked_runs"]
+pytest_plugins = [
+    "clusters",
+    "corpus_files",
+    "runs",
+    "served_hub",
+    "small_models",
+    "small_tunings",
+    "tracked_runs",
+]
 """Modules of fixtures, by what they make."""
 
 register_resolvers()

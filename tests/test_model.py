@@ -76,7 +76,7 @@ def test_the_head_reads_the_first_state():
 
 
 def test_a_folder_without_a_model_is_named(tmp_path):
-    with pytest.raises(UserError, match="does not hold a Hugging Face encoder"):
+    with pytest.raises(UserError, match="has no config.json"):
         load_encoder(config("model=local", f"model.path={tmp_path}").model)
 
 

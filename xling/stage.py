@@ -118,7 +118,9 @@ def _record(folder: Path, settings: dict[str, Any] | None) -> None:
         text = json.dumps(settings, ensure_ascii=False, indent=1)
         if not folder.exists():
             folder.mkdir()
-        (folder / SETTINGS).write_text(text + "\n", "utf-8")
+        part = folder / f"{SETTINGS}.part"  # a kill may come at any moment
+        part.write_text(text + "\n", "utf-8")
+        part.replace(folder / SETTINGS)
 
 
 def _shown(value: Any) -> str:

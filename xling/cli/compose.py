@@ -4,6 +4,7 @@ Hydra and OmegaConf are imported inside functions: this module is imported by co
 `xling.status`, that need neither.
 """
 
+import os
 import shlex
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -24,6 +25,13 @@ def repeat_command(overrides: Sequence[str]) -> str:
     dropped = ("sweep=", "experiment=", "force=")
     kept = [override for override in overrides if not override.startswith(dropped)]
     return shlex.join(["xling", *kept])
+
+
+def expand_home(argument: str) -> str:
+    """Write out the home folder in `key=~/folder`: a shell does not, and Hydra cannot read it."""
+    key, sign, value = argument.partition("=")
+    at_home = sign and (value == "~" or value.startswith("~/"))
+    return f"{key}={os.path.expanduser('~')}{value[1:]}" if at_home else argument
 
 
 def switch_names() -> set[str]:

@@ -1,6 +1,7 @@
 """Checks of the composed configuration: types, ranges, and fields that depend on each other."""
 
 import dataclasses
+import os
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -39,7 +40,10 @@ def checked(values: dict[str, Any]) -> Config:
         config = dataclasses.replace(config, compare_full=False)
     if config.leave_out.example is None:
         config = nothing_left_out(config)
-    return dataclasses.replace(config, subnetwork=_settled(config.subnetwork))
+    model = config.model
+    if model.path is not None and model.path.startswith("~"):
+        model = dataclasses.replace(model, path=os.path.expanduser(model.path))
+    return dataclasses.replace(config, model=model, subnetwork=_settled(config.subnetwork))
 
 
 def _settled(subnetwork: Subnetwork) -> Subnetwork:

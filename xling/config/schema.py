@@ -101,13 +101,19 @@ class Tiny:
 
 @dataclasses.dataclass(frozen=True)
 class Model:
-    """The encoder: a Hub id or folder (`path`), or the shape of one to build (`tiny`)."""
+    """The encoder: a Hub id or folder (`path`), or the shape of one to build (`tiny`).
+
+    `pooling` says which hidden state the classifier reads; `trust_remote_code` lets the model run
+    Python code that its files bring.
+    """
 
     name: str
     path: str | None
     revision: str | None
     learning_rate: float | None
     tiny: Tiny | None
+    pooling: Literal["auto", "first", "last", "mean"] = "auto"
+    trust_remote_code: bool = False
     __pydantic_config__: ClassVar = Strict
 
 

@@ -9,6 +9,9 @@ from typing import NamedTuple
 
 from xling.errors import UserError
 
+WRITTEN_WITH = {"Hang": "Kore", "Hira": "Jpan", "Kana": "Jpan", "Hrkt": "Jpan"}
+"""Script → the mixture of scripts that it stands for in codes such as FLORES' kor_Hang."""
+
 
 class Code(NamedTuple):
     """What a code says: the language, the script that it is written in, and the region if given."""
@@ -67,4 +70,5 @@ def read_code(code: str) -> Code | None:
         return None
     read = Language.get(tag)
     language = "nb" if read.language == "no" else read.language  # BCP 47 has a code for either
-    return Code(language or "", read.maximize().script, read.territory)
+    script = read.maximize().script or ""
+    return Code(language or "", WRITTEN_WITH.get(script, script) or None, read.territory)

@@ -3,6 +3,7 @@
 `datasets` is imported inside a function: commands import this room before their first line.
 """
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from xling.errors import UserError
@@ -12,13 +13,19 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 
-def encode(dataset: "Dataset", tokenizer: "PreTrainedTokenizerBase", max_length: int) -> "Dataset":
+def encode(
+    dataset: "Dataset",
+    tokenizer: "PreTrainedTokenizerBase",
+    max_length: int,
+    codes: Mapping[str, str] | None = None,
+) -> "Dataset":
     """Add the tokenizer's columns (input_ids, attention_mask, …), `length` and `truncated`.
 
     All other columns are kept. Pairs that are too long are truncated from the longer text first.
 
     Args:
         max_length: maximum number of tokens of an example, including special tokens.
+        codes: language → the tokenizer's name of it, if its texts carry a token of their language.
 
     Raises:
         UserError: a `max_length` that the tokenizer cannot observe.
@@ -30,23 +37,64 @@ def encode(dataset: "Dataset", tokenizer: "PreTrainedTokenizerBase", max_length:
     _check_length(tokenizer, max_length, paired)
     if not texts:
         return dataset
-    columns = dict(tokenizer(texts, pairs if paired else None, verbose=False))
+    if codes is None:
+        columns, long = _tokens(tokenizer, texts, pairs if paired else None, max_length)
+    else:
+        columns, long = _tokens_by_language(
+            tokenizer, texts, pairs if paired else None, max_length, dataset["language"], codes
+        )
+    columns["length"] = [len(tokens) for tokens in columns["input_ids"]]
+    columns["truncated"] = [False] * len(texts)
+    for position in long:
+        columns["truncated"][position] = True
+    return concatenate_datasets([dataset, Dataset.from_dict(columns)], axis=1)
+
+
+def _tokens(
+    tokenizer: "PreTrainedTokenizerBase",
+    texts: list[str],
+    pairs: list[str] | None,
+    max_length: int,
+) -> tuple[dict[str, list[list[int]]], list[int]]:
+    """Return the tokenizer's columns, and the rows that had to be cut."""
+    columns = dict(tokenizer(texts, pairs, verbose=False))
     long = [n for n, tokens in enumerate(columns["input_ids"]) if len(tokens) > max_length]
     if long:
         cut = tokenizer(
             [texts[n] for n in long],
-            [pairs[n] for n in long] if paired else None,
+            [pairs[n] for n in long] if pairs else None,
             truncation="longest_first",
             max_length=max_length,
         )
         for name, values in cut.items():
             for position, value in zip(long, values, strict=True):
                 columns[name][position] = value
-    columns["length"] = [len(tokens) for tokens in columns["input_ids"]]
-    columns["truncated"] = [False] * len(texts)
-    for position in long:
-        columns["truncated"][position] = True
-    return concatenate_datasets([dataset, Dataset.from_dict(columns)], axis=1)
+    return columns, long
+
+
+def _tokens_by_language(
+    tokenizer: "PreTrainedTokenizerBase",
+    texts: list[str],
+    pairs: list[str] | None,
+    max_length: int,
+    languages: Sequence[str],
+    codes: Mapping[str, str],
+) -> tuple[dict[str, list[list[int]]], list[int]]:
+    """Do the same with the tokenizer told each text's language."""
+    columns: dict[str, list[list[int]]] = {}
+    cut: list[int] = []
+    for language in dict.fromkeys(languages):
+        rows = [row for row, other in enumerate(languages) if other == language]
+        tokenizer.src_lang = codes[language]
+        some = [texts[row] for row in rows]
+        others = [pairs[row] for row in rows] if pairs else None
+        own, long = _tokens(tokenizer, some, others, max_length)
+        for name, values in own.items():
+            column = columns.setdefault(name, [[] for _ in texts])
+            for row, value in zip(rows, values, strict=True):
+                column[row] = value
+        cut += [rows[position] for position in long]
+    return columns, sorted(cut)
 
 
 def _check_length(tokenizer: "PreTrainedTokenizerBase", max_length: int, paired: bool) -> None:

@@ -1,8 +1,10 @@
-"""The classifier: an encoder with a one-hidden-layer tanh head on its first state."""
+"""The classifier: an encoder with a one-hidden-layer tanh head on one of its states."""
 
 import torch
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+
+from xling.models.pooling import Pooling, pooled, states
 
 HIDDEN_DROPOUT = 0.1
 
@@ -25,13 +27,28 @@ class Head(nn.Module):
 
 
 class Classifier(nn.Module):
-    """A Hugging Face encoder and a `Head` on the state of its first token (`<s>`, `[CLS]`)."""
+    """A Hugging Face encoder and a `Head` on a state of each text.
 
-    def __init__(self, encoder: PreTrainedModel, classes: int) -> None:
+    Args:
+        pooling: which state: the first (`<s>`, `[CLS]`), the last or the mean, see `pooled`.
+        width: dimension of the states; None: as the encoder's configuration says.
+        even: whether all texts have to be padded to one length, as the states depend on padding.
+    """
+
+    def __init__(
+        self,
+        encoder: PreTrainedModel,
+        classes: int,
+        pooling: Pooling = "first",
+        width: int | None = None,
+        even: bool = False,
+    ) -> None:
         super().__init__()
-        self.encoder = encoder
-        self.head = Head(encoder.config.hidden_size, classes)
+        self.encoder, self.pooling, self.even = encoder, pooling, even
+        self.width = encoder.config.hidden_size if width is None else width
+        self.head = Head(self.width, classes)
 
     def forward(self, **inputs: Tensor) -> Tensor:
         """Map a batch of the tokenizer's tensors, (batch, length) each, to logits."""
-        return self.head(self.encoder(**inputs).last_hidden_state[:, 0])
+        encoded = states(self.encoder, inputs)
+        return self.head(pooled(encoded, inputs.get("attention_mask"), self.pooling))

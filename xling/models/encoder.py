@@ -1,54 +1,52 @@
 """Loading the model: any Hugging Face encoder with its tokenizer, or a tiny one to be trained."""
 
+import dataclasses
 import inspect
-from collections.abc import Callable, Iterable
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 from transformers import (
     AutoConfig,
     AutoModel,
     AutoTokenizer,
+    PreTrainedConfig,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
+from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from xling.config import Config, Model
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
 from xling.models.available import fetched
 from xling.models.classifier import Classifier
+from xling.models.files import (
+    check_folder,
+    refuse_adapter,
+    refuse_quantised,
+    transformer_folder,
+)
+from xling.models.languages import language_input, select_adapters
+from xling.models.packages import missing_package
+from xling.models.pooling import Pooling, pooling_folder, stored_pooling
 from xling.models.tiny import tiny_encoder
+from xling.models.trial import trial
+from xling.models.vocabulary import fit_tokenizer
+
+NO_TOKENIZER = (
+    "model.path={name} has no tokenizer that can be read: tokenizer.json, or what stands for it, "
+    "is missing. Save it beside the model: tokenizer.save_pretrained(DIR)."
+)
 
 Say = Callable[[str], None]
-
-
-def load_encoder(model: Model) -> tuple[PreTrainedModel, PreTrainedTokenizerBase]:
-    """Load a pretrained encoder (float32) and its tokenizer from a folder.
-
-    Raises:
-        UserError: the folder does not have it.
-    """
-    source = {"local_files_only": True}
-    try:
-        config = AutoConfig.from_pretrained(model.path, **source)
-        # Without a pooler: the head takes the first state itself, and unused weights do not belong
-        # among the parameters.
-        kind = AutoModel._model_mapping[type(config)]
-        pooler = "add_pooling_layer" in inspect.signature(kind.__init__).parameters
-        encoder = kind.from_pretrained(
-            model.path,
-            dtype=torch.float32,
-            **source,
-            **({"add_pooling_layer": False} if pooler else {}),
-        )
-        tokenizer = AutoTokenizer.from_pretrained(model.path, **source)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(
-            f"model.path={model.path} does not hold a Hugging Face encoder with its "
-            f"tokenizer: {str(error).splitlines()[0]}"
-        ) from error
-    tokenizer.padding_side = "right"  # the head reads position 0
-    return encoder, tokenizer
 
 
 def load(
@@ -58,13 +56,234 @@ def load(
 
     Args:
         texts: what a tiny model's tokenizer is trained on.
-        say: is told what is fetched from the hub.
+        say: receives messages: what is fetched from the hub, which state the classifier reads, and
+            what of the model's files is not used.
+
+    Raises:
+        UserError: a model that cannot be loaded whole, or is no encoder of texts.
     """
-    if config.model.tiny:
-        tokenizer = train_tokenizer(texts(), config.model.tiny.vocabulary)
+    model = config.model
+    if model.tiny:
+        tokenizer = train_tokenizer(texts(), model.tiny.vocabulary)
         torch.manual_seed(config.seed)
-        encoder = tiny_encoder(config.model.tiny, tokenizer)
+        encoder = tiny_encoder(model.tiny, tokenizer)
+        pooling = "first" if model.pooling == "auto" else model.pooling
+        classifier = partial(Classifier, encoder, pooling=pooling)
     else:
-        encoder, tokenizer = load_encoder(fetched(config.model, say))
+        model = fetched(model, say)
+        encoder, tokenizer, missing = load_encoder(model, say)
+        stored = _stored_pooling(model) if model.pooling == "auto" else None
+        language = language_input(model.path, encoder, config.languages)
+        with quiet():
+            tried = trial(model, encoder, tokenizer, language, stored, missing, say)
+        classifier = partial(Classifier, encoder, **dataclasses.asdict(tried))
     torch.manual_seed(config.seed)
-    return Classifier(encoder, len(config.task.classes)), tokenizer
+    return classifier(classes=len(config.task.classes)), tokenizer
+
+
+def load_encoder(
+    model: Model, say: Say = lambda line: None
+) -> tuple[PreTrainedModel, PreTrainedTokenizerBase, tuple[str, ...]]:
+    """Load a pretrained encoder (float32) and its tokenizer from a folder.
+
+    Of a model with a decoder, or with parts for images and sounds, only what reads text is kept.
+
+    Returns:
+        The encoder, the tokenizer, and the names of the encoder's parameters that the files lack.
+
+    Raises:
+        UserError: the folder does not have it, or it is no encoder of texts.
+    """
+    check_folder(model.path)
+    refuse_adapter(model.path, read_json(model, "adapter_config.json"))
+    place = _place(model)
+    place["subfolder"] = transformer_folder(model.path, read_json(model, "modules.json"))
+    with quiet():
+        config = _loaded(model, AutoConfig.from_pretrained, **place)
+        refuse_quantised(model.path, config.to_dict())
+        encoder, missing, unexpected = _weights(model, config, place)
+        tokenizer = _loaded(model, AutoTokenizer.from_pretrained, **place)
+    if unexpected:
+        say(f"Not used of the model's files: {', '.join(unexpected)}")
+    fit_tokenizer(model.path, tokenizer, encoder, say)
+    return encoder, tokenizer, missing
+
+
+def read_json(model: Model, file: str) -> Any:
+    """Return what a JSON file in a model's folder holds; None if there is none."""
+    path = _folder(model) / file
+    return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+
+def _folder(model: Model) -> Path:
+    return Path(model.path or "")
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keep transformers' remarks off the terminal: what matters of them is said in its own line."""
+    logger = logging.getLogger("transformers")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+def _place(model: Model) -> dict[str, Any]:
+    """Return how transformers loads from a model's folder, as arguments of from_pretrained."""
+    return {"local_files_only": True, "trust_remote_code": model.trust_remote_code}
+
+
+def _stored_pooling(model: Model) -> Pooling | None:
+    modules = read_json(model, "modules.json")
+    folder = pooling_folder(modules)
+    config = None if folder is None else read_json(model, f"{folder}/config.json".lstrip("/"))
+    return stored_pooling(model.path, modules, config)
+
+
+def _weights(
+    model: Model, config: PreTrainedConfig, place: dict[str, Any]
+) -> tuple[PreTrainedModel, tuple[str, ...], tuple[str, ...]]:
+    """Load the weights; return the part that reads text, what it lacks, and what is not used."""
+    kind = _model_class(model, config, place)
+    # Without a pooler: the head takes the states themselves, and unused weights do not belong among
+    # the parameters.
+    pooler = "add_pooling_layer" in inspect.signature(kind.__init__).parameters
+    whole, info = _loaded(
+        model,
+        kind.from_pretrained,
+        config=config,
+        dtype=torch.float32,
+        output_loading_info=True,
+        ignore_mismatched_sizes=True,  # refused below, by name
+        **place,
+        **({"add_pooling_layer": False} if pooler else {}),
+    )
+    encoder = text_part(model.path, whole)
+    own = {id(tensor) for tensor in (*encoder.parameters(), *encoder.buffers())}
+    tensors = dict(whole.named_parameters(remove_duplicate=False)) | dict(whole.named_buffers())
+    part = next((name for name, module in whole.named_modules() if module is encoder), "")
+    prefix = f"{part}." if part else ""
+    if mismatched := sorted(info["mismatched_keys"]):
+        name, stored, expected = mismatched[0]
+        raise UserError(
+            f"model.path={model.path}: its files have {name} of shape {tuple(stored)}, where "
+            f"config.json asks for {tuple(expected)}. Weights and config.json belong to different "
+            "models."
+        )
+    missing = sorted(
+        name for name in info["missing_keys"] if name not in tensors or id(tensors[name]) in own
+    )
+    if len(missing) >= sum(1 for _ in encoder.parameters()):
+        stored = sorted(info["unexpected_keys"])
+        raise UserError(
+            f"model.path={model.path}: its files have none of the weights of "
+            f"{type(encoder).__name__}, such as {missing[0]}"
+            + (f"; theirs have other names, such as {stored[0]}." if stored else ".")
+            + " Save the model with transformers' save_pretrained."
+        )
+    own_storage(encoder)
+    if not hasattr(encoder, "config"):  # a part of FSMT
+        encoder.config = whole.config
+    encoder.config.use_cache = False  # states are computed once, and need no cache
+    encoder.config.return_dict = True
+    select_adapters(encoder)
+    return encoder, tuple(name.removeprefix(prefix) for name in missing), _summary(info)
+
+
+def text_part(name: str, model: PreTrainedModel) -> PreTrainedModel:
+    """Return what reads text: the encoder of an encoder-decoder, the language model of others.
+
+    Args:
+        name: of the model, for errors.
+
+    Raises:
+        UserError: nothing in the model reads text.
+    """
+    part = model
+    decoder = getattr(model, "decoder", None)
+    if isinstance(decoder, nn.Module) and _takes(decoder, "encoder_hidden_states"):
+        part = model.get_encoder()
+    else:
+        for attribute in ("language_model", "text_model"):
+            if isinstance(getattr(model, attribute, None), PreTrainedModel):
+                part = getattr(model, attribute)
+                break
+    if not _takes(part, "input_ids"):
+        raise UserError(
+            f"model.path={name} is no encoder of texts: {type(model).__name__} reads "
+            f"{next(iter(inspect.signature(part.forward).parameters))}."
+        )
+    return part
+
+
+def own_storage(model: nn.Module) -> None:
+    """Give every tensor memory of its own, in order.
+
+    Weights that the library splits from a larger tensor are views, which safetensors refuses.
+    """
+    for tensor in (*model.parameters(), *model.buffers()):
+        alone = tensor.untyped_storage().nbytes() == tensor.numel() * tensor.element_size()
+        if not (alone and tensor.is_contiguous()):
+            tensor.data = tensor.data.clone(memory_format=torch.contiguous_format)
+
+
+def _model_class(
+    model: Model, config: PreTrainedConfig, place: dict[str, Any]
+) -> type[PreTrainedModel]:
+    reference = (getattr(config, "auto_map", None) or {}).get("AutoModel")
+    if reference and model.trust_remote_code:
+        options = {key: value for key, value in place.items() if key != "trust_remote_code"}
+        return _loaded(model, partial(get_class_from_dynamic_module, reference), **options)
+    try:
+        kinds = AutoModel._model_mapping[type(config)]
+    except KeyError:
+        raise UserError(
+            f"model.path={model.path}: transformers has no encoder for a model of type "
+            f"{config.model_type}."
+        ) from None
+    if not isinstance(kinds, Sequence):
+        return kinds
+    named = config.architectures or ()
+    return next((kind for kind in kinds if kind.__name__ in named), kinds[0])
+
+
+def _loaded(model: Model, from_pretrained: Callable[..., Any], **options: Any) -> Any:
+    """Call a function that loads from a model's files; explain its errors."""
+    try:
+        return from_pretrained(model.path, **options)
+    except UserError:
+        raise
+    except Exception as error:  # of any kind: a model may bring its own code
+        raise UserError(_why(model, error)) from error
+
+
+def _why(model: Model, error: Exception) -> str:
+    text = str(error)
+    reason = text.strip().splitlines()[0] if text.strip() else type(error).__name__
+    if "trust_remote_code" in text and not model.trust_remote_code:
+        return (
+            f"model.path={model.path} brings Python code of its own, which is not run unless you "
+            "allow it: read that code, then write model.trust_remote_code=true."
+        )
+    if package := missing_package(_folder(model), text):
+        return f"model.path={model.path}: its tokenizer needs a package: {package}"
+    if "backend tokenizer" in text:
+        return NO_TOKENIZER.format(name=model.path)
+    return (
+        f"model.path={model.path} does not hold a Hugging Face encoder with its tokenizer: {reason}"
+    )
+
+
+def _takes(module: nn.Module, argument: str) -> bool:
+    return argument in inspect.signature(module.forward).parameters
+
+
+def _summary(info: dict[str, Any]) -> tuple[str, ...]:
+    """Name the weights that are in the files, but not in the model, in a few words."""
+    names = (re.sub(r"\.\d+\.", ".*.", name) for name in sorted(info["unexpected_keys"]))
+    modules = list(dict.fromkeys(name.rpartition(".")[0] or name for name in names))
+    more = [f"{len(modules) - 4} more"] if len(modules) > 4 else []
+    return (*modules[:4], *more)

@@ -12,7 +12,14 @@ from xling.cli.console import say
 from xling.cli.messages import epoch_line, passes_line, tuning_line
 from xling.config import Config
 from xling.models.classifier import Classifier
-from xling.pipeline.inputs import RunInputs, at_epoch, distinct, say_plan, train_dumps
+from xling.pipeline.inputs import (
+    RunInputs,
+    at_epoch,
+    distinct,
+    rehearse_sketches,
+    say_plan,
+    train_dumps,
+)
 from xling.pipeline.paths import RunPaths, tuning_settings
 from xling.pipeline.provenance import machine, software
 from xling.pipeline.results import write_json
@@ -98,6 +105,8 @@ def tune(
     log = partial(announce, None if several else tracked)
     with stage(paths.tuning, config.force, tuning_settings(config)) as part:
         if part:
+            if dumps:
+                rehearse_sketches(config, inputs)
             say(tuning_line(config, len(inputs.encoded["train"]), len(dumps)))
             made_by = {"settings": tuning_settings(config)}
             made_by |= {"software": software(), "machine": machine()}

@@ -5,6 +5,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import datasets
 import torch
@@ -18,6 +19,9 @@ from xling.config import Config
 from xling.data import sample
 from xling.models.classifier import Classifier
 from xling.models.encoder import load
+from xling.models.languages import language_input, language_tokens
+from xling.models.trial import check_length
+from xling.models.vocabulary import check_encoded
 from xling.pipeline.paths import RunPaths, masked
 from xling.sketch import Estimate, Sketches
 from xling.subnetwork import Masks
@@ -26,7 +30,7 @@ from xling.tasks import TaskKind, kind_of
 from xling.training.batches import Collator
 from xling.training.fit import device
 from xling.training.history import weights_file
-from xling.training.sketches import SketchDump, method_of
+from xling.training.sketches import SketchDump, method_of, rehearse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,24 +51,49 @@ class RunInputs:
     classifier: Classifier
 
 
-def prepare(config: Config, say: Callable[[str], None] = say) -> RunInputs:
-    """Load the corpus, the tokenizer and the model, and encode; `say` receives the messages."""
-    corpus = data.load_corpus(config, say)
+def prepare(
+    config: Config,
+    say: Callable[[str], None] = say,
+    say_data: Callable[[str], None] | None = None,
+) -> RunInputs:
+    """Load the corpus, the tokenizer and the model, and encode.
+
+    Args:
+        say: receives the messages.
+        say_data: receives those about the data files, if not `say`.
+    """
+    corpus = data.load_corpus(config, say_data or say)
     classifier, tokenizer = load(config, lambda: tokenizer_texts(config, corpus), say)
+    name = config.model.path or config.model.name
+    codes = language_tokens(name, tokenizer, config.languages)
     encoded = datasets.DatasetDict(
         {
-            split: data.encode(rows, tokenizer, config.data.max_length)
+            split: data.encode(rows, tokenizer, config.data.max_length, codes)
             for split, rows in corpus.items()
         }
     )
+    say(check_encoded(name, tokenizer, classifier.encoder, encoded, config.languages))
     for split, rows in encoded.items():
         if cut := sum(rows["truncated"]):
             say(
                 f"{split}: {cut:,} of {len(rows):,} examples are longer than "
                 f"data.max_length={config.data.max_length} tokens and were cut"
             )
-    collate = Collator(tokenizer, config.languages)
+    by_language = language_input(name, classifier.encoder, config.languages)
+    even = config.data.max_length if classifier.even else None
+    collate = Collator(tokenizer, config.languages, by_language, even)
+    longest = longest_example(encoded)
+    inputs = collate([longest])["inputs"]
+    check_length(name, classifier.encoder, inputs, config.data.max_length)
     return RunInputs(corpus, encoded, collate, kind_of(config.task), classifier)
+
+
+def longest_example(encoded: datasets.DatasetDict) -> dict[str, Any]:
+    """Return the example with the most tokens."""
+    filled = [rows for rows in encoded.values() if len(rows)]
+    rows = max(filled, key=lambda rows: max(rows["length"]))
+    lengths = list(rows["length"])
+    return rows[lengths.index(max(lengths))]
 
 
 def tokenizer_texts(config: Config, corpus: datasets.DatasetDict) -> Iterable[str]:
@@ -122,6 +151,13 @@ def train_dumps(
             say_norms if gates is None and config.influence.gradients else None,
         )
     return {language: by_name[name] for language, name in names.items()}
+
+
+def rehearse_sketches(config: Config, inputs: RunInputs) -> None:
+    """Make sure that the model can be sketched, if the run compares gradients."""
+    if config.influence.gradients:
+        train, skip = inputs.encoded["train"], config.sketch.skip
+        rehearse(inputs.classifier, inputs.kind, train, inputs.collate, skip)
 
 
 def rows_name(config: Config) -> str:

@@ -4,16 +4,16 @@ import copy
 import dataclasses
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import torch
 
-from xling.cli.console import plain_libraries, say
+from xling.cli import console
 from xling.config import Config
 from xling.data import fetch_data
 from xling.models.available import fetch_model
-from xling.pipeline.inputs import RunInputs, prepare
+from xling.pipeline.inputs import RunInputs, prepare, rehearse_sketches
 from xling.sweep.plan import Stage
 from xling.training.fit import device
 
@@ -56,11 +56,18 @@ class Cost:
     bytes: float
 
 
-def estimate_total(stages: Sequence[Stage], probe: bool) -> Cost:
+def silent(line: str) -> None:
+    """Say nothing."""
+
+
+def estimate_total(
+    stages: Sequence[Stage], probe: bool, say: Callable[[str], None] = silent
+) -> Cost:
     """Estimate what building these stages needs at most, if training uses every epoch.
 
     Args:
         probe: whether to time a training step on this machine, because the jobs will run here.
+        say: receives what a run says of its model and its tokens.
     """
     speeds: dict[str, Speed] = {}
     costs = []
@@ -68,26 +75,31 @@ def estimate_total(stages: Sequence[Stage], probe: bool) -> Cost:
         config = stage.config
         key = repr((config.task.name, config.model, config.data, config.trainer))
         if key not in speeds:
-            speeds[key] = measure_speed(config, probe)
+            speeds[key] = measure_speed(config, probe, say)
         costs.append(stage_cost(stage, speeds[key]))
     known = all(cost.seconds is not None for cost in costs)
     seconds = sum(cost.seconds for cost in costs) if known else None
     return Cost(seconds, sum(cost.bytes for cost in costs))
 
 
-def measure_speed(config: Config, probe: bool) -> Speed:
-    """Load data and model, from the hub if need be, and time a training step if `probe` is true."""
-    plain_libraries()
-    fetch_data(config, say)
-    fetch_model(config.model, say)
-    inputs = prepare(config, say=lambda line: None)
+def measure_speed(config: Config, probe: bool, say: Callable[[str], None] = silent) -> Speed:
+    """Load data and model, from the hub if need be, and time a training step if `probe` is true.
+
+    Raises:
+        UserError, ArgumentError: data or a model that cannot be used, or sketched.
+    """
+    console.plain_libraries()
+    fetch_data(config, console.say)  # in every case, as it may take long
+    fetch_model(config.model, console.say)
+    inputs = prepare(config, say, silent)
     counts = {split: Counter(rows["language"]) for split, rows in inputs.corpus.items()}
     model = inputs.classifier
+    rehearse_sketches(config, inputs)
     return Speed(
         step_seconds(config, inputs) if probe else None,
         sum(tensor.numel() for tensor in model.parameters()),
         len(list(model.parameters())),
-        model.encoder.config.hidden_size,
+        model.width,
         {split: median(by_language.values()) for split, by_language in counts.items()},
         {split: sum(rows["length"]) / len(rows) for split, rows in inputs.encoded.items()},
     )

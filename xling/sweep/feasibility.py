@@ -6,7 +6,7 @@ import subprocess
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from xling.cli.console import format_bytes, format_duration, say
+from xling.cli.console import format_bytes, format_duration, plain_libraries, say
 from xling.config import Config
 from xling.data import load_corpus
 from xling.pipeline.sizes import check_sizes
@@ -16,15 +16,20 @@ SCRIPTS = {"zh": "Chinese", "ja": "Japanese", "ko": "Korean", "ar": "Arabic", "h
            "th": "Thai", "he": "Hebrew", "ru": "Russian", "el": "Greek"}  # fmt: skip
 
 
-def cost_lines(jobs: Sequence[PlannedJob], runs_here: bool) -> Iterator[str]:
+def cost_lines(jobs: Sequence[PlannedJob], runs_here: bool, details: bool = False) -> Iterator[str]:
     """Report the time and disk space that jobs need at most, and the free disk space.
 
     Args:
         runs_here: whether the jobs will run on this machine, where a training step is timed.
+        details: also report what a run says of its model and its tokens.
     """
     from xling.sweep.estimate import estimate_total  # imports torch: after the plan is printed
 
-    cost = estimate_total([stage for job in jobs for stage in job.new], runs_here)
+    plain_libraries()
+    lines: list[str] = []
+    cost = estimate_total([stage for job in jobs for stage in job.new], runs_here, lines.append)
+    if details:
+        yield from dict.fromkeys(lines)  # several jobs have one model
     free = shutil.disk_usage(nearest_existing(Path(jobs[0].config.folder))).free
     time = "unknown until the first job finishes, as the jobs run elsewhere"
     if cost.seconds is not None:

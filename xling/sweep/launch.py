@@ -69,7 +69,8 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
         remaining = unfinished(planned)
         if remaining:
             runs_here = settings.hydra.launcher._target_ in LOCAL
-            for line in feasibility.cost_lines(remaining, runs_here):
+            dry = planned[0].config.dry_run
+            for line in feasibility.cost_lines(remaining, runs_here, details=dry):
                 say(line)
         if planned[0].config.dry_run:
             feasibility.check_inputs([step.config for step in remaining])
@@ -104,7 +105,7 @@ def dry_run(config: Config) -> None:
     (step,) = plan_jobs([(job_of(named), config, [], State("waiting"))])
     say(f"xling · {step.job.folder}: {'; '.join(work_summary(step)) or 'already finished'}")
     if step.new:
-        for line in feasibility.cost_lines([step], runs_here=True):
+        for line in feasibility.cost_lines([step], runs_here=True, details=True):
             say(line)
     feasibility.check_inputs([config] if step.new or step.reused else [])
 

@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader, Sampler
 from transformers import PreTrainedTokenizerBase
 
 from xling.errors import UserError
+from xling.models.languages import LanguageInput
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 
@@ -114,10 +115,24 @@ class LanguageBatches(EpochBatches):
 
 
 class Collator:
-    """Makes a batch of encoded examples: padded inputs, labels, and indices of the languages."""
+    """Makes a batch of encoded examples: padded inputs, labels, and indices of the languages.
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, languages: Sequence[str]) -> None:
-        self.tokenizer = tokenizer
+    Args:
+        tokenizer: pads.
+        languages: in the order of their indices.
+        by_language: the input that tells the model each text's language, if it has one.
+        length: pads every text to this length; None: to the longest one of its batch.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        languages: Sequence[str],
+        by_language: LanguageInput | None = None,
+        length: int | None = None,
+    ) -> None:
+        self.tokenizer, self.by_language, self.length = tokenizer, by_language, length
+        self.padding = {"padding": "max_length", "max_length": length} if length else {}
         self.languages = {language: index for index, language in enumerate(languages)}
 
     def __call__(self, examples: Sequence[dict]) -> dict[str, dict[str, Tensor] | Tensor]:
@@ -125,9 +140,16 @@ class Collator:
         inputs = [
             {key: example[key] for key in MODEL_INPUTS if key in example} for example in examples
         ]
-        padded = self.tokenizer.pad(inputs, return_tensors="np")  # "pt" copies number by number
+        padded = self.tokenizer.pad(
+            inputs, return_tensors="np", **self.padding
+        )  # "pt": number by number
+        tensors = {key: torch.from_numpy(values) for key, values in padded.items()}
+        if self.by_language:
+            languages = [example["language"] for example in examples]
+            length = tensors["input_ids"].shape[1]
+            tensors[self.by_language.name] = self.by_language.tensor(languages, length)
         return {
-            "inputs": {key: torch.from_numpy(values) for key, values in padded.items()},
+            "inputs": tensors,
             "labels": torch.tensor([example["label"] for example in examples]),
             "languages": torch.tensor(
                 [self.languages[example["language"]] for example in examples]

@@ -23,6 +23,7 @@ from xling.sketch import (
     Projection,
     Sketches,
     Source,
+    sketch_examples,
 )
 from xling.stage import partial_folder, require_same_settings, stage
 from xling.subnetwork import gated_by_group
@@ -179,7 +180,37 @@ def source(
             logits = model(**inputs)
         return kind.losses(logits, batch["labels"].to(device))
 
-    return Source(losses, encoded["id"][:], encoded["length"][:])  # lists: columns are slow
+    lengths = encoded["length"][:]  # lists: columns are slow
+    if collate.length:
+        lengths = [collate.length] * len(lengths)
+    return Source(losses, encoded["id"][:], lengths)
+
+
+def rehearse(
+    model: Classifier,
+    kind: TaskKind,
+    encoded: datasets.Dataset,
+    collate: Collator,
+    skip: tuple[str, ...],
+) -> None:
+    """Sketch two examples, the shortest and the longest, before anything is trained.
+
+    A model that cannot be sketched is refused then, not after an epoch.
+
+    Args:
+        kind: of the task.
+        skip: patterns of parameters to leave out.
+
+    Raises:
+        ArgumentError: a parameter that is used in a way that cannot be sketched.
+    """
+    lengths = list(encoded["length"])
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    two = source(model, kind, encoded.select(sorted({order[0], order[-1]})), collate)
+    tokens = 2 * max(two.lengths)
+    sketch_examples(
+        model, two.losses, two.ids, two.lengths, Projection(8), 0, skip=skip, batch_tokens=tokens
+    )
 
 
 def method_of(config: Config) -> Method:

@@ -1,0 +1,30 @@
+"""A model that cannot be sketched is refused before it is trained; the trial leaves no trace."""
+
+import copy
+
+import pytest
+import torch
+from conftest import LANGUAGES, config, encoded
+from small_models import same
+
+from xling.errors import ArgumentError
+from xling.tasks import kind_of
+from xling.training.batches import Collator
+from xling.training.sketches import rehearse
+
+KIND = kind_of(config().task)
+
+
+def test_examples_that_influence_each_other_are_found_before_training(make_model, tokenizer):
+    model = make_model()
+    model.encoder.embeddings.register_forward_hook(lambda _, __, x: x + x.mean(0))
+    with pytest.raises(ArgumentError):
+        rehearse(model, KIND, encoded(12), Collator(tokenizer, LANGUAGES), ())
+
+
+def test_the_trial_leaves_no_trace(make_model, tokenizer):
+    model = make_model().train()
+    before, state = copy.deepcopy(model), torch.get_rng_state()
+    rehearse(model, KIND, encoded(12), Collator(tokenizer, LANGUAGES), ())
+    assert same(model, before) and model.training and torch.equal(torch.get_rng_state(), state)
+    assert all(p.requires_grad and p.grad is None for p in model.parameters())

@@ -1,0 +1,184 @@
+"""Whether a tokenizer belongs to a model and knows the words of the texts."""
+
+import inspect
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from torch import nn
+from transformers import PreTrainedTokenizerBase
+
+from xling.errors import UserError
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict
+
+LEAST_SHARE = 0.5
+"""Of the table's rows that a tokenizer must have tokens for, and of the words that it must know.
+
+ByT5 has the smallest share among well-known models: 259 tokens for 384 rows."""
+
+WORDS = 2000
+"""Distinct words of a language that are looked up, the most frequent ones."""
+
+SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u30ff\u3400-\u9fff\uf900-\ufaff"
+"""Characters of Thai, Lao, Burmese, Khmer and Chinese, and kana: each counts as a word."""
+
+PUNCTUATION = (
+    "!-/:-@\\[-`{-~\u00a1\u00a7\u00ab\u00b6\u00b7\u00bb\u00bf\u060c\u061b\u061f\u06d4\u0964\u0965"
+    "\u2010-\u205e\u3000-\u3004\uff01-\uff0f\uff1a-\uff20"
+)
+
+WORD = re.compile(f"[{SPACELESS}]|[^\\s{PUNCTUATION}{SPACELESS}]+")
+
+
+def table_rows(encoder: nn.Module) -> int | None:
+    """Return the number of rows of the table of tokens; None if a model has none."""
+    try:
+        table = encoder.get_input_embeddings()
+    except (AttributeError, NotImplementedError):  # CANINE: characters are hashed
+        return None
+    weight = getattr(table, "weight", None)
+    return len(weight) if weight is not None else None
+
+
+def fit_tokenizer(
+    name: str, tokenizer: PreTrainedTokenizerBase, encoder: nn.Module, say: Callable[[str], None]
+) -> None:
+    """Make the tokenizer return what the model takes, padded on the right.
+
+    Args:
+        name: of the model, for messages.
+        say: is told what serves as padding, if the tokenizer has none.
+
+    Raises:
+        UserError: a vocabulary that is not there or does not belong to the model; no token that
+            could serve as padding.
+    """
+    rows = table_rows(encoder)
+    _check_vocabulary(name, tokenizer, rows)
+    tokenizer.padding_side = tokenizer.truncation_side = "right"
+    takes = inspect.signature(encoder.forward).parameters
+    types = getattr(encoder.config, "type_vocab_size", None)
+    wanted = ["input_ids", "attention_mask"]
+    if "token_type_ids" in takes and (types is None or types > 1):
+        wanted += [key for key in tokenizer.model_input_names if key == "token_type_ids"]
+    tokenizer.model_input_names = wanted
+    pad = tokenizer.pad_token_id
+    if pad is not None and (rows is None or pad < rows):
+        return
+    others = (tokenizer.eos_token, tokenizer.unk_token, tokenizer.bos_token, tokenizer.sep_token)
+    usable = [
+        token
+        for token in others
+        if token is not None and (rows is None or tokenizer.convert_tokens_to_ids(token) < rows)
+    ]
+    if not usable:
+        raise UserError(
+            f"model.path={name}: its tokenizer has no padding token, and no other special token "
+            'that could serve. Name one in tokenizer_config.json, as in "pad_token": "</s>".'
+        )
+    tokenizer.pad_token = usable[0]
+    say(f"Padding: the tokenizer has none; {usable[0]} serves, behind the attention mask")
+
+
+def check_encoded(
+    name: str,
+    tokenizer: PreTrainedTokenizerBase,
+    encoder: nn.Module,
+    encoded: "DatasetDict",
+    languages: Sequence[str],
+) -> str:
+    """Check the encoded texts against the model; return a line about their lengths and words.
+
+    Args:
+        name: of the model, for errors.
+        languages: in the order of the line.
+
+    Raises:
+        UserError: ids beyond the model's table, or a language of which more than half of the words
+            are unknown to the tokenizer.
+    """
+    rows = table_rows(encoder)
+    parts = []
+    for language in languages:
+        splits = [_of_language(split, language) for split in encoded.values() if len(split)]
+        lists = [ids for split in splits for ids in split["input_ids"]]
+        if not lists:
+            continue
+        ids = np.concatenate([np.asarray(row) for row in lists])
+        if rows is not None and ids.max() >= rows:
+            token = tokenizer.convert_ids_to_tokens(int(ids.max()))
+            raise UserError(
+                f"model.path={name}: its tokenizer gives {token!r} the number {ids.max()}, but the "
+                f"model's table has {rows:,} rows. The tokenizer belongs to another model, or "
+                "tokens were added to it without model.resize_token_embeddings."
+            )
+        texts = [text for split in splits for key in ("text", "text_pair") for text in split[key]]
+        _check_words(name, tokenizer, language, texts)
+        parts.append(f"{language} {len(ids) / len(lists):.1f} ({_unknown(tokenizer, ids):.1%})")
+    return f"Tokens per example, and unknown ones among them: {', '.join(parts)}"
+
+
+def _of_language(split: "Dataset", language: str) -> "Dataset":
+    rows = [row for row, code in enumerate(split["language"]) if code == language]
+    return split.select(rows)
+
+
+def _check_vocabulary(name: str, tokenizer: PreTrainedTokenizerBase, rows: int | None) -> None:
+    size = len(tokenizer)
+    if rows is not None and size < LEAST_SHARE * rows:
+        raise UserError(
+            f"model.path={name}: its tokenizer has {size:,} tokens, but the model has rows for "
+            f"{rows:,}: the files of its tokenizer (tokenizer.json or the like) are missing, or "
+            "belong to another model. Save both into one folder: model.save_pretrained(DIR) and "
+            "tokenizer.save_pretrained(DIR)."
+        )
+
+
+def _check_words(
+    name: str, tokenizer: PreTrainedTokenizerBase, language: str, texts: Iterable[str | None]
+) -> None:
+    """Refuse a vocabulary that knows less than half of a language's words."""
+    unknown = _unknown_id(tokenizer)
+    words = Counter(word for text in texts if text for word in WORD.findall(text))
+    common = words.most_common(WORDS)
+    if not common:
+        return
+    ids = tokenizer([word for word, _ in common], add_special_tokens=False)["input_ids"]
+    total = sum(count for _, count in common)
+    strange = [
+        (word, count)
+        for (word, count), tokens in zip(common, ids, strict=True)
+        if unknown in tokens or not tokens
+    ]
+    share = 1 - sum(count for _, count in strange) / total
+    if share < LEAST_SHARE:
+        examples = ", ".join(repr(word) for word, _ in strange[:3])
+        raise UserError(
+            f"model.path={name}: its tokenizer knows {share:.0%} of the words of {language}; "
+            f"{examples} and others are {tokenizer.unk_token or 'nothing'} to it. Its files are "
+            "missing or belong to another model, or the model was not made for this language: "
+            "leave it out, or choose another model."
+        )
+
+
+def _unknown_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
+    """Return the number of the unknown token; None where a special token's name stands for it.
+
+    A vocabulary of bytes, such as GPT-2's, knows everything and never gives it.
+    """
+    others = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id)
+    return None if tokenizer.unk_token_id in others else tokenizer.unk_token_id
+
+
+def _unknown(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> float:
+    """Return the share of unknown tokens among those that are not special."""
+    unknown = _unknown_id(tokenizer)
+    special = [token for token in tokenizer.all_special_ids if token != unknown]
+    own = ids[~np.isin(ids, special)]
+    if unknown is None or not len(own):
+        return 0.0
+    return float((own == unknown).mean())
