@@ -127,7 +127,7 @@ class GradientSketcher:
         check_projection(projection)
         epoch = whole_number("epoch", epoch, least=0)
         self.model = model
-        self.projection = projection
+        self.projection, self.epoch = projection, epoch
         self.plan = plan(model, skip)
         heads = {} if heads is None else heads
         if not isinstance(heads, Mapping):
@@ -191,10 +191,23 @@ class GradientSketcher:
         if not self._open:
             raise ValueError("A GradientSketcher works inside its `with` block only.")
         batch_size = whole_number("batch_size", batch_size)
+        return self._batch(self.record(losses, batch_size))
+
+    def record(self, losses: Callable[[], Tensor], batch_size: int) -> Recorder:
+        """Run one batch; return the blocks of its parameters as they are."""
         recorder = self._run(losses, batch_size, self._first_only)
         if recorder.idle.assumption_failed():
             recorder = self._run(losses, batch_size, None)
-        return self._batch(recorder)
+        return recorder
+
+    def learn_spreads(self, recorder: Recorder) -> None:
+        """Take over from a batch which shared values the model repeats for every example."""
+        self._spreads = recorder.spreads
+
+    def learn(self, other: "GradientSketcher") -> None:
+        """Take over what another sketcher of the same model found out about it."""
+        self._first_only |= other._first_only
+        self._spreads = other._spreads
 
     def _run(
         self, losses: Callable[[], Tensor], batch_size: int, first_only: set[str] | None
@@ -218,6 +231,7 @@ class GradientSketcher:
             check_losses(loss, batch_size)
             if not loss.requires_grad:
                 raise ValueError("The losses depend on no parameter of the model.")
+            recorder.losses = loss.detach()
             with torch.autocast(self.device.type, enabled=False):
                 recorder.backward(loss)
         finally:

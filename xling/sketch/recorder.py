@@ -66,6 +66,8 @@ class Recorder(TorchFunctionMode):
         blocks: parameter → (batch, numbers).
         gates: weight → (batch, heads).
         unmeasured: skipped parameters whose gradients are not known.
+        losses: (batch,).
+        spreads: as the argument, those that this batch had.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Recorder(TorchFunctionMode):
         self.blocks: dict[str, Tensor] = {}
         self.gates: dict[str, Tensor] = {}
         self.unmeasured: set[str] = set()
+        self.losses = self.root.detach()
         self.idle = IdlePositions(first_only, batch)
         self.spreads: set[int] = set()
         self._wanted_spreads, self._spread_calls = spreads, 0
@@ -114,6 +117,8 @@ class Recorder(TorchFunctionMode):
             x, parameters, make = reader(*args, **kwargs)
             if parameters and all(id(tensor) in self.names for tensor in parameters.values()):
                 return self._call(x, parameters, make)
+        if self.batch > 1 and _selects(function, args):
+            raise InseparableError("the model selects rows of a batch by what they hold")
         if self.batch > 1 and function in SOURCES:
             output = function(*args, **kwargs)
             self._mark_shared(output, frozenset())
@@ -208,6 +213,7 @@ class Recorder(TorchFunctionMode):
             self._mark_shared(output, sources | set(names.values()))
             if isinstance(call, EmbeddingLookup):
                 whole = make(parameters, maps, self.cast, self.batch, heads)
+                assert isinstance(whole, EmbeddingLookup)
                 self._lookups[id(output)] = names["weight"], x, whole
         return output
 
@@ -347,6 +353,16 @@ class Recorder(TorchFunctionMode):
             sums[name] = block.new_zeros(self.batch, block.shape[1])
         sums[name][index] += block[0]
 
+
+def _selects(function: Callable, args: tuple) -> bool:
+    """Tell whether a call's output has as many rows as its input has nonzero numbers."""
+    if function is Tensor.__getitem__:
+        index = args[1] if isinstance(args[1], tuple) else (args[1],)
+        return any(isinstance(x, Tensor) and x.dtype == torch.bool and x.dim() for x in index)
+    return function in SELECTING or (function is torch.where and len(args) == 1)
+
+
+SELECTING = {torch.nonzero, Tensor.nonzero, torch.masked_select, Tensor.masked_select}
 
 READING = {"size", "dim", "numel", "is_floating_point", "stride", "element_size", "data_ptr"}
 """Calls that look at a parameter and compute nothing from its numbers."""

@@ -43,6 +43,7 @@ class SketchMetadata:
         block_rows: rows per block; the last block may have fewer.
         batch_tokens: padded tokens per batch of the pass.
         copies: sketches per example: 2 with a twin.
+        apart: why the examples were sketched one at a time; "" if in batches.
 
     Raises:
         ArgumentError: an unknown precision, or a size that is not a positive whole number.
@@ -58,6 +59,7 @@ class SketchMetadata:
     block_rows: int = 1024
     batch_tokens: int = 2048
     copies: int = 1
+    apart: str = ""
 
     def __post_init__(self) -> None:
         distinct_ids(self.ids)
