@@ -267,6 +267,7 @@ class _Pass:
         rows = np.empty((len(span), metadata.copies * metadata.dimensions), np.float32)
         sums: dict[str, dict[str, float]] = {}
         counts: dict[str, int] = {}
+        unmeasured: set[str] = set()
         waiting = batches([self.lengths[index] for index in span], self.batch_tokens)
         while waiting:
             group = [span[i] for i in waiting[0]]
@@ -283,7 +284,11 @@ class _Pass:
             del waiting[0]
             rows[[index - span.start for index in group]] = batch.rows.float().cpu().numpy()
             self._add_norms(group, batch, sums, counts)
+            unmeasured |= metadata.sizes.keys() - batch.square_norms.keys()
             yield len(group)
+        for group_sums in sums.values():  # a skipped parameter may be measured in some batches only
+            for name in unmeasured:
+                group_sums.pop(name, None)
         self.sketches.write(block, rows, sums, counts)
 
     def _batch(self, group: list[int]) -> Batch:
@@ -311,6 +316,7 @@ class _Pass:
             batch_tokens=self.batch_tokens,
             batch_bytes=batch_bytes,
             seconds=seconds / tokens * padded,
+            apart=metadata.apart,
         )
 
     def _halve(self, span: range, waiting: list[list[int]]) -> list[list[int]]:

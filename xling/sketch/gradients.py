@@ -233,10 +233,22 @@ class GradientSketcher:
                 raise ValueError("The losses depend on no parameter of the model.")
             recorder.losses = loss.detach()
             with torch.autocast(self.device.type, enabled=False):
-                recorder.backward(loss)
+                self._backward(recorder, loss)
         finally:
             recorder.release()
         return recorder
+
+    def _backward(self, recorder: Recorder, loss: Tensor) -> None:
+        try:
+            recorder.backward(loss)
+        except (torch.OutOfMemoryError, ArgumentError):
+            raise
+        except (AssertionError, NotImplementedError, RuntimeError) as error:
+            raise ArgumentError(
+                "model",
+                f"{type(self.model).__name__}: the backward pass fails in evaluation mode, so its "
+                f"gradients cannot be sketched: {str(error).splitlines()[0] if str(error) else ''}",
+            ) from error
 
     def _batch(self, recorder: Recorder) -> Batch:
         """Combine the blocks; a parameter that the loss does not depend on has a zero gradient."""

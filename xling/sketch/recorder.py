@@ -116,6 +116,8 @@ class Recorder(TorchFunctionMode):
         if reader is not None:
             x, parameters, make = reader(*args, **kwargs)
             if parameters and all(id(tensor) in self.names for tensor in parameters.values()):
+                if not x.numel():  # an adapter of a language that no example is in
+                    return function(*args, **kwargs)
                 return self._call(x, parameters, make)
         if self.batch > 1 and _selects(function, args):
             raise InseparableError("the model selects rows of a batch by what they hold")
@@ -242,7 +244,8 @@ class Recorder(TorchFunctionMode):
         tensors = [x for x in flat([args, list(kwargs.values())]) if isinstance(x, Tensor)]
         sources = [self._made_of(tensor) for tensor in tensors]
         names = frozenset().union(*(known for known in sources if known))
-        if any(known is None and self._of_examples(x) for x, known in zip(tensors, sources)):
+        pairs = zip(tensors, sources, strict=True)
+        if any(known is None and self._of_examples(tensor) for tensor, known in pairs):
             if names:
                 return self._meet(function, args, kwargs, names)
             output = function(*args, **kwargs)
@@ -284,7 +287,7 @@ class Recorder(TorchFunctionMode):
         return self._cotangents.setdefault(id(value), Cotangents(value))
 
     def _at_once(self, known: Cotangents) -> bool:
-        """Record the gradients of all examples together, if the value is a parameter or a lookup."""
+        """Record all examples' gradients at once, if the value is a parameter or a lookup."""
         if known.later:
             return False
         if id(known.value) in self._leaf_names and known.rows is None and known.spread is not None:

@@ -98,6 +98,10 @@ def _reason(
             together = sketcher.record(lambda: losses(pair), 2)
         except InseparableError as error:
             return error.reason
+        except torch.OutOfMemoryError:
+            raise
+        except RuntimeError as error:
+            return f"a batch of them fails ({str(error).splitlines()[0]})"
         names = f"examples {ids[others[0]]} and {ids[short]}"
         name, difference = _worst(alone, together, coarsest, sketcher.device)
         if _differ(alone.losses[0], together.losses[-1], coarsest):

@@ -9,6 +9,7 @@ through the shared part by itself.
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +21,7 @@ ELEMENTWISE = {
     f"{before}{name}{after}"
     for name in ("add", "sub", "mul", "div", "true_divide", "truediv")
     for before, after in [("", ""), ("__", "__"), ("__r", "__"), ("", "_"), ("__i", "__")]
-} | {"rsub", "multiply", "subtract", "divide"}
+} | {"rsub", "multiply", "subtract", "divide", "expand_as"}
 
 SOURCES = {
     getattr(torch, name)
@@ -66,6 +67,22 @@ class Cut(torch.autograd.Function):
         """Note the gradient."""
         ctx.note(*gradients)
         return None, None, None
+
+
+class Watch(torch.autograd.Function):
+    """A value whose gradient goes to `note` as well; a copy, as a model may write into it."""
+
+    @staticmethod
+    def forward(ctx: Any, root: Tensor, value: Tensor, note: Callable[[Tensor], None]) -> Tensor:
+        """Return the value."""
+        ctx.note = note
+        return value.clone()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[None, Tensor, None]:
+        """Note the gradient."""
+        ctx.note(*gradients)
+        return None, gradients[0], None
 
 
 @dataclasses.dataclass
@@ -143,23 +160,37 @@ class Meeting:
         return self._one_by_one(function, name, args, kwargs)
 
     def spread(self, function: Callable, args: tuple, kwargs: dict) -> Tensor | None:
-        """Run a `repeat` or `expand` that does nothing but add the batch; None for any other."""
-        value, batch = args[0], self.batch
-        sizes = _sizes(args)
-        repeat = function.__name__ == "repeat"
-        unchanged = [1] * value.dim() if repeat else list(value.shape)
-        rest = [
-            kept if size == -1 else size
-            for size, kept in zip(sizes[1:], unchanged[1:], strict=False)
-        ]
-        first = 1 if repeat or not value.dim() else value.shape[0]
-        if len(sizes) != value.dim() or sizes[0] != batch or rest != unchanged[1:] or first != 1:
+        """Run a `repeat` or `expand` that gives every example the whole value; None if it may not.
+
+        An `expand` may widen other dimensions, too.
+        """
+        value, sizes = args[0], _sizes(args)
+        new = len(sizes) - value.dim()
+        if function.__name__ == "repeat":
+            if new or any(size != 1 for size in sizes[1:]):
+                return None
+            return self._cut(
+                value,
+                function(value.detach(), *args[1:], **kwargs),
+                lambda gradient: gradient.reshape(self.batch, *value.shape),
+            )
+        if not new and value.shape[0] != 1:
             return None
-        return self._cut(
-            value,
-            function(value.detach(), *args[1:], **kwargs),
-            lambda gradient: gradient.reshape(batch, *value.shape),
-        )
+        seen = function(value.detach(), *args[1:], **kwargs)
+        return self._cut(value, seen, lambda gradient: self._summed(gradient, value))
+
+    def _summed(self, gradient: Tensor, value: Tensor) -> Tensor:
+        """Sum each example's gradient over the dimensions that a value was widened along."""
+        shape = gradient.shape
+        aligned = (1,) * (len(shape) - value.dim()) + tuple(value.shape)
+        widened = [i for i in range(1, len(shape)) if aligned[i] == 1 and shape[i] > 1]
+        gradient = gradient.sum(widened, keepdim=True) if widened else gradient
+        if aligned[0] != 1:
+            return gradient.reshape(value.shape)
+        some = shape[0] // self.batch
+        if some > 1:
+            gradient = gradient.reshape(self.batch, some, *gradient.shape[1:]).sum(1)
+        return gradient.reshape(self.batch, *value.shape)
 
     def _cut(
         self,
@@ -181,29 +212,17 @@ class Meeting:
         tensors = [arg for arg in args if isinstance(arg, Tensor)]
         shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
         examples = [tensor for tensor in tensors if not self.shared(tensor)]
-        if not shape or shape[0] % self.batch or _changes(name) and self.shared(args[0]):
+        if not shape or shape[0] % self.batch or (_changes(name) and self.shared(args[0])):
             return None
         if not any(len(x.shape) == len(shape) and len(x) == shape[0] for x in examples):
             return None
-        some = shape[0] // self.batch
 
         def cut(value: Any) -> Any:
             if not isinstance(value, Tensor) or not self.shared(value):
                 return value
-            aligned = (1,) * (len(shape) - value.dim()) + tuple(value.shape)
-            own_rows = aligned[0] != 1
-            summed = [i for i in range(1, len(shape)) if aligned[i] == 1 and shape[i] > 1]
-
-            def by_example(gradient: Tensor) -> Tensor:
-                if summed:
-                    gradient = gradient.sum(summed, keepdim=True)
-                if own_rows:
-                    return gradient.reshape(value.shape)
-                if some > 1:
-                    gradient = gradient.reshape(self.batch, some, *gradient.shape[1:]).sum(1)
-                return gradient.reshape(self.batch, *value.shape)
-
-            return self._cut(value, value.detach().expand(shape), by_example, own_rows)
+            own_rows = value.dim() == len(shape) and len(value) != 1
+            seen = value.detach().expand(shape)
+            return self._cut(value, seen, lambda gradient: self._summed(gradient, value), own_rows)
 
         return lambda: function(*map(cut, args), **kwargs)
 
@@ -274,18 +293,15 @@ class Meeting:
 
         distinct = {id(value): value for value in values}
         for place, value in enumerate(distinct.values()):
-            self.postpone(
-                value, lambda index, place=place: gradient_of(place, index)  # fmt: skip
-            )
-        if together.requires_grad:
-            together.register_hook(lambda gradient: gradients.append(gradient))
-            return together
-        return Cut.apply(self.root, together, gradients.append).clone()
+            self.postpone(value, partial(gradient_of, place))
+        return Watch.apply(self.root, together, gradients.append)
 
     def _is(self, value: object) -> bool:
         return isinstance(value, Tensor) and self.shared(value)
 
-    def _map(self, value: Any, replace: Callable[[Tensor], Tensor], index: int | None = None) -> Any:
+    def _map(
+        self, value: Any, replace: Callable[[Tensor], Tensor], index: int | None = None
+    ) -> Any:
         """Replace shared values, and take one example's part of the others if `index` is given."""
         if isinstance(value, dict):
             return {key: self._map(item, replace, index) for key, item in value.items()}

@@ -328,10 +328,33 @@ class Sketches:
                 group_sums = sums.setdefault(group, {})
                 for name, value in block.square_norms[group].items():
                     group_sums[name] = group_sums.get(name, 0.0) + value
+        partly: set[str] = set()
+        for number in self.metadata.blocks():
+            if block := self._block(number):
+                for norms in block.square_norms.values():
+                    partly |= self.metadata.sizes.keys() - norms.keys()
+        skipped = partly & set(self.metadata.skipped)  # measured in some blocks only
         return {
-            group: {name: value / counts[group] for name, value in values.items()}
+            group: {
+                name: value / counts[group] for name, value in values.items() if name not in skipped
+            }
             for group, values in sums.items()
         }
+
+    def unreached(self) -> list[str]:
+        """Return the parameters, but skipped ones, whose gradient is zero for every example.
+
+        Raises:
+            DamagedSketchesError: a block is not finished.
+        """
+        reached = {
+            name
+            for means in self.mean_square_norms().values()
+            for name, value in means.items()
+            if value != 0
+        }
+        left_out = {*reached, *self.metadata.skipped}
+        return [name for name in self.metadata.sizes if name not in left_out]
 
     def _check(self, block: int) -> None:
         known = self._block(block)
