@@ -18,8 +18,8 @@ from xling.sketch.shared import (
     InseparableError,
     Meeting,
     adds_batch,
-    changes_first,
     flat,
+    writes_into_first,
 )
 
 
@@ -249,7 +249,7 @@ class Recorder(TorchFunctionMode):
             if names:
                 return self._meet(function, args, kwargs, names)
             output = function(*args, **kwargs)
-            if changes_first(name):
+            if writes_into_first(name):
                 self._shared.pop(id(args[0]), None)
             return output
         if names and name in ("repeat", "expand") and self._adds_batch(name, args):

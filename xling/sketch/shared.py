@@ -212,7 +212,7 @@ class Meeting:
         tensors = [arg for arg in args if isinstance(arg, Tensor)]
         shape = torch.broadcast_shapes(*(tensor.shape for tensor in tensors))
         examples = [tensor for tensor in tensors if not self.shared(tensor)]
-        if not shape or shape[0] % self.batch or (_changes(name) and self.shared(args[0])):
+        if not shape or shape[0] % self.batch or (writes_into_first(name) and self.shared(args[0])):
             return None
         if not any(len(x.shape) == len(shape) and len(x) == shape[0] for x in examples):
             return None
@@ -254,7 +254,7 @@ class Meeting:
         """
         reason = f"{_called(function)} joins parameters with the examples in a way of its own"
         values = [x for x in flat([args, list(kwargs.values())]) if self._is(x)]
-        if _changes(name):
+        if writes_into_first(name):
             raise InseparableError(reason)
         together = function(*self._map(args, Tensor.detach), **self._map(kwargs, Tensor.detach))
         if isinstance(together, Tensor) and not together.is_floating_point():
@@ -333,12 +333,8 @@ def adds_batch(name: str, args: tuple, batch: int) -> bool:
     return len(sizes) > 0 and sizes[0] == batch
 
 
-def changes_first(name: str) -> bool:
+def writes_into_first(name: str) -> bool:
     """Tell whether a call writes into its first argument."""
-    return _changes(name)
-
-
-def _changes(name: str) -> bool:
     inplace = name.endswith("_") and not name.endswith("__")
     return inplace or name == "__setitem__" or (name.startswith("__i") and name in ELEMENTWISE)
 
