@@ -146,3 +146,19 @@ def combined(blocks: Tensor, projection: Projection) -> Tensor:
 def error(rows: Tensor, expected: Tensor) -> float:
     """Return the largest relative error of a row."""
     return float(((rows - expected).norm(dim=-1) / expected.norm(dim=-1)).max())
+
+
+def against_autograd(model: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> None:
+    """Check a model's sketches against autograd, in a batch and alone."""
+    examples = []
+    for row, label in zip(x.split(1), labels.split(1), strict=True):
+        names, parameters = zip(*model.named_parameters(), strict=True)
+        own = torch.autograd.grad(cross_entropy(model(row), label), parameters)
+        examples.append(dict(zip(names, own, strict=True)))
+    for projection in (Projection(8, stack=2), Projection(2, method="dense")):
+        expected = combined(projected(examples, projection), projection)
+        with GradientSketcher(model, projection, epoch=1) as sketch:
+            rows = sketch(lambda: cross_entropy(model(x), labels, reduction="none"), len(x)).rows
+            alone = sketch(lambda: cross_entropy(model(x[:1]), labels[:1], reduction="none"), 1)
+        assert error(rows, expected) < 1e-10
+        assert error(alone.rows, expected[:1]) < 1e-10

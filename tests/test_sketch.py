@@ -4,81 +4,13 @@ from functools import partial
 
 import pytest
 import torch
-from encoders import batch, build, combined, error, fused, gradients, projected
+from encoders import against_autograd, batch, build, error, fused, gradients
 from torch import nn
 from torch.nn.functional import cross_entropy
 
 from xling.sketch import GradientSketcher, Projection, sketch_examples
 from xling.sketch.calls import nonzero_rows
 from xling.sketch.examples import batches
-
-
-def against_autograd(model: nn.Module, x: torch.Tensor, labels: torch.Tensor) -> None:
-    """Check a model's sketches against autograd, in a batch and alone."""
-    examples = []
-    for row, label in zip(x.split(1), labels.split(1), strict=True):
-        names, parameters = zip(*model.named_parameters(), strict=True)
-        own = torch.autograd.grad(cross_entropy(model(row), label), parameters)
-        examples.append(dict(zip(names, own, strict=True)))
-    for projection in (Projection(8, stack=2), Projection(2, method="dense")):
-        expected = combined(projected(examples, projection), projection)
-        with GradientSketcher(model, projection, epoch=1) as sketch:
-            rows = sketch(lambda: cross_entropy(model(x), labels, reduction="none"), len(x)).rows
-            alone = sketch(lambda: cross_entropy(model(x[:1]), labels[:1], reduction="none"), 1)
-        assert error(rows, expected) < 1e-10
-        assert error(alone.rows, expected[:1]) < 1e-10
-
-
-class Tied(nn.Module):
-    """A table that is also the output layer, and a layer that is used twice."""
-
-    def __init__(self):
-        super().__init__()
-        self.embed = nn.Embedding(20, 16)
-        self.twice = nn.Linear(16, 16)
-        self.decode = nn.Linear(16, 20, bias=False)
-        self.decode.weight = self.embed.weight
-
-    def forward(self, ids):
-        state = self.twice(torch.tanh(self.twice(self.embed(ids))))
-        return self.decode(state.mean(1))
-
-
-class HandMade(nn.Module):
-    """Parameters used without a module of their own, and norms that are not layer norms."""
-
-    def __init__(self):
-        super().__init__()
-        self.embed = nn.Embedding(20, 16, padding_idx=3)
-        self.positions = nn.Parameter(torch.randn(1, 9, 16))
-        self.scale = nn.Parameter(torch.randn(16))
-        self.mixing = nn.Parameter(torch.randn(16, 16))
-        self.rms = nn.RMSNorm(16)
-        self.norm = nn.LayerNorm((7, 16))
-        self.start = nn.Parameter(torch.randn(1, 1, 16))
-        nn.init.normal_(self.rms.weight)
-
-    def forward(self, ids):
-        state = self.embed(ids) + self.positions[:, : ids.shape[1]] * 2
-        state = self.rms(self.norm(state) * self.scale.exp() @ self.mixing)
-        state = torch.cat([self.start.expand(len(ids), -1, -1), state], dim=1)
-        return torch.tanh(state).mean(1) @ self.embed.weight.T
-
-
-@pytest.mark.parametrize("kind", [Tied, HandMade])
-def test_every_use_of_a_parameter_counts(kind):
-    torch.manual_seed(0)
-    model = kind().double()
-    against_autograd(model, torch.randint(0, 20, (5, 7)), torch.randint(0, 20, (5,)))
-
-
-def test_a_batch_as_large_as_another_dimension_is_not_confused_with_it():
-    """16 examples for 16 features, 9 for 9 positions: shared values are recognised by their
-    origin, not by their shape."""
-    torch.manual_seed(0)
-    model = HandMade().double()
-    for size in (16, 9, 7):
-        against_autograd(model, torch.randint(0, 20, (size, 7)), torch.randint(0, 20, (size,)))
 
 
 def test_zero_rows_are_skipped_and_nothing_else():
@@ -291,35 +223,6 @@ def test_norms_are_estimated_and_skipped_parameters_left_out():
     assert torch.equal(part.rows, blocks[:, torch.tensor(kept)].flatten(1))
     name = "encoder.embeddings.word_embeddings.weight"
     assert torch.equal(part.square_norms[name], whole.square_norms[name])
-
-
-def test_parameters_that_cannot_be_sketched_are_named():
-    model = nn.Sequential(nn.Conv1d(4, 4, 3), nn.Flatten(), nn.Linear(20, 3))
-    x, labels = torch.randn(5, 4, 7), torch.tensor([0, 1, 2, 0, 1])
-
-    def run(model, skip=()):
-        with GradientSketcher(model, Projection(2), epoch=1, skip=skip) as sketch:
-            return sketch(lambda: cross_entropy(model(x), labels, reduction="none"), 5)
-
-    with pytest.raises(
-        ValueError, match=r"The parameter 0\.\w+ is used by .*conv1d.*list it in skip"
-    ):
-        run(model)
-    skipped = run(model, skip=("0.*",))
-    assert set(skipped.square_norms) == {"2.weight", "2.bias"}
-    with pytest.raises(ValueError, match="1.* matches no parameter"):
-        run(model, skip=("1.*",))
-    with pytest.raises(ValueError, match="no parameter of the model is left"):
-        run(model, skip=("*",))
-    model = nn.ModuleList([nn.Linear(7, 3), nn.Linear(4, 2)])
-    with pytest.raises(ValueError, match="1.weight is never used"):
-        with GradientSketcher(model, Projection(2), epoch=1) as sketch:
-            sketch(lambda: model[0](x).sum((1, 2)), 5)
-    attention = nn.MultiheadAttention(4, 2, batch_first=True)
-    with pytest.raises(ValueError, match=r"in_proj_\w+ is used by .*multi_head_attention"):
-        with GradientSketcher(attention, Projection(2), epoch=1) as sketch:
-            turned = x.transpose(1, 2)
-            sketch(lambda: attention(turned, turned, turned)[0].sum((1, 2)), 5)
 
 
 @pytest.mark.parametrize(("value", "problem"), [(0.0, "zero"), (float("nan"), "not finite")])

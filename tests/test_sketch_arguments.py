@@ -32,9 +32,34 @@ def model() -> nn.Module:
 
 
 def sketch(ids=IDS, lengths=(1, 1, 1, 1), projection=SMALL, epoch=1, **options) -> Sketches:
-    own = model()
+    own = options.pop("module", None) or model()
     losses = options.pop("losses", lambda group: own(X[group]).square().sum(1))
     return sketch_examples(own, losses, ids, lengths, projection, epoch, **options)
+
+
+class Scale(torch.autograd.Function):
+    """A product with a backward pass of its own."""
+
+    @staticmethod
+    def forward(ctx, x, scale):
+        ctx.save_for_backward(x, scale)
+        return x * scale
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, scale = ctx.saved_tensors
+        return gradient * scale, (gradient * x).sum(0)
+
+
+class Scaled(nn.Module):
+    """Uses a parameter where the pass cannot see it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale, self.linear = nn.Parameter(torch.rand(2) + 1), nn.Linear(3, 2)
+
+    def forward(self, x):
+        return Scale.apply(self.linear(x), self.scale)
 
 
 def one_batch(losses=lambda own: own(X).square().sum(1), size=4, module=None, **options) -> None:
@@ -259,9 +284,10 @@ TRANSLATED = {
         "Did you mean 'kronecker'? The switch is sketch.method: write sketch.method=kronecker.",
     ),
     "skip": (
-        lambda: one_batch(lambda own: X.sum(1).requires_grad_()),
-        "The parameter weight is never used in the forward pass. To leave it out on purpose, list "
-        "it in skip. The switch is sketch.skip: write 'sketch.skip=[weight]'.",
+        lambda: sketch(module=Scaled()),
+        "The parameter scale is used in a call that cannot be followed, such as a function with "
+        "a backward pass of its own, so its gradient cannot be sketched. To leave it out on "
+        "purpose, list it in skip. The switch is sketch.skip: write 'sketch.skip=[scale]'.",
     ),
     "twin": (WRONG["a twin that was not made"][0], "write sketch.twin=true."),
     "precision": (

@@ -26,9 +26,10 @@ def group_of(parameter: str) -> str:
 def coverage(sketches: list[Sketches]) -> pd.DataFrame:
     """Tabulate parameters and mean squared gradient norm by epoch, language and kind.
 
-    The norms are estimates from the sketches themselves, as E‖Sx‖² = ‖x‖². Parameters that were
-    skipped because they cannot be sketched have none: their share is missing, and the others'
-    shares are shares of what was measured.
+    The norms are estimates from the sketches themselves, as E‖Sx‖² = ‖x‖². A parameter that no
+    gradient reaches has a share of zero. Parameters that were skipped and are used in a way that
+    cannot be sketched in a batch have none: their share is missing, and the others' shares are
+    shares of what was measured.
 
     Args:
         sketches: of each epoch; their groups of examples are the languages.
@@ -81,7 +82,7 @@ def _shares(sketches: Sketches, norms: dict[str, float]) -> pd.DataFrame:
         {
             "group": group_of(name),
             "parameters": size,
-            "square_norm_share": norms.get(name, float("nan")),
+            "square_norm_share": norms.get(name, float("nan") if name in metadata.skipped else 0.0),
             "covered": name not in metadata.skipped,
         }
         for name, size in metadata.sizes.items()

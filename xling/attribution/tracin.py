@@ -16,6 +16,8 @@ from xling.sketch import GradientSketcher, Progress, Projection, Sketches, Sourc
 from xling.sketch.arguments import array, check_memory, sequence, strings, whole_number
 from xling.sketch.examples import batches
 from xling.sketch.projection import check_projection
+from xling.sketch.separable import reason_to_separate
+from xling.sketch.shared import InseparableError
 from xling.sketch.store import check_rows
 
 
@@ -89,7 +91,7 @@ class TracIn:
 
         Raises:
             ArgumentError: the bound is too small for two gradients; a gradient that is zero or not
-                finite.
+                finite, or that cannot be followed; examples that influence each other.
             ValueError: pairs that are not there.
         """
         wanted = checked_wanted(wanted, len(train.ids), len(test.ids))
@@ -101,6 +103,10 @@ class TracIn:
             turn, batch = _how_many(size, memory_gb)
             turns = [range(at, min(at + turn, len(wanted))) for at in range(0, len(wanted), turn)]
             unions = [np.unique(np.concatenate([wanted[row] for row in rows])) for rows in turns]
+            used = np.unique(np.concatenate([*unions, np.empty(0, np.int64)])).tolist()
+            for source, chosen in ((train, used), (test, list(range(len(wanted))))):
+                if _separate(sketcher, source, chosen, batch_tokens):
+                    batch_tokens = 1
 
             def work() -> Iterator[int]:
                 for rows, union in zip(turns, unions, strict=True):
@@ -172,6 +178,24 @@ def _how_many(size: int, memory_gb: float) -> tuple[int, int]:
     return turn, batch
 
 
+def _separate(
+    sketcher: GradientSketcher, source: Source, chosen: list[int], batch_tokens: int
+) -> bool:
+    """Tell whether the chosen examples have to be sketched one at a time."""
+    if not chosen:
+        return False
+    ids = [source.ids[index] for index in chosen]
+    lengths = [source.lengths[index] for index in chosen]
+    reason = reason_to_separate(
+        sketcher,
+        lambda group: source.losses([chosen[place] for place in group]),
+        ids,
+        lengths,
+        batch_tokens,
+    )
+    return bool(reason)
+
+
 def _gradients(
     sketcher: GradientSketcher, source: Source, chosen: list[int], most: int, batch_tokens: int
 ) -> Iterator[tuple[list[int], Tensor]]:
@@ -183,6 +207,13 @@ def _gradients(
     for group in batches([source.lengths[index] for index in chosen], batch_tokens):
         for start in range(0, len(group), most):
             part = [chosen[place] for place in group[start : start + most]]
-            rows = sketcher(lambda part=part: source.losses(part), len(part)).rows.float().cpu()
+            try:
+                rows = sketcher(lambda part=part: source.losses(part), len(part)).rows
+            except InseparableError:  # not in the batch that was tried before
+                if len(part) == 1:
+                    raise
+                alone = [sketcher(lambda i=i: source.losses([i]), 1).rows for i in part]
+                rows = torch.cat(alone)
+            rows = rows.float().cpu()
             check_rows(rows.numpy(), [source.ids[index] for index in part])
             yield part, rows

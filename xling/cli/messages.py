@@ -77,10 +77,13 @@ def plan_line(estimate: "Estimate", passes: int = 1) -> str:
     memory = "no additional memory"
     if estimate.batch_bytes > 0:
         memory = f"{format_bytes(estimate.batch_bytes)} of memory"
+    batches = f"batches of up to {estimate.batch_tokens:,} tokens"
+    if estimate.apart:
+        batches = f"one example at a time, as {estimate.apart}"
     return (
         f"Each sketch pass: {estimate.examples:,} examples, {estimate.tokens:,} tokens; sketches "
-        f"of {estimate.dimensions:,} numbers, {format_bytes(estimate.disk_bytes)} on disk; batches "
-        f"of up to {estimate.batch_tokens:,} tokens, {memory}; about "
+        f"of {estimate.dimensions:,} numbers, {format_bytes(estimate.disk_bytes)} on disk; "
+        f"{batches}, {memory}; about "
         f"{format_duration(estimate.seconds)}"
         + (
             f"; {passes} passes {format_bytes(passes * estimate.disk_bytes)} and "
@@ -88,6 +91,15 @@ def plan_line(estimate: "Estimate", passes: int = 1) -> str:
             if passes > 1
             else ""
         )
+    )
+
+
+def unreached_line(names: list[str]) -> str:
+    """Report the parameters that no gradient reaches."""
+    shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+    return (
+        f"          no gradient reaches {len(names)} of the model's parameters, so theirs is zero: "
+        f"{shown}"
     )
 
 

@@ -14,7 +14,7 @@ from safetensors.torch import load_model
 from xling import data
 from xling.analysis.coverage import coverage
 from xling.cli.console import say
-from xling.cli.messages import norm_line, plan_line
+from xling.cli.messages import norm_line, plan_line, unreached_line
 from xling.config import Config
 from xling.data import sample
 from xling.models.classifier import Classifier
@@ -183,6 +183,9 @@ def say_plan(estimate: Estimate, passes: int = 1) -> None:
 def say_norms(sketches: Sketches) -> None:
     """Print how an epoch's gradient norm is distributed and how much of it is sketched."""
     say(norm_line(coverage([sketches])))
+    names = sketches.unreached()
+    if names and sketches.metadata.settings["epoch"] <= 1:  # once
+        say(unreached_line(names))
 
 
 def at_epoch(config: Config, paths: RunPaths, inputs: RunInputs, epoch: int) -> Classifier:

@@ -4,11 +4,13 @@ from xling.sketch.cost import Estimate
 from xling.sketch.examples import Progress, Source, sketch_examples
 from xling.sketch.gradients import GradientSketcher
 from xling.sketch.projection import Projection
+from xling.sketch.shared import InseparableError
 from xling.sketch.store import OtherSketchesError, Sketches, SketchMetadata, check_comparable
 
 __all__ = [
     "Estimate",
     "GradientSketcher",
+    "InseparableError",
     "OtherSketchesError",
     "Progress",
     "Projection",

@@ -88,7 +88,8 @@ class Linear:
         map = self.maps("weight", dtype)
         projected = (map.rows if self.transposed else map.columns)(active)
         projected = self._by_example(projected, inside, len(flat))
-        output = output.view(*x.shape[:-1], -1)
+        # No view, as a model may write into it.
+        output = torch.ops.aten._unsafe_view(output, [*x.shape[:-1], output.shape[-1]])
         return output, (projected, x) if self.heads else (projected,)
 
     def backward(

@@ -25,6 +25,7 @@ class Estimate:
         batch_tokens: padded tokens per batch, at most.
         batch_bytes: memory that the first batch, of the longest examples, took beyond the model.
         seconds: for the whole pass at the speed of the first batch.
+        apart: why the examples are sketched one at a time; "" if in batches.
     """
 
     examples: int
@@ -34,6 +35,7 @@ class Estimate:
     batch_tokens: int
     batch_bytes: int
     seconds: float
+    apart: str = ""
 
 
 class Meter:

@@ -22,6 +22,8 @@ from xling.sketch.arguments import (
 from xling.sketch.cost import CPU_TOKENS, Estimate, Meter, fastest_budget
 from xling.sketch.gradients import Batch, GradientSketcher, Plan
 from xling.sketch.projection import VERSION, Projection
+from xling.sketch.separable import reason_to_separate
+from xling.sketch.shared import InseparableError
 from xling.sketch.store import Precision, Sketches, SketchMetadata, bytes_on_disk
 
 Losses = Callable[[list[int]], Tensor]
@@ -116,7 +118,8 @@ def sketch_examples(
 
     Raises:
         ArgumentError: a gradient that is zero or not finite, naming the example; examples that
-            influence each other's gradients; an argument out of its range; see `GradientSketcher`.
+            influence each other's gradients, or a parameter whose gradient cannot be followed,
+            naming it; an argument out of its range; see `GradientSketcher`.
         ValueError: ids, lengths and groups of different sizes, or that are not what they should be.
         OtherSketchesError: a folder of other sketches.
     """
@@ -127,6 +130,9 @@ def sketch_examples(
     folder = None if folder is None else path("folder", folder)
     rank, processes = checked_share(share)
     with GradientSketcher(model, projection, epoch, skip) as sketcher:
+        apart = _apart(sketcher, losses, ids, lengths, folder, batch_tokens)
+        if apart:
+            batch_tokens = 1
         if batch_tokens is None:
             batch_tokens = _budget(sketcher, losses, lengths, folder)
         metadata = SketchMetadata(
@@ -139,6 +145,7 @@ def sketch_examples(
             block_rows=block_rows,
             batch_tokens=batch_tokens,
             copies=projection.copies,
+            apart=apart,
         )
         sketches = Sketches.empty(metadata, folder)
         todo = [block for block in sketches.missing() if block % processes == rank]
@@ -185,6 +192,34 @@ def weights_digest(model: nn.Module) -> str:
     return weights.hexdigest()
 
 
+def _apart(
+    sketcher: GradientSketcher,
+    losses: Losses,
+    ids: list[str],
+    lengths: list[int],
+    folder: Path | None,
+    batch_tokens: int | None,
+) -> str:
+    """Return why the examples have to be sketched one at a time; "" if they need not.
+
+    A pass that is resumed does as it did before: it is only shown the idle positions again.
+    """
+    budget = batch_tokens
+    if budget is None and sketcher.device.type == "cpu":
+        budget = CPU_TOKENS
+    while True:
+        try:
+            reason = reason_to_separate(sketcher, losses, ids, lengths, budget)
+            break
+        except torch.OutOfMemoryError:
+            budget = 2 * max(lengths) if budget is None else budget // 2
+            if budget < 2:
+                return ""  # the pass itself names the example
+    if folder and (folder / "metadata.json").exists():
+        return json.loads((folder / "metadata.json").read_text("utf-8")).get("apart", "")
+    return reason
+
+
 def _budget(
     sketcher: GradientSketcher, losses: Losses, lengths: Sequence[int], folder: Path | None
 ) -> int:
@@ -225,7 +260,6 @@ class _Pass:
         self.groups, self.sketches, self.announce = groups, sketches, announce
         self.spans = {block: range(len(ids))[sketches.metadata.span(block)] for block in todo}
         self.batch_tokens = sketches.metadata.batch_tokens
-        self.checked = False
 
     def block(self, block: int) -> Iterable[int]:
         """Sketch and write a block; yield the size of each batch when it is done."""
@@ -233,6 +267,7 @@ class _Pass:
         rows = np.empty((len(span), metadata.copies * metadata.dimensions), np.float32)
         sums: dict[str, dict[str, float]] = {}
         counts: dict[str, int] = {}
+        unmeasured: set[str] = set()
         waiting = batches([self.lengths[index] for index in span], self.batch_tokens)
         while waiting:
             group = [span[i] for i in waiting[0]]
@@ -241,24 +276,27 @@ class _Pass:
             except torch.OutOfMemoryError:
                 waiting = self._halve(span, waiting)
                 continue
+            except InseparableError:  # not in the batch that was tried before the pass
+                if len(group) == 1:
+                    raise
+                waiting[:1] = [[index] for index in waiting[0]]
+                continue
             del waiting[0]
             rows[[index - span.start for index in group]] = batch.rows.float().cpu().numpy()
             self._add_norms(group, batch, sums, counts)
+            unmeasured |= metadata.sizes.keys() - batch.square_norms.keys()
             yield len(group)
+        for group_sums in sums.values():  # a skipped parameter may be measured in some batches only
+            for name in unmeasured:
+                group_sums.pop(name, None)
         self.sketches.write(block, rows, sums, counts)
 
     def _batch(self, group: list[int]) -> Batch:
-        alone = None
-        if not self.checked and len(group) > 1:  # before the batch, as it shows idle positions
-            alone = self.sketcher(lambda: self.losses(group[-1:]), 1)
         meter = Meter(self.sketcher.device) if self.announce else None
         batch = self.sketcher(lambda: self.losses(group), len(group))
         if self.announce and meter:  # it makes a GPU wait: for the first batch only
             self.announce(self._estimate(group, *meter.read()))
             self.announce = None
-        if alone is not None:
-            self._check_company(group, batch, alone)
-            self.checked = True
         return batch
 
     def _estimate(self, group: list[int], seconds: float, batch_bytes: int) -> Estimate:
@@ -278,21 +316,8 @@ class _Pass:
             batch_tokens=self.batch_tokens,
             batch_bytes=batch_bytes,
             seconds=seconds / tokens * padded,
+            apart=metadata.apart,
         )
-
-    def _check_company(self, group: list[int], batch: Batch, alone: Batch) -> None:
-        """Refuse a model whose examples influence each other: the last was sketched alone too."""
-        together = batch.rows[-1]
-        difference = float((alone.rows[0] - together).norm() / alone.rows[0].norm())
-        tolerance = 0.05 if torch.is_autocast_enabled(together.device.type) else 1e-3
-        if difference > tolerance:  # not for nan: gradients that are not finite are named later
-            raise ArgumentError(
-                "model",
-                f"The gradient of example {self.ids[group[-1]]} in a batch of {len(group)} differs "
-                f"by {difference:.1%} from its gradient alone. The model must treat the examples "
-                "independently, with the examples along the first dimension of every tensor, and "
-                "mask the padding.",
-            )
 
     def _halve(self, span: range, waiting: list[list[int]]) -> list[list[int]]:
         """Return the waiting examples in batches of half the tokens."""

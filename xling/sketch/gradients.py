@@ -1,7 +1,7 @@
 """Sketches of per-example gradients from one batched forward and backward pass."""
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from fnmatch import fnmatch
 from functools import cache
@@ -13,7 +13,7 @@ from xling.errors import ArgumentError, nearest
 from xling.sketch.arguments import strings, whole_number
 from xling.sketch.frozen import frozen
 from xling.sketch.projection import Map, Projection, check_projection
-from xling.sketch.recorder import Recorder, not_covered
+from xling.sketch.recorder import Recorder
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,8 +75,9 @@ class Batch:
     Attributes:
         rows: (batch, copies · dimensions), one sketched gradient per example, followed by its twin
             if there is one.
-        square_norms: parameter → (batch,) estimates of the squared norm of its gradient; skipped
-            parameters are included if their gradients could be sketched.
+        square_norms: parameter → (batch,) estimates of the squared norm of its gradient, which is
+            zero if the losses do not depend on it; skipped parameters are included unless they are
+            used in a way that cannot be sketched.
         gates: weight → (batch, heads) gradients at gates of one on the slices of its input.
     """
 
@@ -126,7 +127,7 @@ class GradientSketcher:
         check_projection(projection)
         epoch = whole_number("epoch", epoch, least=0)
         self.model = model
-        self.projection = projection
+        self.projection, self.epoch = projection, epoch
         self.plan = plan(model, skip)
         heads = {} if heads is None else heads
         if not isinstance(heads, Mapping):
@@ -142,7 +143,7 @@ class GradientSketcher:
                 )
         self.device = next(iter(parameters.values())).device
         self._names = {id(parameter): name for name, parameter in parameters.items()}
-        self._constants = {id(buffer) for buffer in model.buffers()}
+        self._constants = {id(tensor) for tensor in _constants(model)}
 
         @cache
         def single(name: str) -> Map:
@@ -159,6 +160,7 @@ class GradientSketcher:
 
         self._maps, self._cast = maps, cast
         self._first_only: set[str] = set()
+        self._spreads: set[int] | None = None
         self._frozen = ExitStack()
         self._open = False
 
@@ -180,17 +182,32 @@ class GradientSketcher:
             batch_size: number of examples; the model must hold them along dimension 0.
 
         Raises:
-            ArgumentError: a parameter that is never used, or used in a way that cannot be sketched.
+            InseparableError: gradients of the examples of a batch that cannot be told apart, which
+                is an ArgumentError; one example by itself always can.
+            ArgumentError: `heads` that the losses do not depend on.
             ValueError: another number of losses than examples, losses that depend on no parameter,
                 or a call outside the `with` block.
         """
         if not self._open:
             raise ValueError("A GradientSketcher works inside its `with` block only.")
         batch_size = whole_number("batch_size", batch_size)
+        return self._batch(self.record(losses, batch_size))
+
+    def record(self, losses: Callable[[], Tensor], batch_size: int) -> Recorder:
+        """Run one batch; return the blocks of its parameters as they are."""
         recorder = self._run(losses, batch_size, self._first_only)
         if recorder.idle.assumption_failed():
             recorder = self._run(losses, batch_size, None)
-        return self._batch(recorder)
+        return recorder
+
+    def learn_spreads(self, recorder: Recorder) -> None:
+        """Take over from a batch which shared values the model repeats for every example."""
+        self._spreads = recorder.spreads
+
+    def learn(self, other: "GradientSketcher") -> None:
+        """Take over what another sketcher of the same model found out about it."""
+        self._first_only |= other._first_only
+        self._spreads = other._spreads
 
     def _run(
         self, losses: Callable[[], Tensor], batch_size: int, first_only: set[str] | None
@@ -204,6 +221,7 @@ class GradientSketcher:
             self.plan.skipped,
             self.heads,
             first_only,
+            self._spreads,
             batch_size,
             self.device,
         )
@@ -213,18 +231,27 @@ class GradientSketcher:
             check_losses(loss, batch_size)
             if not loss.requires_grad:
                 raise ValueError("The losses depend on no parameter of the model.")
+            recorder.losses = loss.detach()
             with torch.autocast(self.device.type, enabled=False):
-                torch.autograd.grad(loss.sum(), recorder.root, allow_unused=True)
-                recorder.finish()
+                self._backward(recorder, loss)
         finally:
             recorder.release()
         return recorder
 
+    def _backward(self, recorder: Recorder, loss: Tensor) -> None:
+        try:
+            recorder.backward(loss)
+        except (torch.OutOfMemoryError, ArgumentError):
+            raise
+        except (AssertionError, NotImplementedError, RuntimeError) as error:
+            raise ArgumentError(
+                "model",
+                f"{type(self.model).__name__}: the backward pass fails in evaluation mode, so its "
+                f"gradients cannot be sketched: {str(error).splitlines()[0] if str(error) else ''}",
+            ) from error
+
     def _batch(self, recorder: Recorder) -> Batch:
         """Combine the blocks; a parameter that the loss does not depend on has a zero gradient."""
-        for name in self.plan.covered:
-            if name not in recorder.used:
-                raise not_covered(name, f"The parameter {name} is never used in the forward pass.")
         if not recorder.blocks:
             raise ValueError("The losses depend on no parameter of the model.")
         for name in self.heads:
@@ -251,7 +278,20 @@ class GradientSketcher:
             rows = torch.cat(by_copy, dim=2).flatten(1)
         lengths = [torch.linalg.vector_norm(block, dim=1) for block in recorder.blocks.values()]
         norms = torch.stack(lengths).square() / copies
-        return Batch(rows, dict(zip(recorder.blocks, norms, strict=True)), recorder.gates)
+        by_name = dict(zip(recorder.blocks, norms, strict=True))
+        none = like.new_zeros(recorder.batch)
+        known = self.plan.sizes.keys() - recorder.blocks.keys() - recorder.unmeasured
+        by_name |= {name: none for name in self.plan.sizes if name in known}
+        return Batch(rows, by_name, recorder.gates)
+
+
+def _constants(model: nn.Module) -> Iterator[Tensor]:
+    """List the tensors that a model keeps beside its parameters: buffers and plain attributes."""
+    yield from model.buffers()
+    for module in model.modules():
+        for value in vars(module).values():
+            if isinstance(value, Tensor):
+                yield value
 
 
 def check_losses(losses: object, examples: int) -> None:

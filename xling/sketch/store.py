@@ -43,6 +43,7 @@ class SketchMetadata:
         block_rows: rows per block; the last block may have fewer.
         batch_tokens: padded tokens per batch of the pass.
         copies: sketches per example: 2 with a twin.
+        apart: why the examples were sketched one at a time; "" if in batches.
 
     Raises:
         ArgumentError: an unknown precision, or a size that is not a positive whole number.
@@ -58,6 +59,7 @@ class SketchMetadata:
     block_rows: int = 1024
     batch_tokens: int = 2048
     copies: int = 1
+    apart: str = ""
 
     def __post_init__(self) -> None:
         distinct_ids(self.ids)
@@ -326,10 +328,33 @@ class Sketches:
                 group_sums = sums.setdefault(group, {})
                 for name, value in block.square_norms[group].items():
                     group_sums[name] = group_sums.get(name, 0.0) + value
+        partly: set[str] = set()
+        for number in self.metadata.blocks():
+            if block := self._block(number):
+                for norms in block.square_norms.values():
+                    partly |= self.metadata.sizes.keys() - norms.keys()
+        skipped = partly & set(self.metadata.skipped)  # measured in some blocks only
         return {
-            group: {name: value / counts[group] for name, value in values.items()}
+            group: {
+                name: value / counts[group] for name, value in values.items() if name not in skipped
+            }
             for group, values in sums.items()
         }
+
+    def unreached(self) -> list[str]:
+        """Return the parameters, but skipped ones, whose gradient is zero for every example.
+
+        Raises:
+            DamagedSketchesError: a block is not finished.
+        """
+        reached = {
+            name
+            for means in self.mean_square_norms().values()
+            for name, value in means.items()
+            if value != 0
+        }
+        left_out = {*reached, *self.metadata.skipped}
+        return [name for name in self.metadata.sizes if name not in left_out]
 
     def _check(self, block: int) -> None:
         known = self._block(block)

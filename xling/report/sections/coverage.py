@@ -17,10 +17,12 @@ SCHEMAS = {
             "language": "language of the training examples; all is the mean over the languages",
             "group": "kind of parameter",
             "parameters": "number of parameters",
-            "square_norm_share": "share of the squared gradient norm, 0 to 1",
+            "square_norm_share": "share of the measured squared gradient norm, 0 to 1; none where "
+            "it was not measured",
             "covered": "whether the sketches cover it",
         },
         required=False,
+        gaps=("square_norm_share",),
     ),
 }
 
