@@ -40,7 +40,7 @@ def test_common_encoders_are_sketched_in_batches(name):
         assert outcome(name, lengths).apart == ""
 
 
-def test_conv1d_padding_and_other_layouts_are_told():
+def test_what_keeps_examples_apart_is_stated():
     """The reason stands with the sketches: ConvBERT's padding, XLNet's second dimension."""
     lengths = LENGTHS["that does neither"]
     assert "padding changes" in outcome("convbert", lengths).apart

@@ -31,7 +31,7 @@ def table(words: str) -> bytes:
     """Return a Parquet file of twelve rows, whose contents depend on the words."""
     columns = {
         "premise": [f"{words} {n}" for n in range(12)],
-        "hypothesis": ["x"] * 12,
+        "hypothesis": ["w4 w5 w6 w7 w8 w9"] * 12,  # words that the tests' tokenizer knows
         "label": [0, 1, 2] * 4,
     }
     file = io.BytesIO()
