@@ -104,30 +104,51 @@ def _reason(
             return f"a batch of them fails ({str(error).splitlines()[0]})"
         names = f"examples {ids[others[0]]} and {ids[short]}"
         name, difference = _worst(alone, together, coarsest, sketcher.device)
-        if _differ(alone.losses[0], together.losses[-1], coarsest):
-            with torch.no_grad():
-                first = losses(others)[0]
-            if _differ(first, together.losses[0], coarsest) or lengths[short] >= lengths[others[0]]:
-                raise ArgumentError(
-                    "model",
-                    f"The gradient of example {ids[short]} beside another differs from its "
-                    f"gradient alone: by {difference:.1%} for {name}. The {names} influence each "
-                    "other: the model must treat the examples of a batch independently.",
-                )
-            return "padding changes what the model computes"
-    if name:
-        return (
-            f"the gradient of {name} in a batch differs by {difference:.1%} from that of an "
-            "example alone"
-        )
-    sketcher.learn_spreads(together)
-    return ""
+        if not name:
+            sketcher.learn_spreads(together)
+            return ""
+        parameter = dict(sketcher.model.named_parameters())[name]
+        padded = not _alike(parameter, losses, [short], pair, coarsest)
+        mixed = padded and lengths[short] >= lengths[others[0]]  # without any padding
+        if mixed or not _alike(parameter, losses, others, pair, coarsest):
+            raise ArgumentError(
+                "model",
+                f"The gradient of example {ids[short]} beside another differs from its gradient "
+                f"alone: by {difference:.1%} for {name}. The {names} influence each other: the "
+                "model must treat the examples of a batch independently.",
+            )
+    if padded:
+        return "padding changes what the model computes"
+    return (
+        f"the gradient of {name} in a batch differs by {difference:.1%} from that of an example "
+        "alone"
+    )
 
 
-def _differ(alone: Tensor, together: Tensor, dtype: torch.dtype) -> bool:
-    """Tell whether two losses differ by more than rounding; not if one is not finite."""
-    tolerance = TOLERANCE[dtype][0] / 10
-    return float((alone - together).abs()) > tolerance * (1 + float(alone.abs()))
+def _alike(
+    parameter: Tensor, losses: Losses, one: list[int], pair: list[int], dtype: torch.dtype
+) -> bool:
+    """Tell by autograd whether an example's gradient is the same alone and in a pair.
+
+    Losses would not tell: those of a model that is not trained yet hardly depend on what it reads.
+    """
+    parameter.requires_grad = True
+    try:
+        with torch.enable_grad():
+            own = [losses(group)[group.index(one[0])] for group in (one, pair)]
+            gradients = [
+                torch.autograd.grad(loss, parameter, allow_unused=True, materialize_grads=True)[0]
+                for loss in own
+            ]
+    finally:
+        parameter.requires_grad = False
+    alone, together = (gradient.double() for gradient in gradients)
+    return float((alone - together).norm()) <= TOLERANCE[dtype][0] * float(alone.norm())
+
+
+def _is_coarse(device: torch.device) -> bool:
+    """Return whether products of single precision are rounded to fewer digits (tf32)."""
+    return device.type == "cuda" and torch.get_float32_matmul_precision() != "highest"
 
 
 def _worst(
@@ -139,7 +160,7 @@ def _worst(
     names = list(dict.fromkeys([*ours, *theirs]))
     whole = torch.stack([ours[name].norm() for name in ours]).norm()
     own, floor = TOLERANCE[dtype]
-    if device.type == "cuda" and torch.get_float32_matmul_precision() != "highest":
+    if _is_coarse(device):
         own, floor = max(own, 2e-2), max(floor, 1e-3)
     worst, most = "", 0.0
     for name in names:
