@@ -37,6 +37,7 @@ MISTAKES = {
     "a task without a sample": (["task=sib200"], ["sib200", "data=files"]),
     "a folder that is not there": (["data=files", "data.path=nowhere"], ["nowhere"]),
     "a folder of data for the sample corpus": (["data.path=here"], ["here", "write data=files"]),
+    "a folder of a model beside the tiny one": (["model.path=here"], ["here", "write model=local"]),
     "a model that is not there": (
         ["model=local", "model.path=nowhere"],
         ["nowhere", "hf download"],

@@ -29,6 +29,11 @@ def checked(values: dict[str, Any]) -> Config:
     _check_subnetwork(config)
     _check_tracker(config.tracker)
     _check_influence(config)
+    if config.model.tiny and config.model.path is not None:
+        raise UserError(
+            f"model.path={config.model.path} has no effect on model={config.model.name}, which is "
+            "built here: write model=local as well, or omit it."
+        )
     if config.sketch.twin and config.sketch.method == "exact":
         raise UserError(
             "sketch.twin=true: exact gradients have no noise that a twin could measure. Omit it, "
