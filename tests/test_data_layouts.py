@@ -302,6 +302,27 @@ def test_one_file_holds_everything(tmp_path: Path) -> None:
     assert "data.files=mine.tsv" in message
 
 
+@pytest.mark.parametrize(
+    ("column", "old", "new"), [("lang", "de", "DE"), ("split", "train", "Train")]
+)
+def test_rows_under_another_spelling_are_not_lost(tmp_path, column, old, new) -> None:
+    header = ["lang", "split", "sentence1", "sentence2", "gold_label", "pairID"]
+    rows = [
+        [code, split, f"{code} {split} {n}", "so", ("neutral", "entailment")[n % 2], n]
+        for split, count in SPLITS.items()
+        for n in range(count)
+        for code in ("de", "en")
+    ]
+    for row in rows[::2]:
+        place = header.index(column)
+        if row[place] == old and row[5] % 2:
+            row[place] = new
+    write(tmp_path / "mine" / "mine.tsv", [header, *rows])
+    columns = ("data.language_column=lang", "data.split_column=split", "languages=[de,en]")
+    message = refusal(tmp_path / "mine", XNLI, *columns, "data.files=mine.tsv")
+    assert f"column {column}: {new} and {old} are different values" in message
+
+
 def test_files_are_found_by_a_pattern_and_behind_links(tmp_path: Path) -> None:
     folder, away = tmp_path / "mine", tmp_path / "away"
     for split in SPLITS:

@@ -182,6 +182,8 @@ def test_a_configuration_that_is_no_json_is_named(save):
     folder = save("bert")
     (folder / "config.json").write_text("{broken")
     assert "config.json cannot be read as JSON" in refused(folder)
+    (folder / "config.json").write_text("[]")
+    assert "config.json does not hold an object" in refused(folder)
 
 
 def test_a_home_folder_is_found(monkeypatch, tmp_path):

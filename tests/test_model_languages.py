@@ -1,9 +1,10 @@
-"""Models that are by_language each text's language: its own adapter, embedding or token."""
+"""Models that are told each text's language: its own adapter, embedding or token."""
 
 import pytest
 import torch
 from datasets import Dataset
 from encoders import combined, error, projected
+from safetensors.torch import load_file, save_file
 from small_models import IDS, build, loaded
 from torch.nn.functional import cross_entropy
 from transformers import MBartTokenizer, NllbTokenizer
@@ -81,6 +82,18 @@ def test_a_language_that_the_model_does_not_know_is_named(kind, what, save):
     folder = save(kind)
     with pytest.raises(UserError, match=f"no {what} for ko: it knows (en_XX|de), "):
         loaded(folder, "languages=[de,en,ko]")
+
+
+def test_an_adapter_that_the_files_lack_is_missed_whatever_the_order_of_the_languages(save):
+    folder = save("x-mod")
+    weights = load_file(folder / "model.safetensors")
+    kept = {name: x for name, x in weights.items() if "adapter_modules.de_DE" not in name}
+    assert len(kept) < len(weights)
+    save_file(kept, folder / "model.safetensors", metadata={"format": "pt"})
+    for languages in ("languages=[de,en]", "languages=[en,de]"):
+        with pytest.raises(UserError, match="lack weights that .*adapter_modules.de_DE"):
+            loaded(folder, languages)
+    loaded(folder, "languages=[en,fr]")
 
 
 PIECES = ["<s>", "<pad>", "</s>", "<unk>", "▁", "▁halo"]

@@ -39,6 +39,7 @@ def test_pooling_is_chosen_by_what_the_model_does(kind, save):
     model, said = loaded(save(kind))
     assert model.pooling == ("last" if kind in CAUSAL else "first")
     assert model.even == (kind in MIXES_PADDING)
+    assert model.even == (kind in MIXES_PADDING)
     name, state = type(model.encoder).__name__, f"the {model.pooling} token's state"
     assert any(name in line and state in line for line in said)
 
@@ -168,6 +169,24 @@ def test_a_pooling_that_is_not_offered_is_refused(save, tmp_path):
     with pytest.raises(UserError, match=r"not offered here \(max\).*model.pooling=first"):
         loaded(tmp_path)
     assert loaded(tmp_path, "model.pooling=mean")[0].pooling == "mean"
+
+
+def test_a_pooling_whose_file_is_missing_or_damaged_is_refused(save, tmp_path):
+    sentence_transformer(save, tmp_path, "newer", {"pooling_mode": "mean"})
+    file = tmp_path / "1_Pooling" / "config.json"
+    file.write_text("{")
+    with pytest.raises(UserError, match="1_Pooling/config.json cannot be read as JSON"):
+        loaded(tmp_path)
+    file.unlink()
+    with pytest.raises(UserError, match="1_Pooling/config.json names the pooling, but there is no"):
+        loaded(tmp_path)
+    assert loaded(tmp_path, "model.pooling=mean")[0].pooling == "mean"
+
+
+@pytest.mark.parametrize("kind", MIXES_PADDING)
+def test_texts_of_encoders_that_mix_in_padding_are_padded_to_one_length(kind, save):
+    model, said = loaded(save(kind))
+    assert model.even and any("all texts are padded to data.max_length" in line for line in said)
 
 
 def test_a_sentence_transformer_that_is_none_is_refused(save, tmp_path):

@@ -1,5 +1,6 @@
 """A tokenizer that is missing, or of another model, is refused before anything is trained."""
 
+import copy
 import shutil
 
 import datasets
@@ -7,6 +8,7 @@ import pytest
 import torch
 from conftest import SHAPE, run_xling
 from small_models import build, change, loaded
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import (
     BertConfig,
     BertModel,
@@ -18,6 +20,7 @@ from transformers import (
 )
 
 from xling.data import encode
+from xling.data.tokens import pair_separator
 from xling.errors import UserError
 from xling.models.trial import check_length
 from xling.models.vocabulary import check_encoded, fit_tokenizer
@@ -78,6 +81,27 @@ def test_a_language_whose_words_are_unknown_is_refused(tokenizer):
         line(tokenizer, de=["ab w4 w5"], ru=["дом кот w4"])
     half = line(tokenizer, ru=["дом w4"])  # not less than half
     assert "ru 2.0 (50.0%)" in half
+
+
+def test_letters_are_unknown_also_where_the_unknown_token_ends_texts(tokenizer):
+    """As in GPT-2's files, where one token is unknown, beginning and end."""
+    tokenizer = copy.deepcopy(tokenizer)
+    tokenizer.unk_token = tokenizer.eos_token = tokenizer.bos_token = "<unk>"
+    with pytest.raises(UserError, match=r"0% of the words of ru"):
+        line(tokenizer, ru=["дом кот"])
+    assert "ru 3.0 (33.3%)" in line(tokenizer, ru=["дом w4 w5"])
+
+
+def test_a_line_feed_or_the_end_token_parts_pairs_that_the_tokenizer_joins(tokenizer):
+    assert pair_separator(tokenizer) == "</s>"  # to this one, a line feed is nothing
+    pairs = {"text": ["w4 w5"], "text_pair": ["w6"], "language": ["de"]}
+    ids = encode(datasets.Dataset.from_dict(pairs), tokenizer, 16)["input_ids"]
+    assert list(ids) == [[4, 5, 2, 6]]
+    letters = Tokenizer(models.BPE(vocab={"a": 0, "Ċ": 1, "<e>": 2}, merges=[]))
+    letters.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    assert pair_separator(PreTrainedTokenizerFast(tokenizer_object=letters)) == "\n"
+    letters.post_processor = processors.BertProcessing(("<e>", 2), ("<e>", 2))
+    assert pair_separator(PreTrainedTokenizerFast(tokenizer_object=letters)) == ""
 
 
 def test_words_without_spaces_are_counted_by_character(tokenizer):
@@ -142,6 +166,7 @@ def test_the_tokenizer_gives_what_the_model_takes(tokenizer, tmp_path):
         "xlm-r": ["input_ids", "attention_mask", "token_type_ids"],
         "distilbert": ["input_ids", "attention_mask"],
         "llama": ["input_ids", "attention_mask"],
+        "gpt2": ["input_ids", "attention_mask"],  # it would add rows of its words' table
         "fnet": ["input_ids", "attention_mask", "token_type_ids"],
     }.items():
         own = PreTrainedTokenizerFast.from_pretrained(tmp_path, padding_side="left")

@@ -65,6 +65,7 @@ def parts_of(
     if data.split_column:
         wanted = canonical_split(split)
         chosen = sorted({value for _, value in keys if canonical_split(value) == wanted})
+    _check_spellings(keys, code, chosen, data, name)
     label = " ".join(filter(None, (code, *chosen)))
     tables = []
     for table, parts in shards:
@@ -81,6 +82,24 @@ def parts_of(
             + ". Write data.splits.train=... and so on."
         )
     return tables
+
+
+def _check_spellings(
+    keys: Sequence[tuple[str, str]], code: str, chosen: Sequence[str], data: Data, name: str
+) -> None:
+    """Refuse other spellings of a language or split, whose rows would be left out unnoticed."""
+    columns = (
+        (data.language_column, {language for language, _ in keys}, [code]),
+        (data.split_column, {split for _, split in keys}, chosen),
+    )
+    for column, values, taken in columns:
+        folded = {canonical_split(value.casefold()) for value in taken}
+        for value in sorted(values - {*taken}):
+            if column and canonical_split(value.casefold()) in folded:
+                raise UserError(
+                    f"{name}, column {column}: {value} and {', '.join(taken)} are different values "
+                    "here, and seem to mean the same. Write one of them throughout."
+                )
 
 
 def _value(record: Record, column: str | None) -> str | None:

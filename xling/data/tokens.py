@@ -22,6 +22,7 @@ def encode(
     """Add the tokenizer's columns (input_ids, attention_mask, …), `length` and `truncated`.
 
     All other columns are kept. Pairs that are too long are truncated from the longer text first.
+    Where the tokenizer puts nothing between the texts of a pair, `pair_separator` does.
 
     Args:
         max_length: maximum number of tokens of an example, including special tokens.
@@ -37,6 +38,8 @@ def encode(
     _check_length(tokenizer, max_length, paired)
     if not texts:
         return dataset
+    if paired and (separator := pair_separator(tokenizer)):
+        pairs = [f"{separator}{pair}" for pair in pairs]
     if codes is None:
         columns, long = _tokens(tokenizer, texts, pairs if paired else None, max_length)
     else:
@@ -48,6 +51,18 @@ def encode(
     for position in long:
         columns["truncated"][position] = True
     return concatenate_datasets([dataset, Dataset.from_dict(columns)], axis=1)
+
+
+def pair_separator(tokenizer: "PreTrainedTokenizerBase") -> str:
+    """Return what has to stand between two texts: "" if the tokenizer puts special tokens there.
+
+    Otherwise, as with GPT-2, the end of one and the beginning of the other would be one text.
+    """
+    single, pair = (tokenizer.num_special_tokens_to_add(pair=paired) for paired in (False, True))
+    if pair > single:
+        return ""
+    plain, apart = (tokenizer(text)["input_ids"] for text in ("a", "\na"))
+    return "\n" if apart != plain else tokenizer.eos_token or tokenizer.sep_token or ""
 
 
 def _tokens(

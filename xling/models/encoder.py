@@ -2,7 +2,6 @@
 
 import dataclasses
 import inspect
-import json
 import logging
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -30,6 +29,7 @@ from xling.models.available import fetched
 from xling.models.classifier import Classifier
 from xling.models.files import (
     check_folder,
+    read_json,
     refuse_adapter,
     refuse_quantised,
     transformer_folder,
@@ -95,9 +95,9 @@ def load_encoder(
         UserError: the folder does not have it, or it is no encoder of texts.
     """
     check_folder(model.path)
-    refuse_adapter(model.path, read_json(model, "adapter_config.json"))
+    refuse_adapter(model.path, _json(model, "adapter_config.json"))
     place = _place(model)
-    place["subfolder"] = transformer_folder(model.path, read_json(model, "modules.json"))
+    place["subfolder"] = transformer_folder(model.path, _json(model, "modules.json"))
     with quiet():
         config = _loaded(model, AutoConfig.from_pretrained, **place)
         refuse_quantised(model.path, config.to_dict())
@@ -107,12 +107,6 @@ def load_encoder(
         say(f"Not used of the model's files: {', '.join(unexpected)}")
     fit_tokenizer(model.path, tokenizer, encoder, say)
     return encoder, tokenizer, missing
-
-
-def read_json(model: Model, file: str) -> Any:
-    """Return what a JSON file in a model's folder holds; None if there is none."""
-    path = _folder(model) / file
-    return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
 
 def _folder(model: Model) -> Path:
@@ -137,10 +131,22 @@ def _place(model: Model) -> dict[str, Any]:
 
 
 def _stored_pooling(model: Model) -> Pooling | None:
-    modules = read_json(model, "modules.json")
+    modules = _json(model, "modules.json")
     folder = pooling_folder(modules)
-    config = None if folder is None else read_json(model, f"{folder}/config.json".lstrip("/"))
+    if folder is None:
+        return None
+    file = f"{folder}/config.json".lstrip("/")
+    config = _json(model, file)
+    if config is None:
+        raise UserError(
+            f"model.path={model.path}: modules.json says that {file} names the pooling, but "
+            "there is no such file. Fetch it too, or choose model.pooling=first, last or mean."
+        )
     return stored_pooling(model.path, modules, config)
+
+
+def _json(model: Model, file: str) -> Any:
+    return read_json(model.path or "", _folder(model), file)
 
 
 def _weights(

@@ -27,12 +27,16 @@ def check_folder(name: str) -> None:
         UserError: names the file, what is wrong with it, and what to do.
     """
     root = Path(name)
-    described = {file: _read(name, root, file) for file in ("config.json", "adapter_config.json")}
+    described: dict[str, Any] = {
+        file: read_json(name, root, file) for file in ("config.json", "adapter_config.json")
+    }
     refuse_adapter(name, described["adapter_config.json"])
-    folder = root / transformer_folder(name, _read(name, root, "modules.json"))
-    config = _read(name, folder, "config.json")
+    folder = root / transformer_folder(name, read_json(name, root, "modules.json"))
+    config = read_json(name, folder, "config.json")
     if config is None:
         raise UserError(f"model.path={name}: it has no config.json.{_inside(root)}")
+    if not isinstance(config, dict):
+        raise UserError(f"model.path={name}: config.json does not hold an object: {{...}}.")
     refuse_quantised(name, config)
     for file in sorted(file for file in folder.iterdir() if file.is_file()):
         if _starts_with(file, LFS_POINTER):
@@ -85,7 +89,7 @@ def transformer_folder(name: str, modules: list[dict[str, Any]] | None) -> str:
     return modules[0].get("path", "")
 
 
-def _read(name: str, folder: Path, file: str) -> Any:
+def read_json(name: str, folder: Path, file: str) -> Any:
     """Return what a JSON file holds; None if there is none."""
     path = folder / file
     if not path.is_file():
@@ -106,7 +110,7 @@ def _weights(name: str, folder: Path) -> list[Path]:
     for single in (SAFETENSORS, PICKLED):
         if (folder / single).is_file():
             return [folder / single]
-        index = _read(name, folder, f"{single}.index.json")
+        index = read_json(name, folder, f"{single}.index.json")
         if index is None:
             continue
         files = [folder / file for file in sorted(set(index["weight_map"].values()))]

@@ -13,8 +13,8 @@ from xling.models.languages import LanguageInput
 from xling.models.pooling import Pooling, pooled, sees, states
 from xling.models.vocabulary import table_rows
 
-LENGTHS = (9, 6)
-"""Tokens of the texts that are tried; the second is padded beside the first."""
+LENGTHS = (9, 6, 3)
+"""Tokens of the texts that are tried; the shorter ones are padded beside the first."""
 
 PADDED = 1e-4
 """Greatest relative change of a text's state by padding that is rounding, in float32."""
@@ -64,7 +64,7 @@ def trial(
     encoder.eval()
     name = type(encoder).__name__
     inputs = _inputs(encoder, tokenizer, language)
-    alone = {key: x[1:, : LENGTHS[1]] if x.dim() > 1 else x[1:] for key, x in inputs.items()}
+    alone = _single(inputs, 1)
     try:
         with torch.no_grad():
             tried = states(encoder, inputs)
@@ -91,8 +91,8 @@ def trial(
             f"model.pooling={pooling}: {name} returns {tried.shape[1]} states for {LENGTHS[0]} "
             "tokens. Write model.pooling=first."
         )
-    even = _padding_matters(encoder, inputs, alone, pooling)
-    _check_missing(model, encoder, alone, pooling, missing)
+    even = _padding_matters(encoder, inputs, pooling)
+    _check_missing(model, encoder, _by_language(alone, language), pooling, missing)
     say(f"Model: {name}; the classifier reads {SENTENCES[pooling]} ({why})")
     if even:
         say(f"Padding changes what {name} returns: all texts are padded to data.max_length")
@@ -154,7 +154,7 @@ def _failure(encoder: PreTrainedModel, inputs: Mapping[str, Tensor], length: int
 def _inputs(
     encoder: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, language: LanguageInput | None
 ) -> dict[str, Tensor]:
-    """Return a batch of two texts of ordinary tokens, the shorter one padded."""
+    """Return a batch of texts of ordinary tokens, the shorter ones padded."""
     rows = min(len(tokenizer), table_rows(encoder) or len(tokenizer))
     special = {*tokenizer.all_special_ids, tokenizer.pad_token_id}
     ordinary = [token for token in range(rows - 1, -1, -1) if token not in special]
@@ -193,20 +193,40 @@ def _choice(model: Model, causal: bool, stored: Pooling | None) -> tuple[Pooling
 def _padding_matters(
     encoder: PreTrainedModel,
     inputs: Mapping[str, Tensor],
-    alone: Mapping[str, Tensor],
     pooling: Pooling,
 ) -> bool:
     """Tell whether an encoder mixes padding into a text's state: a batch would change its texts."""
     with torch.no_grad():
-        beside = _state(encoder, inputs, pooling)[1]
-        single = _state(encoder, alone, pooling)[0]
-    return bool((beside - single).norm() > PADDED * single.norm())
+        together = _state(encoder, inputs, pooling)
+        for row in range(1, len(LENGTHS)):
+            alone = _state(encoder, _single(inputs, row), pooling)[0]
+            if (together[row] - alone).norm() > PADDED * alone.norm():
+                return True
+    return False
+
+
+def _single(inputs: Mapping[str, Tensor], row: int) -> dict[str, Tensor]:
+    """Return one of the texts without its padding."""
+    return {
+        key: x[row : row + 1, : LENGTHS[row]] if x.dim() > 1 else x[row : row + 1]
+        for key, x in inputs.items()
+    }
+
+
+def _by_language(
+    alone: Mapping[str, Tensor], language: LanguageInput | None
+) -> list[Mapping[str, Tensor]]:
+    """Return a text in each language that the model is told of."""
+    if language is None:
+        return [alone]
+    length = alone["input_ids"].shape[1]
+    return [{**alone, language.name: language.tensor([code], length)} for code in language.ids]
 
 
 def _check_missing(
     model: Model,
     encoder: PreTrainedModel,
-    alone: Mapping[str, Tensor],
+    texts: Sequence[Mapping[str, Tensor]],
     pooling: Pooling,
     missing: Sequence[str],
 ) -> None:
@@ -216,8 +236,8 @@ def _check_missing(
     lacking = [name for name in missing if name not in parameters]
     if read:
         with torch.enable_grad():
-            state = _state(encoder, alone, pooling)
-            gradients = torch.autograd.grad(state.sum(), [*read.values()], allow_unused=True)
+            state = sum(_state(encoder, text, pooling).sum() for text in texts)
+            gradients = torch.autograd.grad(state, [*read.values()], allow_unused=True)
         lacking += [name for name, g in zip(read, gradients, strict=True) if g is not None]
     if lacking:
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""

@@ -63,7 +63,9 @@ def fit_tokenizer(
     takes = inspect.signature(encoder.forward).parameters
     types = getattr(encoder.config, "type_vocab_size", None)
     wanted = ["input_ids", "attention_mask"]
-    if "token_type_ids" in takes and (types is None or types > 1):
+    # Without a table of types, GPT-2 and its like would add rows of the tokens' own table.
+    typed = types > 1 if isinstance(types, int) else encoder.config.model_type == "xlnet"
+    if "token_type_ids" in takes and typed:
         wanted += [key for key in tokenizer.model_input_names if key == "token_type_ids"]
     tokenizer.model_input_names = wanted
     pad = tokenizer.pad_token_id
@@ -117,8 +119,9 @@ def check_encoded(
                 "tokens were added to it without model.resize_token_embeddings."
             )
         texts = [text for split in splits for key in ("text", "text_pair") for text in split[key]]
-        _check_words(name, tokenizer, language, texts)
-        parts.append(f"{language} {len(ids) / len(lists):.1f} ({_unknown(tokenizer, ids):.1%})")
+        among_words = _check_words(name, tokenizer, language, texts)
+        unknown = among_words if _is_shared(tokenizer) else _unknown(tokenizer, ids)
+        parts.append(f"{language} {len(ids) / len(lists):.1f} ({unknown:.1%})")
     return f"Tokens per example, and unknown ones among them: {', '.join(parts)}"
 
 
@@ -140,13 +143,17 @@ def _check_vocabulary(name: str, tokenizer: PreTrainedTokenizerBase, rows: int |
 
 def _check_words(
     name: str, tokenizer: PreTrainedTokenizerBase, language: str, texts: Iterable[str | None]
-) -> None:
-    """Refuse a vocabulary that knows less than half of a language's words."""
-    unknown = _unknown_id(tokenizer)
+) -> float:
+    """Refuse a vocabulary that knows less than half of a language's words.
+
+    Returns:
+        The share of unknown tokens among those of its words.
+    """
+    unknown = tokenizer.unk_token_id  # of a vocabulary of bytes, a name that is never given
     words = Counter(word for text in texts if text for word in WORD.findall(text))
     common = words.most_common(WORDS)
     if not common:
-        return
+        return 0.0
     ids = tokenizer([word for word, _ in common], add_special_tokens=False)["input_ids"]
     total = sum(count for _, count in common)
     strange = [
@@ -163,20 +170,20 @@ def _check_words(
             "missing or belong to another model, or the model was not made for this language: "
             "leave it out, or choose another model."
         )
+    counts = [count for _, count in common]
+    strangers = sum(n * tokens.count(unknown) for n, tokens in zip(counts, ids, strict=True))
+    return strangers / max(1, sum(n * len(tokens) for n, tokens in zip(counts, ids, strict=True)))
 
 
-def _unknown_id(tokenizer: PreTrainedTokenizerBase) -> int | None:
-    """Return the number of the unknown token; None where a special token's name stands for it.
-
-    A vocabulary of bytes, such as GPT-2's, knows everything and never gives it.
-    """
+def _is_shared(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Return whether the unknown token also stands at the ends of texts, as GPT-2's."""
     others = (tokenizer.eos_token_id, tokenizer.bos_token_id, tokenizer.pad_token_id)
-    return None if tokenizer.unk_token_id in others else tokenizer.unk_token_id
+    return tokenizer.unk_token_id in others
 
 
 def _unknown(tokenizer: PreTrainedTokenizerBase, ids: np.ndarray) -> float:
     """Return the share of unknown tokens among those that are not special."""
-    unknown = _unknown_id(tokenizer)
+    unknown = tokenizer.unk_token_id
     special = [token for token in tokenizer.all_special_ids if token != unknown]
     own = ids[~np.isin(ids, special)]
     if unknown is None or not len(own):

@@ -17,6 +17,7 @@ from xling.cli.console import say
 from xling.cli.messages import norm_line, plan_line, unreached_line
 from xling.config import Config
 from xling.data import sample
+from xling.data.tokens import pair_separator
 from xling.models.classifier import Classifier
 from xling.models.encoder import load
 from xling.models.languages import language_input, language_tokens
@@ -72,6 +73,9 @@ def prepare(
             for split, rows in corpus.items()
         }
     )
+    if config.task.columns.text_pair and (separator := pair_separator(tokenizer)):
+        what = "a line feed" if separator == "\n" else separator
+        say(f"Pairs of texts: the tokenizer puts nothing between the two; {what} is put there")
     say(check_encoded(name, tokenizer, classifier.encoder, encoded, config.languages))
     for split, rows in encoded.items():
         if cut := sum(rows["truncated"]):
