@@ -2,12 +2,14 @@
 
 import copy
 
+import datasets
 import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
 from small_models import same
 
 from xling.errors import ArgumentError
+from xling.pipeline.inputs import RunInputs, rehearse_sketches
 from xling.tasks import kind_of
 from xling.training.batches import Collator
 from xling.training.sketches import rehearse
@@ -20,6 +22,18 @@ def test_examples_that_influence_each_other_are_found_before_training(make_model
     model.encoder.embeddings.register_forward_hook(lambda _, __, x: x + x.mean(0))
     with pytest.raises(ArgumentError):
         rehearse(model, KIND, encoded(12), Collator(tokenizer, LANGUAGES), ())
+
+
+def test_heads_that_cannot_be_switched_off_are_found_before_training(make_model, tokenizer):
+    model = make_model()
+    for layer in model.encoder.encoder.layer:
+        layer.attention.self.value, layer.attention.self.worth = None, layer.attention.self.value
+    splits = datasets.DatasetDict(train=encoded(12))
+    collate = Collator(tokenizer, LANGUAGES)
+    inputs = RunInputs(splits, splits, collate, KIND, model)
+    with pytest.raises(ArgumentError, match="cannot be switched off"):
+        rehearse_sketches(config("subnetwork=identified", "influence=embedding"), inputs)
+    rehearse_sketches(config("influence=embedding"), inputs)
 
 
 def test_the_trial_leaves_no_trace(make_model, tokenizer):

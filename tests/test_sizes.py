@@ -44,6 +44,13 @@ def test_all_training_examples_are_not_the_most_influential(corpus_folder: Path)
     )
 
 
+def test_not_all_training_examples_can_be_left_out(corpus_folder: Path) -> None:
+    switches = ("influence.top_k=2", "leave_out.example=0")
+    message = refusal(settings(corpus_folder, *switches, "leave_out.k=24"))
+    assert "leave_out.k=24: the run has 24 training examples, so none would be left" in message
+    check(settings(corpus_folder, *switches, "leave_out.k=23"))
+
+
 def test_subnetworks_alone_trace_nothing(corpus_folder: Path) -> None:
     check(settings(corpus_folder, "subnetwork=identified", "subnetwork.only=true"))
 

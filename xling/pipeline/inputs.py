@@ -26,6 +26,7 @@ from xling.models.vocabulary import check_encoded
 from xling.pipeline.paths import RunPaths, masked
 from xling.sketch import Estimate, Sketches
 from xling.subnetwork import Masks
+from xling.subnetwork.attention import attentions
 from xling.subnetwork.masks import stacked
 from xling.tasks import TaskKind, kind_of
 from xling.training.batches import Collator
@@ -158,7 +159,14 @@ def train_dumps(
 
 
 def rehearse_sketches(config: Config, inputs: RunInputs) -> None:
-    """Make sure that the model can be sketched, if the run compares gradients."""
+    """Make sure that the model can be sketched, if the run compares gradients, and pruned.
+
+    Raises:
+        ArgumentError: gradients that cannot be sketched; or attention heads that cannot be switched
+            off, if the run has subnetworks.
+    """
+    if config.subnetwork.name != "full" or config.subnetwork.only:
+        attentions(inputs.classifier)
     if config.influence.gradients:
         train, skip = inputs.encoded["train"], config.sketch.skip
         rehearse(inputs.classifier, inputs.kind, train, inputs.collate, skip)

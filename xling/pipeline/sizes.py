@@ -24,6 +24,11 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
         return
     examples, top_k = len(corpus["train"]), config.influence.top_k
     fitting = max(1, examples // 10)
+    if config.leave_out.example is not None and config.leave_out.k >= examples:
+        raise UserError(
+            f"leave_out.k={config.leave_out.k}: the run has {examples:,} training examples, so "
+            f"none would be left. Write leave_out.k={fitting}, for instance, or train on more."
+        )
     if top_k >= examples:
         raise UserError(
             f"influence.top_k={top_k}: the run has {examples:,} training examples, so all of them "

@@ -71,15 +71,22 @@ def estimate_total(
     """
     speeds: dict[str, Speed] = {}
     costs = []
+    # Those with subnetworks last, so that they are tried: they ask most of a model.
+    ordered = sorted(stages, key=lambda stage: stage.config.subnetwork.name != "full")
+    tried = {_measured(stage.config): stage.config for stage in ordered}
     for stage in stages:
-        config = stage.config
-        key = repr((config.task.name, config.model, config.data, config.trainer))
+        key = _measured(stage.config)
         if key not in speeds:
-            speeds[key] = measure_speed(config, probe, say)
+            speeds[key] = measure_speed(tried[key], probe, say)
         costs.append(stage_cost(stage, speeds[key]))
     known = all(cost.seconds is not None for cost in costs)
     seconds = sum(cost.seconds for cost in costs) if known else None
     return Cost(seconds, sum(cost.bytes for cost in costs))
+
+
+def _measured(config: Config) -> str:
+    """Return what a speed depends on: configurations that share it are measured once."""
+    return repr((config.task.name, config.model, config.data, config.trainer))
 
 
 def measure_speed(config: Config, probe: bool, say: Callable[[str], None] = silent) -> Speed:

@@ -60,7 +60,9 @@ def check_inputs(configs: Sequence[Config]) -> None:
         by_corpus.setdefault(key, []).append(c)
     for sharing in by_corpus.values():
         corpus = load_corpus(sharing[0], say)
-        for config in {repr((c.influence, c.subnetwork.only)): c for c in sharing}.values():
+        for config in {
+            repr((c.influence, c.subnetwork.only, c.leave_out)): c for c in sharing
+        }.values():
             check_sizes(config, corpus, say)
     if configs:
         say("Data: labels, alignment and sizes are correct")
