@@ -69,12 +69,17 @@ def test_a_foreign_prefix_is_named(save):
     assert "none of the weights of BertModel" in message and "student.embeddings." in message
 
 
-def test_weights_that_are_no_numbers_are_refused(save):
+@pytest.mark.parametrize(
+    ("name", "row"),
+    [("encoder.layer.0.output.dense.weight", (0, 0)), ("embeddings.word_embeddings.weight", 7)],
+)
+def test_weights_that_are_no_numbers_are_refused(name, row, save):
+    """Also those of one token, which the texts may not have."""
     folder = save("bert")
     weights = load_file(folder / WEIGHTS)
-    weights["encoder.layer.0.output.dense.weight"][0, 0] = torch.nan
+    weights[name][row] = torch.nan
     save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
-    assert "not finite numbers" in refused(folder)
+    assert f"{name} has numbers that are not finite" in refused(folder)
 
 
 def test_weights_of_another_shape_are_named(save):

@@ -63,6 +63,7 @@ def trial(
     """
     encoder.eval()
     name = type(encoder).__name__
+    _check_finite(model, encoder)
     inputs = _inputs(encoder, tokenizer, language)
     alone = _single(inputs, 1)
     try:
@@ -203,6 +204,16 @@ def _padding_matters(
             if (together[row] - alone).norm() > PADDED * alone.norm():
                 return True
     return False
+
+
+def _check_finite(model: Model, encoder: PreTrainedModel) -> None:
+    """Refuse weights that are not finite, be it in one row of a table that few texts read."""
+    for name, parameter in encoder.named_parameters():
+        if not torch.isfinite(parameter).all():
+            raise UserError(
+                f"model.path={model.path}: {name} has numbers that are not finite, so the weights "
+                "are damaged. Copy or download them again."
+            )
 
 
 def _single(inputs: Mapping[str, Tensor], row: int) -> dict[str, Tensor]:
