@@ -47,6 +47,9 @@ def test_a_code_is_known_in_another_standard(language: str, code: str) -> None:
         ("ar", "ary_Arab"),
         ("de", "gsw"),
         ("all_languages", "de"),
+        ("de", "de_dev"),
+        ("de", "de_train"),
+        ("de", "de_test"),
         ("de", "German"),
     ],
 )

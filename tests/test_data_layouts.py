@@ -302,6 +302,19 @@ def test_one_file_holds_everything(tmp_path: Path) -> None:
     assert "data.files=mine.tsv" in message
 
 
+def test_names_that_hold_the_split_twice_ask_for_a_pattern(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    for code in ("de", "en"):
+        for split in SPLITS:
+            rows = [[n, f"{code} {split} {n}", TOPICS[n % 4]] for n in range(SPLITS[split])]
+            write(folder / split / f"{code}_{split}.tsv", [["id", "text", "label"], *rows])
+    message = refusal(folder, "sib200", "languages=[de,en]")
+    assert "de_dev" not in message.split("\n")[0] and "{split}/{lang}_{split}.tsv" in message
+    pattern = "data.files='{split}/{lang}_{split}.tsv'"
+    corpus, _ = load(folder, "sib200", "languages=[de,en]", pattern)
+    assert texts(corpus, "dev") == {"de": said_of("de", "dev"), "en": said_of("en", "dev")}
+
+
 @pytest.mark.parametrize(
     ("column", "old", "new"), [("lang", "de", "DE"), ("split", "train", "Train")]
 )

@@ -196,8 +196,13 @@ def _no_file_message(index: Index, language: str, split: str, where: str) -> str
         advice = f"Language {code} has {', '.join(splits)}: write data.splits.train=… and so on."
         if with_split:
             advice += f" Split {split} exists for {', '.join(with_split)}."
-    else:
+    elif any(map(read_code, codes)):
         advice = f"It has the languages {', '.join(languages)}.{nearest(language, languages)}"
+    else:
+        advice = (
+            f"Where its files' names should say the language, they say {', '.join(languages)}. "
+            "Write how they are named, as in 'data.files=\"{split}/{lang}_{split}.tsv\"'."
+        )
     return (
         f"{where} has no file for language {language}, split {split}, such as {such_as}.\n{advice}"
     )

@@ -61,7 +61,7 @@ def read_code(code: str) -> Code | None:
 
     A member of a macrolanguage that stands for it in BCP 47 counts as it: Swahili `swh` as `sw`.
     """
-    from langcodes import Language, standardize_tag
+    from langcodes import Language, standardize_tag, tag_is_valid
     from langcodes.tag_parser import LanguageTagError
 
     try:
@@ -69,6 +69,10 @@ def read_code(code: str) -> Code | None:
     except LanguageTagError:
         return None
     read = Language.get(tag)
+    if (
+        read.extlangs or read.variants or not tag_is_valid(tag)
+    ):  # more likely a file's name, such as de_dev or de_test
+        return None
     language = "nb" if read.language == "no" else read.language  # BCP 47 has a code for either
     script = read.maximize().script or ""
     return Code(language or "", WRITTEN_WITH.get(script, script) or None, read.territory)
