@@ -69,10 +69,8 @@ def read_code(code: str) -> Code | None:
     except LanguageTagError:
         return None
     read = Language.get(tag)
-    if (
-        read.extlangs or read.variants or not tag_is_valid(tag)
-    ):  # more likely a file's name, such as de_dev or de_test
-        return None
+    if read.extlangs or read.variants or not tag_is_valid(tag):
+        return None  # it is more likely a file's name, such as de_dev or de_test
     language = "nb" if read.language == "no" else read.language  # BCP 47 has a code for either
     script = read.maximize().script or ""
     return Code(language or "", WRITTEN_WITH.get(script, script) or None, read.territory)
