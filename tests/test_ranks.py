@@ -35,7 +35,7 @@ def torchrun(
         for node in range(nodes)
     ]
     try:
-        answers = [process.communicate(timeout=300) for process in processes]
+        answers = [process.communicate(timeout=900) for process in processes]
     finally:
         for process in processes:
             process.kill()
