@@ -22,6 +22,7 @@ from tqdm import tqdm
 from xling.data.refusals import is_passing, short_reason, wait_asked_for
 
 Say = Callable[[str], None]
+"""Prints a line for the person who waits."""
 Result = TypeVar("Result")
 
 SECONDS = 1.5

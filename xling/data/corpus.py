@@ -3,10 +3,11 @@
 `datasets` is imported inside functions: commands import this room before their first line.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from xling.config import Config
+from xling.data.connection import Say
 from xling.data.hub import fetch_dataset
 from xling.data.readers import Table
 from xling.data.rows import (
@@ -26,7 +27,6 @@ from xling.errors import UserError
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
-Say = Callable[[str], None]
 Pools = dict[str, dict[str, dict[str, Row]]]  # source split, language, id
 Drawn = dict[str, dict[str, list[Row]]]  # split of the run, language
 

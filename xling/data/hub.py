@@ -1,10 +1,11 @@
 """A task's data set on the Hugging Face Hub as a folder of files on this machine."""
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 
 from xling.config import Config
+from xling.data.connection import Say
 from xling.data.files import find, index_of
 from xling.data.repository import (
     Repository,
@@ -16,8 +17,6 @@ from xling.data.repository import (
     selected,
 )
 from xling.errors import UserError
-
-Say = Callable[[str], None]
 
 
 def dataset_of(config: Config) -> tuple[str, str | None]:

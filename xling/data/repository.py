@@ -14,12 +14,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from xling.data.connection import Bar, answers, hub_reachable, switched_off, talking, with_retries
+from xling.data.connection import (
+    Bar,
+    Say,
+    answers,
+    hub_reachable,
+    switched_off,
+    talking,
+    with_retries,
+)
 from xling.data.files import list_files
 from xling.data.refusals import is_passing, refusal, short_reason, unattended
 from xling.errors import UserError
 
-Say = Callable[[str], None]
 KINDS = {"dataset": "Data set", "model": "Model"}
 
 _commits: dict[tuple[str, str, str | None], str | None] = {}

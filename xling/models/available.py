@@ -6,11 +6,12 @@ there once for each of several frameworks.
 
 import dataclasses
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xling.config import Model
+from xling.data.connection import Say
 from xling.data.repository import (
     Repository,
     Snapshot,
@@ -21,8 +22,6 @@ from xling.data.repository import (
     selected,
 )
 from xling.errors import UserError
-
-Say = Callable[[str], None]
 
 WEIGHTS = (
     r"model\.safetensors",

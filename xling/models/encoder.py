@@ -23,6 +23,7 @@ from transformers import (
 from transformers.dynamic_module_utils import get_class_from_dynamic_module
 
 from xling.config import Config, Model
+from xling.data.connection import Say
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
 from xling.models.available import fetched
@@ -30,8 +31,6 @@ from xling.models.classifier import Classifier
 from xling.models.files import (
     check_folder,
     read_json,
-    refuse_adapter,
-    refuse_quantised,
     transformer_folder,
 )
 from xling.models.languages import language_input, select_adapters
@@ -45,8 +44,6 @@ NO_TOKENIZER = (
     "model.path={name} has no tokenizer that can be read: tokenizer.json, or what stands for it, "
     "is missing. Save it beside the model: tokenizer.save_pretrained(DIR)."
 )
-
-Say = Callable[[str], None]
 
 
 def load(
@@ -95,12 +92,13 @@ def load_encoder(
         UserError: the folder does not have it, or it is no encoder of texts.
     """
     check_folder(model.path)
-    refuse_adapter(model.path, _json(model, "adapter_config.json"))
-    place = _place(model)
-    place["subfolder"] = transformer_folder(model.path, _json(model, "modules.json"))
+    place = {
+        "local_files_only": True,
+        "trust_remote_code": model.trust_remote_code,
+        "subfolder": transformer_folder(model.path, _json(model, "modules.json")),
+    }
     with quiet():
         config = _loaded(model, AutoConfig.from_pretrained, **place)
-        refuse_quantised(model.path, config.to_dict())
         encoder, missing, unexpected = _weights(model, config, place)
         tokenizer = _loaded(model, AutoTokenizer.from_pretrained, **place)
     if unexpected:
@@ -123,11 +121,6 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-def _place(model: Model) -> dict[str, Any]:
-    """Return how transformers loads from a model's folder, as arguments of from_pretrained."""
-    return {"local_files_only": True, "trust_remote_code": model.trust_remote_code}
 
 
 def _stored_pooling(model: Model) -> Pooling | None:

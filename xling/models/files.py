@@ -30,14 +30,14 @@ def check_folder(name: str) -> None:
     described: dict[str, Any] = {
         file: read_json(name, root, file) for file in ("config.json", "adapter_config.json")
     }
-    refuse_adapter(name, described["adapter_config.json"])
+    _refuse_adapter(name, described["adapter_config.json"])
     folder = root / transformer_folder(name, read_json(name, root, "modules.json"))
     config = read_json(name, folder, "config.json")
     if config is None:
         raise UserError(f"model.path={name}: it has no config.json.{_inside(root)}")
     if not isinstance(config, dict):
         raise UserError(f"model.path={name}: config.json does not hold an object: {{...}}.")
-    refuse_quantised(name, config)
+    _refuse_quantised(name, config)
     for file in sorted(file for file in folder.iterdir() if file.is_file()):
         if _starts_with(file, LFS_POINTER):
             raise UserError(
@@ -50,7 +50,7 @@ def check_folder(name: str) -> None:
             raise UserError(f"model.path={name}: {file.name} {problem}. Copy or download it again.")
 
 
-def refuse_adapter(name: str, config: dict[str, Any] | None) -> None:
+def _refuse_adapter(name: str, config: dict[str, Any] | None) -> None:
     """Refuse an adapter, which has no weights of the model it belongs to."""
     if config is None:
         return
@@ -61,7 +61,7 @@ def refuse_adapter(name: str, config: dict[str, Any] | None) -> None:
     )
 
 
-def refuse_quantised(name: str, config: dict[str, Any]) -> None:
+def _refuse_quantised(name: str, config: dict[str, Any]) -> None:
     """Refuse quantised weights: they cannot be fine-tuned, and have no gradients."""
     quantised = config.get("quantization_config") or config.get("compression_config")
     if quantised:

@@ -146,11 +146,6 @@ def _alike(
     return float((alone - together).norm()) <= TOLERANCE[dtype][0] * float(alone.norm())
 
 
-def _is_coarse(device: torch.device) -> bool:
-    """Return whether products of single precision are rounded to fewer digits (tf32)."""
-    return device.type == "cuda" and torch.get_float32_matmul_precision() != "highest"
-
-
 def _worst(
     alone: Recorder, together: Recorder, dtype: torch.dtype, device: torch.device
 ) -> tuple[str, float]:
@@ -160,7 +155,7 @@ def _worst(
     names = list(dict.fromkeys([*ours, *theirs]))
     whole = torch.stack([ours[name].norm() for name in ours]).norm()
     own, floor = TOLERANCE[dtype]
-    if _is_coarse(device):
+    if device.type == "cuda" and torch.get_float32_matmul_precision() != "highest":
         own, floor = max(own, 2e-2), max(floor, 1e-3)
     worst, most = "", 0.0
     for name in names:
