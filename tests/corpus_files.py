@@ -1,6 +1,5 @@
 """Fixtures for the tests of data/: files of a small corpus, a hub out of reach, tokenizers."""
 
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +7,7 @@ import huggingface_hub
 import pytest
 from conftest import config
 from huggingface_hub import _tree_cache
+from ports import free_port
 from transformers import PreTrainedTokenizerFast
 
 from xling.config import Task
@@ -66,10 +66,7 @@ def forget() -> None:
 
 @pytest.fixture
 def unreachable_hub(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{port}")
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{free_port()}")
 
 
 @pytest.fixture(scope="session")

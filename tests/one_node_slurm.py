@@ -8,13 +8,14 @@ import os
 import platform
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+
+from ports import free_port
 
 DAEMONS = ("munged", "slurmctld", "slurmd", "sbatch", "srun", "scontrol")
 PACKAGES = "munge slurmctld slurmd slurm-client"
@@ -75,7 +76,7 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
     key.write_bytes(os.urandom(128))
     key.chmod(0o400)
     host = platform.node().split(".")[0]
-    ports = free_ports()
+    ports = {"controller_port": free_port(), "node_port": free_port()}
     values = {"folder": folder, "host": host, "cores": os.cpu_count(), **ports}
     settings = folder / "slurm.conf"
     settings.write_text(SETTINGS.format(**values), "utf-8")
@@ -132,17 +133,6 @@ def wait(until: Callable[[], object], what: str, seconds: float = 60) -> None:
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {seconds:g} s for {what}")
         time.sleep(0.1)
-
-
-def free_ports() -> dict[str, int]:
-    """Return two ports that nothing listens on."""
-    with socket.socket() as first, socket.socket() as second:
-        first.bind(("127.0.0.1", 0))
-        second.bind(("127.0.0.1", 0))
-        return {
-            "controller_port": first.getsockname()[1],
-            "node_port": second.getsockname()[1],
-        }
 
 
 if __name__ == "__main__":

@@ -129,3 +129,43 @@ def test_old_line_ends_are_line_ends(tmp_path: Path) -> None:
         frame(TEXTS).to_csv(buffer, sep=separator, index=False, lineterminator="\r")
         path.write_bytes(buffer.getvalue().encode())
         assert texts(read(path)) == TEXTS
+
+
+@pytest.mark.parametrize(("ending", "separator"), [("tsv", "\t"), ("csv", ",")])
+@pytest.mark.parametrize("quoting", [1, 2], ids=["all", "nonnumeric"])
+@pytest.mark.parametrize("quotes", ["auto", "csv"])
+def test_what_r_and_spark_write_is_read(
+    tmp_path: Path, ending: str, separator: str, quoting: int, quotes: str
+) -> None:
+    """pandas writes as they do if quotes are not doubled, but puts backslashes before backslashes.
+
+    R does not do that; so no text here has one, but for the last.
+    """
+    written = [*TEXTS, "two\nlines", "a\ttab", '"a" and "b"']
+    path = tmp_path / f"a.{ending}"
+    frame(written).to_csv(
+        path, sep=separator, index=False, quoting=quoting, doublequote=False, escapechar="\\"
+    )
+    table = read(path, quotes)
+    assert texts(table) == written
+    assert table.remark == ' (quotes read as R and Spark write them, \\" for one inside)'
+    path.write_text(path.read_text().replace("two\nlines", "C:\\new"))
+    assert "C:\\new" in texts(read(path, quotes))
+
+
+def test_backslashes_before_quotes_that_are_text_stay(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    for written in (['say \\"so\\"', "b"], ['"a \\"b\\""', 'he said "no"', 'and "yes"']):
+        lines = [f"{n}\t{text}\tgood" for n, text in enumerate(written)]
+        path.write_text("\n".join(["id\ttext\tlabel", *lines]) + "\n")
+        assert texts(read(path)) == written
+    path = tmp_path / "a.csv"
+    path.write_text('id,text,label\n1,"ends in a backslash\\",good\n2,"b",good\n')
+    assert texts(read(path)) == ["ends in a backslash\\", "b"]
+
+
+def test_row_names_of_r_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('"id"\t"text"\t"label"\n"1"\t"7"\t"a"\t"good"\n"2"\t"8"\t"b"\t"bad"\n')
+    with pytest.raises(UserError, match=r"one field more than the first line.*row\.names=FALSE"):
+        read(path)

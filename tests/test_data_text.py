@@ -66,10 +66,29 @@ def test_a_damaged_line_of_utf8_is_not_called_another_encoding(tmp_path: Path) -
     assert "iconv" not in message
 
 
-def test_utf16_without_a_mark_and_other_nul_characters_are_refused(tmp_path: Path) -> None:
-    message = refusal(tmp_path / "a.tsv", "id\ttext\n1\ta\n".encode("utf-16-le"))
-    assert "a.tsv:1: a NUL character" in message
-    assert "iconv -f UTF-16LE -t UTF-8 a.tsv" in message
+@pytest.mark.parametrize("encoding", ["UTF-16LE", "UTF-16BE", "UTF-32LE", "UTF-32BE"])
+@pytest.mark.parametrize("line", ["plain", "Äpfel sind süß", "这是一个中文句子", "Привет"])
+def test_the_advice_on_an_encoding_without_its_mark_gives_the_right_text(
+    tmp_path: Path, encoding: str, line: str
+) -> None:
+    content = f"1\t{line}\tgood\n" * 3
+    message = refusal(tmp_path / "a.tsv", content.encode(encoding))
+    assert f"a.tsv is {encoding}, without the mark of it" in message
+    command = message.split("`")[1].split()
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False)
+    assert done.stdout.decode() == content
+
+
+def test_a_packed_file_is_unpacked_before_it_is_converted(tmp_path: Path) -> None:
+    message = refusal(tmp_path / "a.tsv.gz", gzip.compress("id\ttext\n".encode("utf-16-le")))
+    assert "Unpack it with `gunzip a.tsv.gz`, and convert it with `iconv -f UTF-16LE" in message
+    assert message.endswith("-t UTF-8 a.tsv`.")
+
+
+@pytest.mark.parametrize("content", [b"id\ttext\n1\ta\0b\n", b"id\ttext\n1\t\xff\0b\n"])
+def test_other_nul_characters_are_damage(tmp_path: Path, content: bytes) -> None:
+    message = refusal(tmp_path / "a.tsv", content)
+    assert message.startswith("a.tsv:2: a NUL character") and "iconv" not in message
     assert "a.tsv begins as UTF-16" in refusal(tmp_path / "a.tsv", "ab".encode("utf-16")[:-1])
 
 

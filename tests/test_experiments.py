@@ -66,7 +66,7 @@ def test_leave_k_out_retrains_from_one_base_and_repeats_nothing(tmp_path):
     too_far = run_xling(*SMALL, "leave_out.example=12", folder=tmp_path)
     assert too_far.returncode == 1 and "write 0 to 11" in too_far.stderr
     too_many = run_xling(*SMALL, "leave_out.example=0", "leave_out.k=121", folder=tmp_path)
-    assert too_many.returncode == 1 and "there are 120 training examples" in too_many.stderr
+    assert too_many.returncode == 1 and "the run has 120 training examples" in too_many.stderr
 
 
 def test_leaving_nothing_out_changes_nothing_and_the_others_keep_their_order():

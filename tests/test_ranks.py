@@ -3,12 +3,13 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from conftest import SMALL, run_command, run_xling
-from one_node_slurm import free_ports
+from ports import free_port
 
 TWO_AT_ONCE = ("--multirun", "hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "seed=0,1")
 CPU = ("trainer.accelerator=cpu", "trainer.threads=1")
@@ -18,31 +19,27 @@ def torchrun(
     *arguments: str, folder: Path, nodes: int, per_node: int
 ) -> list[subprocess.CompletedProcess[str]]:
     """Run the command under torchrun, as if this machine were several nodes; a result for each."""
-    port = free_ports()["node_port"]
-    processes = [
-        subprocess.Popen(
-            [
-                *(sys.executable, "-m", "torch.distributed.run", "--master-addr=127.0.0.1"),
-                *(f"--master-port={port}", f"--nnodes={nodes}", f"--node-rank={node}"),
-                *(f"--nproc-per-node={per_node}", "-m", "xling", *arguments),
-            ],
-            cwd=folder,
-            env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
+    port = free_port()
+    with ThreadPoolExecutor(nodes) as threads:  # so that nobody waits for a full pipe to be read
+        return list(
+            threads.map(
+                lambda node: subprocess.run(
+                    [
+                        *(sys.executable, "-m", "torch.distributed.run"),
+                        *("--master-addr=127.0.0.1", f"--master-port={port}"),
+                        *(f"--nnodes={nodes}", f"--node-rank={node}"),
+                        *(f"--nproc-per-node={per_node}", "-m", "xling", *arguments),
+                    ],
+                    cwd=folder,
+                    env={**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": ""},
+                    capture_output=True,
+                    text=True,
+                    timeout=900,
+                    check=False,
+                ),
+                range(nodes),
+            )
         )
-        for node in range(nodes)
-    ]
-    try:
-        answers = [process.communicate(timeout=900) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    return [
-        subprocess.CompletedProcess(process.args, process.returncode, *answer)
-        for process, answer in zip(processes, answers, strict=True)
-    ]
 
 
 @pytest.mark.slow
@@ -96,7 +93,7 @@ def test_a_launcher_is_refused_under_torchrun(tmp_path):
     """In one process, with the environment that torchrun gives it."""
     ranks = dict.fromkeys(("RANK", "LOCAL_RANK", "GROUP_RANK"), "0")
     sizes = dict.fromkeys(("WORLD_SIZE", "LOCAL_WORLD_SIZE"), "1")
-    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_ports()["node_port"])}
+    address = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}
     done = run_xling(
         *TWO_AT_ONCE, *SMALL, *CPU, folder=tmp_path, TORCHELASTIC_RUN_ID="none",
         **ranks, **sizes, **address,

@@ -47,8 +47,32 @@ def test_all_training_examples_are_not_the_most_influential(corpus_folder: Path)
 def test_not_all_training_examples_can_be_left_out(corpus_folder: Path) -> None:
     switches = ("influence.top_k=2", "leave_out.example=0")
     message = refusal(settings(corpus_folder, *switches, "leave_out.k=24"))
-    assert "leave_out.k=24: the run has 24 training examples, so none would be left" in message
+    assert "leave_out.k=24: the run has 24 training examples, so that none is left" in message
     check(settings(corpus_folder, *switches, "leave_out.k=23"))
+    control = (*switches, "leave_out.control=1")
+    check(settings(corpus_folder, *control, "leave_out.k=12"))
+    assert "fewer than k would be left" in refusal(
+        settings(corpus_folder, *control, "leave_out.k=13")
+    )
+
+
+def test_an_example_to_explain_must_be_traced(corpus_folder: Path) -> None:
+    switches = ("influence.top_k=2", "leave_out.k=2", "influence.test_per_language=3")
+    check(settings(corpus_folder, *switches, "leave_out.example=5"))
+    message = refusal(settings(corpus_folder, *switches, "leave_out.example=6"))
+    assert "leave_out.example=6: the run traces 6 test examples at most; write 0 to 5" in message
+
+
+@pytest.mark.parametrize("switch", ["leave_out.k=24", "leave_out.example=99"])
+def test_what_cannot_be_left_out_is_told_before_the_base_run(
+    corpus_folder: Path, switch: str
+) -> None:
+    done = run_xling(
+        "task=xnli", "data=files", "data.path=.", "task.columns.id=id", "languages=[de,en]",
+        "influence.top_k=2", "leave_out.k=2", "leave_out.example=0", switch, folder=corpus_folder,
+    )  # fmt: skip
+    assert done.returncode == 1 and switch in done.stderr
+    assert "Fine-tuning" not in done.stdout
 
 
 def test_subnetworks_alone_trace_nothing(corpus_folder: Path) -> None:
@@ -92,3 +116,23 @@ def test_a_language_of_one_class_is_reported(corpus_folder: Path) -> None:
     said = check(settings(corpus_folder, "task.parallel=false", "influence.top_k=2"))
     assert sum("all training examples of en are of class not_entailment" in line for line in said)
     assert not any("examples of de are" in line for line in said)
+
+
+@pytest.mark.parametrize(("split", "name"), [("dev", "development"), ("test", "test")])
+def test_development_and_test_examples_of_one_class_are_reported(
+    corpus_folder: Path, split: str, name: str
+) -> None:
+    switches = ("influence.top_k=2", "task.parallel=false")
+    write(corpus_folder, "en", split, [[*row[:3], "neutral"] for row in rows("en")])
+    assert not any("WARNING" in line for line in check(settings(corpus_folder, *switches)))
+    write(corpus_folder, "de", split, [[*row[:3], "neutral"] for row in rows("de")])
+    (warning,) = [line for line in check(settings(corpus_folder, *switches)) if "WARNING" in line]
+    assert f"all {name} examples are of class not_entailment" in warning
+    assert f"data.{split}_per_language" in warning
+
+
+def test_a_file_with_a_header_alone_is_named(corpus_folder: Path) -> None:
+    for switches in (("task.parallel=false",), ()):
+        write(corpus_folder, "de", "test", [])
+        message = refusal(settings(corpus_folder, *switches))
+        assert message == "test.de.tsv has the names of its columns, and no rows."

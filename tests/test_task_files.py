@@ -102,15 +102,35 @@ def test_a_file_that_is_no_yaml_is_named_with_its_line(
     assert "Traceback" not in done.stderr and len(done.stderr) < 500
 
 
-def test_a_label_that_yaml_reads_as_a_number_is_explained_by_the_data(tmp_path: Path) -> None:
-    task = TASK.replace(LABELS, "labels: {a: [010], b: [20]}")
+@pytest.mark.parametrize("written", ["", "name: mine\nlanguages: [de, en]\n"])
+def test_a_key_that_a_file_lacks_is_named(tmp_path: Path, written: str) -> None:
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task" / "mine.yaml").write_text(written)
+    switches = ("task.columns.id=id",) if written else ()
+    done = run_xling("--config-dir", ".", "task=mine", "dry_run=true", *switches, folder=tmp_path)
+    assert done.returncode == 1
+    key = "task.columns.id" if written else "task.languages"
+    assert f"xling: {key} is missing: add it to the file that you chose with task=" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("label", "written", "advice"),
+    [
+        ("010", "[010]", 'YAML reads 010 as the number 8: write "010" in quotes in task.labels.'),
+        ("0.0", "[0]", 'pandas writes 0 so beside empty places: add "0.0", in quotes.'),
+    ],
+)
+def test_a_label_that_a_program_reads_as_a_number_is_explained_by_the_data(
+    tmp_path: Path, label: str, written: str, advice: str
+) -> None:
+    task = TASK.replace(LABELS, f"labels: {{a: {written}, b: [20]}}")
     for language in ("de", "en"):
         for split in ("train", "dev", "test"):
-            rows = "".join(f"{n}\tsome {n}\t{('010', '20')[n % 2]}\n" for n in range(4))
+            rows = "".join(f"{n}\tsome {n}\t{(label, '20')[n % 2]}\n" for n in range(4))
             (tmp_path / f"{split}.{language}.tsv").write_text(f"id\ttext\tlabel\n{rows}")
     (tmp_path / "task").mkdir()
     (tmp_path / "task" / "mine.yaml").write_text(task)
     command = ("--config-dir", ".", "task=mine", "data=files", "data.path=.", "dry_run=true")
     done = run_xling(*command, folder=tmp_path)
     assert done.returncode == 1
-    assert 'YAML reads 010 as the number 8: write "010" in quotes in task.labels.' in done.stderr
+    assert advice in done.stderr

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 from conftest import SMALL, config
+from ports import free_port
 from runs import only
-from tracked_runs import EPOCHS, closed_port, epochs_of, inspected, needs_wandb_command, sync_lines
+from tracked_runs import EPOCHS, epochs_of, inspected, needs_wandb_command, sync_lines
 
 from xling import tracker
 from xling.cli.mistakes import refuse_mistyped
@@ -24,7 +25,7 @@ SWEEP = yaml.safe_load((ROOT / "docs" / "wandb_sweep.yaml").read_text("utf-8"))
 
 
 def test_a_server_that_is_silent_or_away_does_not_answer():
-    assert not server_answers(f"http://127.0.0.1:{closed_port()}", {})
+    assert not server_answers(f"http://127.0.0.1:{free_port()}", {})
     start = time.monotonic()
     with socket.create_server(("127.0.0.1", 0)) as silent:
         assert not server_answers(f"http://127.0.0.1:{silent.getsockname()[1]}", {}, seconds=1.0)
@@ -44,7 +45,7 @@ def test_a_server_out_of_reach_is_reported_soon_and_the_run_is_tracked_offline(
     to_server, tmp_path, monkeypatch, capsys
 ):
     """Reported soon, in one line; the run, here one of a sweep, is tracked offline."""
-    url = f"http://127.0.0.1:{closed_port()}"
+    url = f"http://127.0.0.1:{free_port()}"
     to_server(url)
     monkeypatch.chdir(tmp_path)
     start = time.monotonic()
@@ -63,7 +64,7 @@ def test_a_server_out_of_reach_is_reported_soon_and_the_run_is_tracked_offline(
 
 def test_a_key_that_is_not_accepted_is_reported(refusing_server, to_server, tmp_path):
     assert server_answers(refusing_server, {})
-    no_proxy = {"http": f"http://127.0.0.1:{closed_port()}"}
+    no_proxy = {"http": f"http://127.0.0.1:{free_port()}"}
     assert not server_answers(refusing_server, no_proxy)
     to_server(refusing_server)
     with pytest.raises(UserError, match=r"(?s)login --relogin.*tracker\.mode=offline"):

@@ -6,7 +6,6 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import threading
 import time
@@ -129,12 +128,6 @@ def epochs_of(records: dict[str, list[dict]]) -> list[dict]:
 def sync_lines(output: str) -> list[list[str]]:
     """Return the commands that the output gives for sending runs."""
     return [shlex.split(line) for line in re.findall(r"wandb sync .*", output)]
-
-
-def closed_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
 
 
 def stop_and_go_on(tracked_by: Config, folder: Path, error: type[BaseException]) -> None:

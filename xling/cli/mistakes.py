@@ -93,7 +93,11 @@ def explain(error: BaseException, conf: Path) -> str | None:
     text = str(error)
     if isinstance(error, MissingMandatoryValue):
         return f"xling: {error.full_key} has no value: write {error.full_key}=..."
+    if match := re.match(r"Interpolation key '(?P<key>[^']+)' not found", text):
+        return f"xling: {missing_key(match['key'])}"
     if match := re.match(r"Could not override '(?P<key>[^']+)'", text):
+        if match["key"] in switch_names():
+            return f"xling: {missing_key(match['key'])}"
         return f"xling: there is no switch {match['key']}.{near_key(match['key'])}\n{see_help()}"
     if match := re.search(r"Unknown plugin class : '(?P<target>hydra_plugins[^']+)'", text):
         return f"xling: {needs_plugin(match['target'], conf)}"
@@ -119,6 +123,14 @@ def explain(error: BaseException, conf: Path) -> str | None:
             first = 'A file of the configuration has the key null or ~: put it into quotes, "null".'
         return f"xling: {first}\n{see_help()}"
     return None
+
+
+def missing_key(key: str) -> str:
+    """Say that a chosen file of the configuration lacks a key."""
+    group = key.partition(".")[0]
+    example = sorted(file.name for file in (conf_folder() / group).glob("*.yaml"))[-1:]
+    shown = f", as in conf/{group}/{example[0]}" if example else ""
+    return f"{key} is missing: add it to the file that you chose with {group}=NAME{shown}."
 
 
 def explain_yaml(error: Any) -> str:

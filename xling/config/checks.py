@@ -80,7 +80,7 @@ def _explain(problem: dict[str, Any]) -> str:
     if problem["type"] in ("missing", "missing_argument"):
         example = "conf/task/xnli.yaml" if key.startswith("task.") else "conf/"
         return f"{key} is missing: add it to its file, as in {example}."
-    message = problem["msg"][0].lower() + problem["msg"][1:]
+    message = problem["msg"][0].lower() + problem["msg"][1:].replace("valid tuple", "list")
     return f"{key}={shortened(problem['input'])} is not possible: {message}."
 
 

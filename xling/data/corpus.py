@@ -27,6 +27,9 @@ from xling.errors import UserError
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
 
+NAMES = {"train": "training", "dev": "development", "test": "test"}
+"""Splits → what their examples are called in messages."""
+
 Pools = dict[str, dict[str, dict[str, Row]]]  # source split, language, id
 Drawn = dict[str, dict[str, list[Row]]]  # split of the run, language
 
@@ -52,7 +55,7 @@ def load_corpus(config: Config, say: Say) -> "DatasetDict":
     drawn = draw_splits(config, quotas, pools)
     for split in SPLITS:
         say(_sizes(split, drawn[split]))
-    _check_variety(config, drawn["train"], say)
+    _check_variety(config, drawn, say)
     return DatasetDict({split: _dataset(drawn[split], config) for split in SPLITS})
 
 
@@ -168,6 +171,10 @@ def _read_split(
 ) -> tuple[dict[str, list[Row]], dict[str, list[BadRow]]]:
     rows: dict[str, list[Row]] = {}
     bad: dict[str, list[BadRow]] = {}
+    for shards in tables.values():
+        if not any(table.count for table in shards):
+            names = ", ".join(table.name for table in shards)
+            raise UserError(f"{names} has the names of its columns, and no rows.")
     if config.task.parallel and any(
         table.columns.id is None for shards in tables.values() for table in shards
     ):
@@ -235,30 +242,42 @@ def _stop_or_drop(config: Config, bad: Sequence[BadRow], say: Say) -> None:
     say("They are left out (data.on_bad_row=drop).")
 
 
-def _check_variety(config: Config, train: dict[str, list[Row]], say: Say) -> None:
-    """Refuse training examples that nothing can be learnt from; note languages of one class.
+def _check_variety(config: Config, drawn: Drawn, say: Say) -> None:
+    """Refuse examples that nothing can be learnt from; warn of those that tell little.
 
     Raises:
-        UserError: all examples are of one class, or a language repeats one text.
+        UserError: all training examples are of one class, or a language repeats one text.
     """
-    classes = config.task.classes
-    labels = {language: {row.label for row in rows} for language, rows in train.items()}
-    if len(all_labels := set().union(*labels.values())) == 1:
-        raise UserError(
-            f"All training examples are of class {classes[min(all_labels)]}: there is nothing to "
-            "learn. Look at task.labels and the files, or draw more: data.train_per_language."
-        )
-    for language, rows in train.items():
-        if len(rows) > 1 and len({(row.text, row.text_pair) for row in rows}) == 1:
+    for split, by_language in drawn.items():
+        for language, rows in by_language.items():
+            if len(rows) > 1 and len({(row.text, row.text_pair) for row in rows}) == 1:
+                raise UserError(
+                    f"All {len(rows):,} {NAMES[split]} examples of {language} have the same text, "
+                    f"'{rows[0].text[:60]}'. Look at task.columns.text and the files."
+                )
+        name = _one_class(config, [row for rows in by_language.values() for row in rows])
+        if name and split == "train":
             raise UserError(
-                f"All {len(rows):,} training examples of {language} have the same text, "
-                f"'{rows[0].text[:60]}'. Look at task.columns.text and the files."
+                f"All training examples are of class {name}: there is nothing to learn. Look at "
+                "task.labels and the files, or draw more: data.train_per_language."
             )
-        if len(rows) > 1 and len(labels[language]) == 1:
+        if name:
             say(
-                f"WARNING: all training examples of {language} are of class "
-                f"{classes[min(labels[language])]}, so that its influence is also that class's."
+                f"WARNING: all {NAMES[split]} examples are of class {name}, so that the accuracy "
+                f"on them tells nothing of other classes. data.{split}_per_language draws more."
             )
+    for language, rows in drawn["train"].items():
+        if len(rows) > 1 and (name := _one_class(config, rows)):
+            say(
+                f"WARNING: all training examples of {language} are of class {name}, so that its "
+                "influence is also that class's."
+            )
+
+
+def _one_class(config: Config, rows: Sequence[Row]) -> str | None:
+    """Return the class of all rows, if there is one."""
+    labels = {row.label for row in rows}
+    return config.task.classes[labels.pop()] if len(labels) == 1 else None
 
 
 def _sizes(split: str, drawn: dict[str, list[Row]]) -> str:

@@ -17,10 +17,12 @@ class Quotes:
 
     Attributes:
         csv: whether fields in quotes lose them, and hold doubled ones for one.
+        escaped: whether they hold `\\"` for one instead.
         remark: addition to the line about the file.
     """
 
     csv: bool
+    escaped: bool = False
     remark: str = ""
 
 
@@ -30,6 +32,7 @@ class Evidence:
 
     Attributes:
         doubled: in quotes, with doubled ones inside: as CSV writes them, and hardly anyone else.
+        escaped: in quotes, with those inside behind backslashes, as R writes them.
         open: begin with a quote, but are not in quotes: CSV cannot read them.
         inside: with quotes further on: CSV reads them, but does not write them.
         column: whether a column is in quotes in every row.
@@ -37,6 +40,7 @@ class Evidence:
     """
 
     doubled: int
+    escaped: int
     open: int
     inside: int
     first_doubled: int
@@ -61,24 +65,37 @@ def quotes_of(text: str, name: str) -> Quotes:
     if '"' not in text:
         return Quotes(csv=False)
     seen = evidence(text)
-    others = seen.open + seen.inside
+    if seen.escaped and not seen.doubled:
+        quotes = csv_quotes(text, "\t")
+        if quotes.escaped and (not seen.inside or (seen.ragged and _rectangular(text, True))):
+            return quotes
+    others = seen.open + seen.inside + seen.escaped
     if (seen.open and seen.ragged and _rectangular(text)) or (seen.column and not others):
-        return Quotes(True, " (quotes read as CSV writes them)")
+        return Quotes(csv=True, remark=" (quotes read as CSV writes them)")
     if not seen.doubled:
         return Quotes(csv=False)
     if seen.doubled <= others:
-        return Quotes(
-            False,
+        remark = (
             f" (quotes taken as text, though {_fields(seen.doubled)} in quotes would be CSV's, and "
-            f"{_fields(others)} would not; data.quotes=csv reads them as CSV writes them)",
+            f"{_fields(others)} would not; data.quotes=csv reads them as CSV writes them)"
         )
+        return Quotes(csv=False, remark=remark)
     if seen.open:
         raise UserError(
             f"{name}: {_fields(seen.doubled)} in quotes as CSV writes them, the first in line "
             f"{seen.first_doubled}, but line {seen.first_open} has a field with a quote left open. "
             "Fix that line, or write data.quotes=none to take all quotes as text."
         )
-    return Quotes(True, f" ({_fields(seen.doubled)} in quotes, read as CSV writes them)")
+    remark = f" ({_fields(seen.doubled)} in quotes, read as CSV writes them)"
+    return Quotes(csv=True, remark=remark)
+
+
+def csv_quotes(text: str, delimiter: str) -> Quotes:
+    """Find out how fields in quotes hold quotes: doubled, or as R and Spark write them."""
+    if '\\"' not in text or _readable(text, delimiter) or not _readable(text, delimiter, True):
+        return Quotes(csv=True)
+    remark = ' (quotes read as R and Spark write them, \\" for one inside)'
+    return Quotes(csv=True, escaped=True, remark=remark)
 
 
 def _fields(count: int) -> str:
@@ -101,11 +118,12 @@ def evidence(text: str) -> Evidence:
                 if kind := _kind(field):
                     counts[kind] += 1
                     first.setdefault(kind, number)
-                    if kind in ("doubled", "plain"):
+                    if kind in ("doubled", "escaped", "plain"):
                         in_quotes.add(column)
         quoted = in_quotes if quoted is None else quoted & in_quotes
     return Evidence(
         doubled=counts["doubled"],
+        escaped=counts["escaped"],
         open=counts["open"],
         inside=counts["inside"],
         first_doubled=first.get("doubled", 0),
@@ -122,17 +140,25 @@ def _kind(field: str) -> str:
         return "inside"
     inner = field[1:-1]
     if len(field) < 2 or not field.endswith('"') or '"' in inner.replace('""', ""):
-        return "open"
+        escaped = len(field) > 1 and field.endswith('"') and '"' not in inner.replace('\\"', "")
+        return "escaped" if escaped else "open"
     return "doubled" if '""' in inner else "plain"
 
 
-def csv_rows(text: str, delimiter: str, name: str) -> list[tuple[int, list[str]]]:
+def csv_rows(
+    text: str, delimiter: str, name: str, escaped: bool = False
+) -> list[tuple[int, list[str]]]:
     """Return the rows of a text with CSV's quotes, each with the line where it starts.
+
+    Args:
+        name: name of the file in messages.
+        escaped: whether `\\"` stands for a quote inside; all other backslashes are text.
 
     Raises:
         UserError: a quote that is left open, or text after a closing one.
     """
     csv.field_size_limit(LIMIT)
+    text = text.replace('\\"', '""') if escaped else text
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     rows = []
     while True:
@@ -147,9 +173,17 @@ def csv_rows(text: str, delimiter: str, name: str) -> list[tuple[int, list[str]]
             ) from None
 
 
-def _rectangular(text: str) -> bool:
+def _readable(text: str, delimiter: str, escaped: bool = False) -> bool:
+    return bool(_widths(text, delimiter, escaped))
+
+
+def _rectangular(text: str, escaped: bool = False) -> bool:
+    return len(_widths(text, "\t", escaped)) == 1
+
+
+def _widths(text: str, delimiter: str, escaped: bool) -> set[int]:
+    """Return the numbers of fields that rows have, or nothing if CSV cannot read the text."""
     try:
-        rows = csv_rows(text, "\t", "")
+        return {len(fields) for _, fields in csv_rows(text, delimiter, "", escaped) if fields}
     except UserError:
-        return False
-    return len({len(fields) for _, fields in rows if fields}) == 1
+        return set()

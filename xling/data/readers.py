@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xling.config import Columns, Data, Task
-from xling.data.quotes import Quotes, csv_rows, quotes_of
+from xling.data.quotes import Quotes, csv_quotes, csv_rows, quotes_of
 from xling.data.text import lines_of, refuse_pointer, text_of
 from xling.errors import UserError, nearest
 
@@ -71,7 +71,8 @@ def _tsv(path: Path, name: str, task: Task, data: Data) -> Table:
     text = text_of(path, name)
     quotes = tsv_quotes(text, name, data)
     if quotes.csv:
-        return _with_header(name, csv_rows(text, "\t", name), task, data, quotes.remark)
+        rows = csv_rows(text, "\t", name, quotes.escaped)
+        return _with_header(name, rows, task, data, quotes.remark)
     rows = [(number, line.split("\t")) for number, line in enumerate(lines_of(text), 1)]
     return _with_header(name, rows, task, data, quotes.remark)
 
@@ -82,14 +83,18 @@ def tsv_quotes(text: str, name: str, data: Data) -> Quotes:
     Raises:
         UserError: the file is ambiguous, and `data.quotes` does not say.
     """
-    return quotes_of(text, name) if data.quotes == "auto" else Quotes(csv=data.quotes == "csv")
+    if data.quotes == "auto":
+        return quotes_of(text, name)
+    return csv_quotes(text, "\t") if data.quotes == "csv" else Quotes(csv=False)
 
 
 def _csv(path: Path, name: str, task: Task, data: Data) -> Table:
     """Read CSV: quoted fields may contain commas and line ends, unless `data.quotes` is none."""
     text = text_of(path, name)
     if data.quotes != "none":
-        return _with_header(name, csv_rows(text, ",", name), task, data)
+        quotes = csv_quotes(text, ",")
+        rows = csv_rows(text, ",", name, quotes.escaped)
+        return _with_header(name, rows, task, data, quotes.remark)
     rows = [(number, line.split(",")) for number, line in enumerate(lines_of(text), 1)]
     return _with_header(name, rows, task, data)
 
@@ -239,6 +244,11 @@ def _with_header(
         remark = f" (no header: {', '.join(names)}){remark}"
         return Table(name, records, len(rows), columns, remark)
     columns = _file_columns(name, first, task, data)
+    if {len(fields) for _, fields in rows[1:] if any(fields)} == {len(first) + 1}:
+        raise UserError(
+            f"{name}: every row has one field more than the first line. R writes row names so: "
+            "write the file with row.names=FALSE, or a name for the first column."
+        )
     records = [_record(line, fields, first) for line, fields in rows[1:]]
     return Table(name, records, len(rows) - 1, columns, remark)
 

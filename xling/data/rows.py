@@ -243,14 +243,18 @@ def _unknown_labels(bad: Sequence[BadRow], task: Task) -> list[str]:
 
 
 def _misread(label: str, known: Iterable[str]) -> str:
-    """Say so if YAML reads a label without quotes as a number that the task has: 010 as 8."""
+    """Say so if a label without quotes is a number that the task has: 010 is 8 in YAML."""
     import yaml  # only a label that the task does not have needs it
 
     try:
         value = yaml.safe_load(label)
     except yaml.YAMLError:
         return ""
-    if isinstance(value, bool) or not isinstance(value, int | float) or str(value) not in known:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    if isinstance(value, float) and value.is_integer() and str(int(value)) in known:
+        return f' pandas writes {int(value)} so beside empty places: add "{label}", in quotes.'
+    if str(value) not in known:
         return ""
     return f' YAML reads {label} as the number {value}: write "{label}" in quotes in task.labels.'
 

@@ -18,6 +18,14 @@ MARKS = {
 }
 """Byte order marks → encodings; UTF-8 has one, too, and needs none."""
 
+WITHOUT_MARK = {
+    "UTF-32LE": b"\n\0\0\0",
+    "UTF-32BE": b"\0\0\0\n",
+    "UTF-16LE": b"\n\0",
+    "UTF-16BE": b"\0\n",
+}
+"""Encodings with NUL bytes, as iconv names them → their line feed."""
+
 GUESSED_FROM = 1 << 16  # bytes
 SHOWN = 60  # characters of a line in a message
 
@@ -34,13 +42,10 @@ def text_of(path: Path, name: str) -> str:
     Raises:
         UserError: another encoding, a damaged archive, or the pointer to a file elsewhere.
     """
-    text = _decoded(_content(path, name), name)
-    if "\0" in text:
-        line = text[: text.index("\0")].count("\n") + 1
-        raise UserError(
-            f"{name}:{line}: a NUL character. The file is damaged, or UTF-16 without a byte order "
-            f"mark: then convert it with `iconv -f UTF-16LE -t UTF-8 {name}`."
-        )
+    content = _content(path, name)
+    if b"\0" in content and not content.startswith(tuple(MARKS)):
+        raise UserError(_with_nul(content, name))
+    text = _decoded(content, name)
     return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
 
 
@@ -77,6 +82,30 @@ def refuse_pointer(content: bytes, name: str) -> None:
         )
 
 
+def _with_nul(content: bytes, name: str) -> str:
+    """Say what a file with NUL bytes is: each character of ASCII has some in UTF-16 and UTF-32."""
+    for encoding, newline in WITHOUT_MARK.items():
+        width = len(newline)
+        units = {content[at : at + width] for at in range(0, len(content), width)}
+        if newline in units and len(content) % width == 0 and _decodes(content, encoding):
+            return f"{name} is {encoding}, without the mark of it. {_conversion(encoding, name)}."
+    line = content[: content.index(b"\0")].count(b"\n") + 1
+    return f"{name}:{line}: a NUL character. The file is damaged; fetch it again."
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    try:
+        return "\0" not in content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+
+
+def _conversion(encoding: str, name: str) -> str:
+    unpacked = name.removesuffix(".gz")
+    first = f"Unpack it with `gunzip {name}`, and convert" if unpacked != name else "Convert"
+    return f"{first} it with `iconv -f {encoding} -t UTF-8 {unpacked}`"
+
+
 def _decoded(content: bytes, name: str) -> str:
     for mark, encoding in MARKS.items():
         if content.startswith(mark):
@@ -105,14 +134,11 @@ def _not_utf8(content: bytes, name: str, error: UnicodeDecodeError) -> str:
     foreign = b"\n".join(row for row in content.split(b"\n") if not row.isascii())
     guess = from_bytes(foreign[:GUESSED_FROM]).best()
     if guess is None:
-        return (
-            f"{what} Find out its encoding, and convert it with `iconv -f ENCODING -t UTF-8 {name}`"
-        )
+        return f"{what} Find out its encoding. {_conversion('ENCODING', name)}."
     wrong = content.split(b"\n")[line - 1].decode(guess.encoding, "replace").strip()
     shown = wrong if len(wrong) <= SHOWN else wrong[:SHOWN] + "…"
     encoding = guess.encoding.replace("_", "-")  # as iconv names it
     return (
         f"{what} It may be {encoding}, in which the line reads:\n  {shown}\n"
-        f"If that is right, convert it with `iconv -f {encoding} -t UTF-8 {name}`; else find "
-        "out its encoding first."
+        f"If that is wrong, find out its encoding first. {_conversion(encoding, name)}."
     )

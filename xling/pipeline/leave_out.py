@@ -130,10 +130,6 @@ def influential(
         config, paths: of the base run.
         traced: its table of traced test examples, of which `row` is one.
     """
-    if out.k > len(inputs.corpus["train"]):
-        raise UserError(
-            f"leave_out.k={out.k}: there are {len(inputs.corpus['train'])} training examples."
-        )
     place = {identity: number for number, identity in enumerate(inputs.corpus["test"]["id"])}
     chosen = np.array([place[test_id] for test_id in traced["test_id"]])
     model = FineTuned(config, paths, inputs, read_history(paths.tuning))

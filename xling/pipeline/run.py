@@ -14,6 +14,7 @@ from xling import report, tracker
 from xling.cli.console import plain_libraries, say
 from xling.cli.messages import closing, disabled_line, opening
 from xling.config import Config, nothing_left_out, settings, whole_model
+from xling.data import load_corpus
 from xling.pipeline.artifacts import run_artifacts
 from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
 from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
@@ -66,11 +67,17 @@ def job(config: Config, command: str) -> None:
     else:
         whole = nothing_left_out(config)
         paths, base_paths = run_paths(config), run_paths(whole)
+        if not is_complete(paths.run, config.force):
+            check_sizes(config, load_corpus(config, _quiet), _quiet)  # before the base run
         if not is_complete(base_paths.run, config.force):
             say(opening(whole))
             run(whole, command)
         require_same_settings(base_paths.run, settings(whole))
         leave_out(config, paths, base_paths)
+
+
+def _quiet(line: str) -> None:
+    """Print nothing: the base run says it."""
 
 
 def run(config: Config, command: str) -> None:

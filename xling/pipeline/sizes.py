@@ -17,18 +17,16 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
 
     Raises:
         UserError: all training examples would be among the most influential ones, so that every
-            share is the base rate; or a language has fewer than two examples to train on or to
-            trace.
+            share is the base rate; a language has fewer than two examples to train on or to trace;
+            or a fine-tuning is to leave out more examples than there are.
     """
     if config.subnetwork.only:  # identifies subnetworks and traces nothing
         return
+    trained, tested = Counter(corpus["train"]["language"]), Counter(corpus["test"]["language"])
     examples, top_k = len(corpus["train"]), config.influence.top_k
     fitting = max(1, examples // 10)
-    if config.leave_out.example is not None and config.leave_out.k >= examples:
-        raise UserError(
-            f"leave_out.k={config.leave_out.k}: the run has {examples:,} training examples, so "
-            f"none would be left. Write leave_out.k={fitting}, for instance, or train on more."
-        )
+    if config.leave_out.example is not None:
+        _check_left_out(config, examples, tested)
     if top_k >= examples:
         raise UserError(
             f"influence.top_k={top_k}: the run has {examples:,} training examples, so all of them "
@@ -41,7 +39,6 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
             "examples: some are among the most positive and among the most negative, and shares "
             f"are near the languages' shares of the data. influence.top_k={fitting} tells more."
         )
-    trained, traced = Counter(corpus["train"]["language"]), Counter(corpus["test"]["language"])
     for language in config.train_languages:
         if trained[language] < 2:
             raise UserError(
@@ -49,8 +46,26 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
                 "as the language's: raise data.train_per_language, or train on more data."
             )
     for language in config.traced_languages:
-        if traced[language] < 2:
+        if tested[language] < 2:
             raise UserError(
-                f"{language} has {traced[language]} test example, and intervals need two: raise "
+                f"{language} has {tested[language]} test example, and intervals need two: raise "
                 "data.test_per_language, or test on more data."
             )
+
+
+def _check_left_out(config: Config, examples: int, tested: Mapping[str, int]) -> None:
+    """Check that the examples to leave out, and to draw a control from, can exist."""
+    out, most = config.leave_out, config.influence.test_per_language
+    left = examples - out.k
+    if left < 1 or (out.control and left < out.k):
+        what = "fewer than k would be left to draw a control from" if left > 0 else "none is left"
+        raise UserError(
+            f"leave_out.k={out.k}: the run has {examples:,} training examples, so that {what}. "
+            f"Write leave_out.k={max(1, examples // 10)}, for instance, or train on more."
+        )
+    traced = sum(min(most, tested[language]) for language in config.traced_languages)
+    if out.example is not None and out.example >= traced:
+        raise UserError(
+            f"leave_out.example={out.example}: the run traces {traced:,} test examples at most; "
+            f"write 0 to {traced - 1}, or raise influence.test_per_language."
+        )
