@@ -3,6 +3,7 @@
 `datasets` is imported inside functions: commands import this room before their first line.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,36 @@ def fingerprint(config: Config) -> dict[str, str]:
     """
     if config.data.source != "files":
         return {}
-    return file_digests(config, _required_sources(config, quotas_by_source(config)))
+    digests = file_digests(config, _required_sources(config, quotas_by_source(config)))
+    vocabulary = vocabulary_run(config)
+    if config.model.tiny and vocabulary != config:
+        needed = _required_sources(vocabulary, quotas_by_source(vocabulary))
+        digests |= file_digests(vocabulary, needed)
+        digests["vocabulary"] = "all languages"  # once it was the run's own: another start
+    return digests
+
+
+def vocabulary_run(config: Config) -> Config:
+    """Return the run whose training texts a model that is built here takes its vocabulary from.
+
+    It trains on all languages alike, so that excluding one, or adding to one, changes neither the
+    tokenizer nor the model's start. Languages whose training files do not exist stay excluded.
+    """
+    whole = dataclasses.replace(
+        config, exclude=(), imbalance=0, imbalance_language=None, compare_full=False
+    )
+    if config.data.source != "files":
+        return whole
+
+    def is_missing(language: str) -> bool:
+        others = tuple(other for other in config.languages if other != language)
+        try:
+            require_data(dataclasses.replace(whole, exclude=others), lambda line: None)
+        except UserError:
+            return True
+        return False
+
+    return dataclasses.replace(whole, exclude=tuple(filter(is_missing, config.exclude)))
 
 
 def read_pools(config: Config, quotas: dict[str, list[Quota]], say: Say) -> Pools:

@@ -102,10 +102,10 @@ def longest_example(encoded: datasets.DatasetDict) -> dict[str, Any]:
 
 
 def tokenizer_texts(config: Config, corpus: datasets.DatasetDict) -> Iterable[str]:
-    """Return what a tiny model's tokenizer is trained on.
+    """Return what a tiny model's tokenizer is trained on: texts of all languages of the run.
 
-    For the sample corpus that is all of its languages, so that leaving one out of the training
-    changes neither the tokenizer nor the model's start.
+    For the sample corpus that is all of its languages. Of an excluded language without training
+    texts, those to test it on serve.
     """
     columns = (config.task.columns.text, config.task.columns.text_pair)
     if config.data.source == "sample":
@@ -115,8 +115,19 @@ def tokenizer_texts(config: Config, corpus: datasets.DatasetDict) -> Iterable[st
             for row in sample.rows(config.task.name, language, "train")
         )
         return (row[column] for row in rows for column in columns if column)
-    train = corpus["train"]
-    return (text for column in ("text", "text_pair") for text in train[column] if text)
+    vocabulary = data.vocabulary_run(config)
+    if vocabulary != config:
+        corpus = data.load_corpus(vocabulary, lambda line: None)
+    tests = corpus["test"].filter(
+        lambda language: language in vocabulary.exclude, input_columns="language"
+    )
+    return (
+        text
+        for rows in (corpus["train"], tests)
+        for column in ("text", "text_pair")
+        for text in rows[column]
+        if text
+    )
 
 
 def train_dumps(
