@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 from conftest import config, run_command
 from corpus_files import forget
+from huggingface_hub import constants
 from served_hub import COMMIT, Hub, Repo
 from test_hub_cache import BRANCH, PINNED, cut_off, load, nli
 from test_hub_models import OTHERS, RUN, get
@@ -197,6 +198,46 @@ def test_a_cache_that_keeps_nothing_is_named_before_anything_is_fetched(
     text = message(lambda: require_data(config(*PINNED), print))
     assert re.search(f"^Data set owner/nli could not be fetched: the hub's {expected}", text)
     assert data_set.asked("^GET .*/resolve/") == []
+
+
+def test_a_cache_that_is_no_folder_is_named(data_set, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file/hub"))
+    text = message(lambda: require_data(config(*PINNED), print))
+    assert re.match(r"Data set owner/nli cannot be read in the hub's cache \(Not a dir.*=DIR", text)
+
+
+@pytest.mark.parametrize("part", ["", f"snapshots/{COMMIT}/{TRAIN}"], ids=["folder", "file"])
+def test_a_cache_of_another_user_is_named(data_set, monkeypatch, tmp_path, part):
+    load(*PINNED)
+    closed = tmp_path / "cache/datasets--owner--nli" / part
+
+    def refuse(call: Callable[..., object]) -> Callable[..., object]:
+        def refusing(path: Path, *arguments: object, **options: object) -> object:
+            if Path(path) == closed:
+                raise PermissionError(errno.EACCES, "Permission denied")
+            return call(path, *arguments, **options)
+
+        return refusing
+
+    monkeypatch.setattr(os, "scandir", refuse(os.scandir))
+    monkeypatch.setattr(Path, "open", refuse(Path.open))
+    for use in (require_data, load_corpus):
+        text = message(lambda use=use: use(config(*PINNED), print))
+        assert text.startswith(
+            "Data set owner/nli cannot be read in the hub's cache (Permission denied): "
+            f"{closed}. Choose"
+        )
+
+
+def test_a_listing_that_is_damaged_is_fetched_again_without_a_word(data_set, tmp_path, capfd):
+    load(*PINNED)
+    (listing,) = (tmp_path / "cache/datasets--owner--nli/trees").iterdir()
+    whole = listing.read_text()
+    listing.write_text(whole[:50])
+    assert load(*PINNED)[0].endswith("from the cache")
+    assert listing.read_text() == whole
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_disk_that_fills_up_during_a_download_is_told_with_the_switch_of_the_cache(

@@ -84,6 +84,14 @@ def _accepts_connections(host: str, port: int) -> bool:
     return outcomes == [True]
 
 
+@cache
+def quiet_client() -> None:
+    """Keep the lines of the Hub's client off the terminal: importing it would let them through."""
+    import huggingface_hub
+
+    logging.getLogger(huggingface_hub.__name__).setLevel(logging.ERROR)
+
+
 @contextmanager
 def talking(say: Say, patience: float = PATIENCE) -> Iterator[None]:
     """Let a block talk to the Hub: no answer is waited for without end, and `say` tells retries.
@@ -99,6 +107,7 @@ def talking(say: Say, patience: float = PATIENCE) -> Iterator[None]:
     from huggingface_hub import constants, get_session
     from huggingface_hub.utils import disable_progress_bars
 
+    quiet_client()
     disable_progress_bars()
 
     def limit(request: Any) -> None:

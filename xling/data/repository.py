@@ -29,7 +29,8 @@ from xling.data.snapshot import (
     client,
     last_commit,
     named,
-    refuse_cut_off,
+    require_readable,
+    require_whole,
 )
 from xling.errors import UserError
 
@@ -57,6 +58,7 @@ def locate(repository: Repository, select: Select, say: Say) -> Snapshot:
         UserError: the Hub refuses, or cannot be reached and too little is known here; or as
             `select`.
     """
+    require_readable(repository)
     commit = _commit(repository, select, say)
     if commit is None:
         raise offline(repository, [], [])
@@ -131,7 +133,9 @@ def named_by_id(repository: Repository) -> Iterator[None]:
         snapshot = cached(repository, commit) if commit else None
         if snapshot is None or snapshot.folder is None:
             raise
-        if str(snapshot.folder) not in str(error) and repository.name in str(error):
+        text = str(error)
+        elsewhere = str(snapshot.folder) not in text and repository.name in text
+        if elsewhere or text.startswith(str(repository)):
             raise  # it names the repository already
         raise named(error, snapshot) from error
 
@@ -179,13 +183,13 @@ def offline(repository: Repository, files: Sequence[str], missing: Sequence[str]
 
 def _to_fetch(snapshot: Snapshot) -> list[str]:
     """Return what is missing, if there is a network to fetch it and a disk to hold it."""
-    refuse_cut_off(snapshot)
+    require_whole(snapshot)
     missing = snapshot.missing
     if not missing:
         return []
     if not hub_reachable():
         raise offline(snapshot.repository, snapshot.files, missing)
-    cache, needed = _cache(), snapshot.bytes(missing)
+    cache, needed = snapshot.repository.folder.parent, snapshot.bytes(missing)
     free = shutil.disk_usage(_existing(cache)).free
     if needed > free:
         raise UserError(
@@ -198,10 +202,8 @@ def _to_fetch(snapshot: Snapshot) -> list[str]:
 
 def _require_writable(repository: Repository) -> None:
     """Check that what is fetched can be kept: the client passes over it where it is a listing."""
-    cache = _cache()
-    folder = cache / f"{repository.kind}s--{repository.name.replace('/', '--')}"
     try:
-        with TemporaryFile(dir=_existing(folder)) as file:
+        with TemporaryFile(dir=_existing(repository.folder)) as file:
             file.write(bytes(4096))
     except OSError as error:
         reason = unwritable(str(repository), error)
@@ -232,7 +234,10 @@ def _commit(repository: Repository, select: Select, say: Say) -> str | None:
 
 def _ask_for_commit(repository: Repository, select: Select, say: Say) -> str | None:
     known = last_commit(repository)
+    last = f"{repository} as it was last fetched, at {known}"
     if not hub_reachable():
+        if known and not switched_off():
+            say(f"The hub does not answer: {last}")
         return known
     usable = known is not None and _is_usable(cached(repository, known), select)
     try:
@@ -248,7 +253,7 @@ def _ask_for_commit(repository: Repository, select: Select, say: Say) -> str | N
     except Exception as error:
         if known and is_passing(error):
             reason = short_reason(error)
-            say(f"{reason[0].upper()}{reason[1:]}: {repository} as it was last fetched, at {known}")
+            say(f"{reason[0].upper()}{reason[1:]}: {last}")
             return known
         here = f"\nTo go on with what the cache has: {repository.pin(known)}" if usable else ""
         raise UserError(f"{_refusal(error, repository)}{here}") from error
@@ -311,12 +316,6 @@ def _ask_for_access(repository: Repository, commit: str, name: str, say: Say) ->
                 f"\n{repository.otherwise}"
             )
         _accessible.add(url)
-
-
-def _cache() -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE).expanduser().absolute()
 
 
 @contextmanager

@@ -6,6 +6,7 @@ snapshot that is partial on purpose is told from one that is incomplete. No netw
 """
 
 import hashlib
+import os
 import re
 import shlex
 from collections.abc import Iterable, Sequence
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from xling.data.connection import quiet_client
 from xling.data.files import list_files
 from xling.errors import UserError
 
@@ -52,6 +54,14 @@ class Repository:
         from huggingface_hub import constants
 
         return f"{constants.ENDPOINT}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
+
+    @property
+    def folder(self) -> Path:
+        """Where the cache has it, if it does."""
+        from huggingface_hub import constants
+
+        cache = Path(constants.HF_HUB_CACHE).expanduser().absolute()
+        return cache / f"{self.kind}s--{self.name.replace('/', '--')}"
 
     def pin(self, commit: str) -> str:
         """Return the switch that always reads the same commit."""
@@ -93,6 +103,27 @@ class Snapshot:
         return sum((self.sizes or {}).get(name, 0) for name in files)
 
 
+def require_readable(repository: Repository) -> None:
+    """Check that the cache is a folder, and not another user's alone.
+
+    Raises:
+        UserError: it is not.
+    """
+    try:
+        os.scandir(repository.folder).close()
+    except FileNotFoundError:
+        pass
+    except OSError as error:
+        raise _unreadable(repository, repository.folder, error) from error
+
+
+def _unreadable(repository: Repository, path: Path, error: OSError) -> UserError:
+    return UserError(
+        f"{repository} cannot be read in the hub's cache ({error.strerror}): {path}. Choose "
+        f"another folder with HF_HOME=DIR.\n{repository.otherwise}"
+    )
+
+
 def cached(repository: Repository, commit: str) -> Snapshot:
     """Return what the cache has of a commit."""
     return Snapshot(repository, commit, _folder(repository, commit), _listing(repository, commit))
@@ -109,22 +140,28 @@ def last_commit(repository: Repository) -> str | None:
         return None
 
 
-def refuse_cut_off(snapshot: Snapshot) -> None:
-    """Refuse files whose size in the cache is not the one on the Hub.
+def require_whole(snapshot: Snapshot) -> None:
+    """Check that the files in the cache can be read, and have the size that they have on the Hub.
 
     Raises:
-        UserError: names the file, and what to delete.
+        UserError: names a file that cannot, or has not, and what to do.
     """
+    missing = set(snapshot.missing)
     for name in snapshot.files:
-        path = (snapshot.folder or Path()) / name
+        if name in missing or snapshot.folder is None:
+            continue
+        path = snapshot.folder / name
+        try:
+            path.open("rb").close()
+        except OSError as error:
+            raise _unreadable(snapshot.repository, path, error) from error
         size = (snapshot.sizes or {}).get(name)
-        if snapshot.folder and size is not None and path.is_file():
-            here = path.stat().st_size
-            if here != size:
-                raise UserError(
-                    f"{snapshot.repository}: {name} is damaged in the hub's cache: it has "
-                    f"{here:,} bytes, and {size:,} on the hub. {_fetch_again([path])}"
-                )
+        here = path.stat().st_size
+        if size not in (None, here):
+            raise UserError(
+                f"{snapshot.repository}: {name} is damaged in the hub's cache: it has {here:,} "
+                f"bytes, and {size:,} on the hub. {_fetch_again([path])}"
+            )
 
 
 def named(error: UserError, snapshot: Snapshot) -> UserError:
@@ -149,6 +186,8 @@ def _is_whole(path: Path) -> bool:
     """Return whether a file in the cache is what was fetched: its name there is its digest."""
     content = path.resolve()
     size = content.stat().st_size
+    if not os.access(content, os.R_OK):
+        return True  # another's: nothing tells
     starts = {64: ("sha256", b""), 40: ("sha1", b"blob %d\0" % size)}  # SHA-256 or Git's own
     if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", content.name):
         return True  # a cache without links: nothing tells
@@ -183,6 +222,7 @@ def _listing(repository: Repository, commit: str) -> dict[str, int] | None:
     from huggingface_hub import get_cached_repo_tree
     from huggingface_hub.errors import CachedRepoTreeNotFoundError
 
+    quiet_client()
     try:
         tree = get_cached_repo_tree(repository.name, repo_type=repository.kind, revision=commit)
     except CachedRepoTreeNotFoundError:
@@ -194,5 +234,6 @@ def client(function: str, repository: Repository, revision: str | None, **option
     """Call a function of the Hub's client for a repository."""
     from huggingface_hub import HfApi
 
+    quiet_client()
     call = getattr(HfApi(), function)
     return call(repository.name, repo_type=repository.kind, revision=revision, **options)
