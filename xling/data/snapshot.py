@@ -185,14 +185,11 @@ def named(error: UserError, snapshot: Snapshot) -> UserError:
 def _is_whole(path: Path) -> bool:
     """Return whether a file in the cache is what was fetched: its name there is its digest."""
     content = path.resolve()
-    size = content.stat().st_size
-    if not os.access(content, os.R_OK):
-        return True  # another's: nothing tells
-    starts = {64: ("sha256", b""), 40: ("sha1", b"blob %d\0" % size)}  # SHA-256 or Git's own
-    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", content.name):
-        return True  # a cache without links: nothing tells
-    algorithm, start = starts[len(content.name)]
-    digest = hashlib.new(algorithm, start)
+    known = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", content.name)
+    if not known or not os.access(content, os.R_OK):
+        return True  # a cache without links, or another user's: nothing tells
+    git = len(content.name) == 40
+    digest = hashlib.sha1(b"blob %d\0" % content.stat().st_size) if git else hashlib.sha256()
     with content.open("rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
