@@ -59,7 +59,7 @@ def no_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
 def forget() -> None:
     """Forget what a process remembers of the hub, as a new one knows nothing of it."""
     hub_reachable.cache_clear()
-    for remembered in (repository._commits, repository._accessible):
+    for remembered in (repository._commits, repository._unlisted, repository._accessible):
         remembered.clear()
     _tree_cache._IN_MEMORY_TREE_CACHE.clear()
 

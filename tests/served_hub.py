@@ -120,7 +120,13 @@ class Hub:
 
 
 def etag(content: bytes) -> str:
+    """Return what the hub knows a large file by."""
     return hashlib.sha256(content).hexdigest()
+
+
+def git_digest(content: bytes) -> str:
+    """Return what Git, and so the hub, knows a small file by."""
+    return hashlib.sha1(b"blob %d\0%b" % (len(content), content)).hexdigest()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -181,7 +187,9 @@ class Handler(BaseHTTPRequestHandler):
 
     def resolve(self, kind: str, name: str, repo: Repo, file: str, fault: Fault) -> None:
         content = repo.files[file]
-        headers = {"ETag": f'"{etag(content)}"', "X-Repo-Commit": COMMIT}
+        large = file in repo.elsewhere or file in repo.xet
+        digest = etag(content) if large else git_digest(content)
+        headers = {"ETag": f'"{digest}"', "X-Repo-Commit": COMMIT}
         if file in repo.xet:
             route = f"{self.hub.address}/api/{kind}/{name}/xet-read-token/{COMMIT}"
             headers |= {"X-Xet-Hash": etag(content), "X-Xet-Refresh-Route": route}
@@ -238,7 +246,7 @@ class Handler(BaseHTTPRequestHandler):
 def entry(path: str, content: bytes, repo: Repo) -> dict[str, object]:
     """Describe a file as a listing does."""
     about: dict[str, object] = {"type": "file", "path": path, "size": len(content)}
-    about["oid"] = hashlib.sha1(content).hexdigest()
+    about["oid"] = git_digest(content)
     if path in repo.elsewhere or path in repo.xet:
         about["lfs"] = {"oid": etag(content), "size": len(content), "pointerSize": 130}
     if path in repo.xet:

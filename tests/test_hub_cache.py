@@ -118,20 +118,49 @@ def test_what_was_fetched_is_found_again_without_a_network(
         cut_off(monkeypatch)
     else:
         monkeypatch.setenv("HF_ENDPOINT", unused_address)
-    assert "from the cache" in load(*overrides)[0]
+    said = load(*overrides)
+    told = [f"The hub does not answer: Data set owner/nli as it was last fetched, at {COMMIT}"]
+    told = told if (overrides, way) == (BRANCH, "server gone") else []
+    assert said[: len(told) + 1] == [*told, f"Data set owner/nli at {COMMIT}, from the cache"]
     assert data_set.asked() == []
     with pytest.raises(UserError, match=r"only partly .* \(without fr/train-\S+, fr/val\S+ and 1"):
         load(*overrides, "languages=[de,en,fr]")
 
 
-def test_a_hub_in_trouble_does_not_keep_a_branch_from_what_was_fetched(data_set):
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        (dict(status=503), "The hub answers 503:"),
+        (dict(status=500), "The hub answers 500:"),
+        (dict(status=429, headers={"Retry-After": "3600"}), "The hub answers 429:"),
+        (dict(seconds=2.5), r"127\.0\.0\.1:\d+ does not answer in time:"),
+    ],
+    ids=["503", "500", "429", "slow"],
+)
+def test_a_hub_in_trouble_is_asked_once_about_a_branch_that_was_fetched(data_set, fault, reason):
     load(*BRANCH)
-    data_set.fault("/api/", status=503)
+    data_set.requests.clear()
+    data_set.fault("", **fault)
     said = load(*BRANCH)
-    assert (
-        said[-9] == f"The hub answers 503: Data set owner/nli as it was last fetched, at {COMMIT}"
-    )
-    assert sum("trying again" in line for line in said) == 5
+    assert said[0].endswith(f": Data set owner/nli as it was last fetched, at {COMMIT}")
+    assert re.match(reason, said[0]) and "from the cache" in said[1]
+    assert data_set.asked() == ["GET /api/datasets/owner/nli"]
+
+
+def test_what_is_fetched_only_in_part_is_worth_more_than_one_attempt(data_set):
+    load(*BRANCH)
+    data_set.fault("/api/", status=503, times=3)
+    said = load(*BRANCH, "languages=[de,en,fr]")
+    assert sum("trying again" in line for line in said) == 3
+    assert any("(6 are in the cache)" in line for line in said)
+
+
+def test_a_hub_that_refuses_does_not_hide_what_was_fetched(data_set):
+    load(*BRANCH)
+    data_set.fault("", status=403)
+    with pytest.raises(UserError, match=rf"To go on .* data\.path=owner/nli@{COMMIT}$"):
+        load(*BRANCH)
+    assert load(*PINNED)[0].endswith("from the cache")
 
 
 def test_a_partial_download_is_completed_and_is_not_taken_for_complete(data_set, monkeypatch):
@@ -252,13 +281,19 @@ def test_nothing_but_our_lines_is_printed(data_set, capfd):
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize("fault", [dict(status=500), dict(seconds=2.5)], ids=["500", "slow"])
 def test_a_cache_without_a_listing_is_used_while_the_hub_gives_none_and_that_is_said(
-    data_set, tmp_path
+    data_set, tmp_path, fault
 ):
     load(*PINNED)
     shutil.rmtree(tmp_path / "cache/datasets--owner--nli/trees")
-    data_set.fault("/tree/", status=500)
-    assert "The hub lists no files of owner/nli: going by those in its cache" in load(*PINNED)
+    data_set.requests.clear()
+    data_set.fault("/tree/", **fault)
+    said = load(*PINNED)
+    assert [line for line in said if "hub" in line] == [
+        "The hub's listing of owner/nli cannot be had or kept: going by the files in its cache"
+    ]
+    assert len(data_set.asked()) == 1
 
 
 def test_a_download_that_was_killed_is_begun_again(data_set, tmp_path):

@@ -160,6 +160,8 @@ def test_a_repository_that_holds_no_encoder_is_refused_by_its_listing(hub, names
 
 
 def test_a_model_that_is_a_folder_or_is_built_here_asks_nothing(hub, tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    (tmp_path / "pytorch_model.bin").write_bytes(b"\x80")
     for overrides in ((), ("model=local", f"model.path={tmp_path}")):
         model = config(*overrides).model
         require_model(model, print)

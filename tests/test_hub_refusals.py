@@ -1,6 +1,8 @@
 """What is said when the hub refuses, is in trouble or is slow: the reason, and what to do."""
 
 import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any, NamedTuple
 
 import pytest
@@ -76,17 +78,48 @@ CASES = {
     ),
     "too many requests": Case(
         dict(path=LISTING, status=429, headers={"Retry-After": "7"}),
-        (r"too many requests from here \(429\)", "Wait 7 s and", "log in with `hf auth login`"),
+        (
+            r"too many requests from here \(429\)",
+            "asks to wait 7 s, so .* again then, or log in with `hf auth l",
+        ),
         ("The hub answers 429: trying again in 8 s (", 5),
     ),
     "too many requests, no time": Case(
         dict(path=FILES, status=429),
-        (r"too many requests from here \(429\)", "Wait some minutes and run the same"),
+        (
+            r"too many requests from here \(429\)",
+            "Run the same command again in some minutes, or log in",
+        ),
         ("The hub answers 429: trying again in ", 5),
+    ),
+    "a wait that is too long": Case(
+        dict(path=LISTING, status=429, headers={"Retry-After": "3600"}),
+        (r"\(429\) and asks to wait 60 min, so data set owner/nli .* command again then",),
+    ),
+    "a wait of a hub in trouble": Case(
+        dict(path=FILES, status=503, headers={"Retry-After": "100"}),
+        (r"503 Service Unavailable\) and asks to wait 100 s, so .* command again then; finished",),
+    ),
+    "a wait for files alone": Case(
+        dict(path=ONE_FILE, status=503, headers={"Retry-After": "7200"}, method="GET"),
+        (r"503 Service Unavailable\) and asks to wait 120 min, so ",),
+        early=False,
+    ),
+    "waits that add up": Case(
+        dict(path=LISTING, status=429, headers={"Retry-After": "25"}),
+        (r"\(429\) and asks to wait 25 s, so ",),
+        ("The hub answers 429: trying again in 26 s (", 2),
+    ),
+    "a limit that is told as huggingface.co does": Case(
+        dict(path=LISTING, status=429, headers={"RateLimit": '"api";r=0;t=290'}),
+        (r"\(429\) and asks to wait 5 min, so ",),
     ),
     "error of the hub": Case(
         dict(path=LISTING, status=500),
-        (r"a fault of its own \(500 Internal Server Error\)", "Run the same command again later"),
+        (
+            r"a fault of its own \(500 Internal Server Error\)",
+            "Run the same command again in some minutes",
+        ),
         ("The hub answers 500: trying again in ", 5),
     ),
     "error at the files": Case(
@@ -181,6 +214,16 @@ def test_what_passes_is_tried_again_with_a_line_each_and_the_data_is_right(data_
     assert len(retries) == fault["times"]
     texts = {row["text"] for row in corpus["test"]}
     assert texts == {f"{code}-test {n}" for code in ("de", "en") for n in range(12)}
+
+
+def test_a_wait_until_an_hour_of_the_day_is_understood(data_set):
+    hour = datetime.now(UTC) + timedelta(minutes=44.5)
+    data_set.fault("/api/", status=503, headers={"Retry-After": format_datetime(hour, usegmt=True)})
+    with pytest.raises(
+        UserError, match=r"\(503 .*\) and asks to wait 45 min, so data set owner/nli"
+    ):
+        require_data(config(*SMALL, "data.path=owner/nli"), print)
+    assert len(data_set.asked()) == 1
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,9 @@
 """Whether what a run needs is available, checked before heavy imports."""
 
-from pathlib import Path
-
 from xling.cli.console import quiet_logs, say
 from xling.config import Config
 from xling.data import require_data
 from xling.models.available import require_model
-from xling.models.files import check_folder
 from xling.training.ranks import require_processes
 
 
@@ -22,5 +19,3 @@ def preflight(config: Config) -> None:
     require_processes(config.trainer)
     require_data(config, say)
     require_model(config.model, say)
-    if config.model.path and Path(config.model.path).is_dir():
-        check_folder(config.model.path)

@@ -19,7 +19,7 @@ from urllib.request import getproxies, proxy_bypass
 
 from tqdm import tqdm
 
-from xling.data.refusals import is_passing, short_reason, wait_asked_for
+from xling.data.refusals import LongWaitError, is_passing, short_reason, wait_asked_for
 
 Say = Callable[[str], None]
 """Prints a line for the person who waits."""
@@ -30,6 +30,9 @@ SECONDS = 1.5
 
 WAITS = (1, 2, 4, 8, 8)
 """Seconds before each further attempt, as in huggingface_hub."""
+
+PATIENCE = 60
+"""Seconds that a request waits between its attempts, all together."""
 
 AT_ONCE = 0.9
 """Seconds within which equal lines of files that are fetched side by side are one."""
@@ -81,15 +84,30 @@ def _accepts_connections(host: str, port: int) -> bool:
     return outcomes == [True]
 
 
+@cache
+def quiet_client() -> None:
+    """Keep the lines of the Hub's client off the terminal: importing it would let them through."""
+    import huggingface_hub
+
+    logging.getLogger(huggingface_hub.__name__).setLevel(logging.ERROR)
+
+
 @contextmanager
-def talking(say: Say) -> Iterator[None]:
+def talking(say: Say, patience: float = PATIENCE) -> Iterator[None]:
     """Let a block talk to the Hub: no answer is waited for without end, and `say` tells retries.
 
     The client's own lines and bars stay off the terminal.
+
+    Args:
+        patience: seconds to wait between the client's attempts, all together.
+
+    Raises:
+        LongWaitError: the client would wait for longer.
     """
     from huggingface_hub import constants, get_session
     from huggingface_hub.utils import disable_progress_bars
 
+    quiet_client()
     disable_progress_bars()
 
     def limit(request: Any) -> None:
@@ -103,7 +121,7 @@ def talking(say: Say) -> Iterator[None]:
     get_session().event_hooks = {**hooks, "request": [*hooks["request"], limit]}
     logger = logging.getLogger("huggingface_hub")
     before = logger.handlers, logger.level, logger.propagate
-    logger.handlers, logger.propagate = [_Retries(say)], False
+    logger.handlers, logger.propagate = [_Retries(say, patience)], False
     logger.setLevel(logging.WARNING)
     try:
         yield
@@ -123,23 +141,33 @@ class Bar(tqdm):
 
 
 class _Retries(logging.Handler):
-    """Tells each of the client's retries in one line; its two records come from one thread."""
+    """Tells each of the client's retries in one line; its two records come from one thread.
 
-    def __init__(self, say: Say) -> None:
+    As the client waits right after its second record, an error raised here keeps it from waiting.
+    """
+
+    def __init__(self, say: Say, patience: float) -> None:
         super().__init__(logging.WARNING)
-        self.say = say
-        self.reasons: dict[int | None, str] = {}
+        self.say, self.patience = say, patience
+        self.reasons: dict[int | None, tuple[str, int]] = {}
+        self.waited: dict[int | None, float] = {}
         self.times: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = record.getMessage()
+        message, thread = record.getMessage(), record.thread
         if match := re.match(r"HTTP Error (\d+) thrown while requesting", message):
-            self.reasons[record.thread] = f"the hub answers {match[1]}"
+            self.reasons[thread] = f"the hub answers {match[1]}", int(match[1])
         elif match := re.match(r"'(?P<why>.*)' thrown while requesting", message, re.DOTALL):
-            self.reasons[record.thread] = f"the hub does not answer ({match['why']})"
+            self.reasons[thread] = f"the hub does not answer ({match['why']})", 0
         elif match := re.search(r"([\d.]+)s(?: before retry)? \[Retry (\d+)/(\d+)\]", message):
-            reason = self.reasons.pop(record.thread, "the hub does not answer")
-            self.tell(_retry_line(reason, float(match[1]), int(match[2]), int(match[3])))
+            seconds, number, attempts = float(match[1]), int(match[2]), int(match[3])
+            reason, status = self.reasons.pop(thread, ("the hub does not answer", 0))
+            before = self.waited.get(thread, 0) if number > 1 else 0  # 1: another request
+            self.waited[thread] = before + seconds
+            if self.waited[thread] > self.patience:
+                asked = int(seconds) - 1 if message.startswith("Rate limited") else None
+                raise LongWaitError(reason, status, asked)
+            self.tell(_retry_line(reason, seconds, number, attempts))
         elif match := re.match(r"Error while downloading from (\S+): (.*)\nTrying", message):
             host = urlsplit(match[1]).netloc
             late = "timed out" in match[2]
@@ -165,7 +193,7 @@ def _retry_line(reason: str, seconds: float, number: int, attempts: int) -> str:
 def with_retries(
     call: Callable[[], Result], say: Say, again: Callable[[Exception], bool] = is_passing
 ) -> Result:
-    """Call what the client does not try again by itself, up to five times more.
+    """Call what the client does not try again by itself, up to five times more in a minute.
 
     Args:
         again: whether to, after an error.
@@ -173,13 +201,15 @@ def with_retries(
     Raises:
         Exception: of the last call, or one that will not pass.
     """
+    waited = 0
     for number, seconds in enumerate(WAITS, 1):
         try:
             return call()
         except Exception as error:
-            if not again(error):
-                raise
             wait = max(seconds, wait_asked_for(error) or 0)
+            waited += wait
+            if isinstance(error, LongWaitError) or waited > PATIENCE or not again(error):
+                raise
             say(_retry_line(short_reason(error), wait, number, len(WAITS)))
             time.sleep(wait)
     return call()

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from xling.config import Config
 from xling.data.connection import Say
-from xling.data.hub import fetch_dataset
+from xling.data.hub import fetch_dataset, named_by_hub
 from xling.data.readers import Table
 from xling.data.rows import (
     IGNORED,
@@ -52,7 +52,8 @@ def load_corpus(config: Config, say: Say) -> "DatasetDict":
     from datasets import DatasetDict
 
     quotas = quotas_by_source(config)
-    pools = read_pools(config, quotas, say)
+    with named_by_hub(config):
+        pools = read_pools(config, quotas, say)
     drawn = draw_splits(config, quotas, pools)
     for split in SPLITS:
         say(_sizes(split, drawn[split]))

@@ -2,20 +2,14 @@
 
 import re
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from xling.config import Config
 from xling.data.connection import Say
 from xling.data.files import find, index_of
-from xling.data.repository import (
-    Repository,
-    Snapshot,
-    fetch_missing,
-    folder_of,
-    locate,
-    require,
-    selected,
-)
+from xling.data.repository import fetch_missing, folder_of, locate, named_by_id, require
+from xling.data.snapshot import Repository, Snapshot
 from xling.errors import UserError
 
 
@@ -52,8 +46,7 @@ def require_hub(config: Config, needed: Iterable[tuple[str, str]], say: Say) -> 
     Raises:
         UserError: neither is the case, or the task has no data set on the Hub.
     """
-    snapshot = locate(_repository(config, needed := [*needed]), say)
-    require(snapshot, _files(config, snapshot, needed), say)
+    require(_located(config, needed, say), say)
 
 
 def hub_folder(config: Config, needed: Iterable[tuple[str, str]], say: Say) -> Path:
@@ -64,8 +57,7 @@ def hub_folder(config: Config, needed: Iterable[tuple[str, str]], say: Say) -> P
     Raises:
         UserError: no data set, no network, or missing files.
     """
-    snapshot = locate(_repository(config, needed := [*needed]), say)
-    return folder_of(snapshot, _files(config, snapshot, needed), say)
+    return folder_of(_located(config, needed, say), say)
 
 
 def fetch_dataset(config: Config, needed: Iterable[tuple[str, str]], say: Say) -> None:
@@ -74,8 +66,13 @@ def fetch_dataset(config: Config, needed: Iterable[tuple[str, str]], say: Say) -
     Raises:
         UserError: as `hub_folder`.
     """
-    snapshot = locate(_repository(config, needed := [*needed]), say)
-    fetch_missing(snapshot, _files(config, snapshot, needed), say)
+    fetch_missing(_located(config, needed, say), say)
+
+
+def named_by_hub(config: Config) -> AbstractContextManager[None]:
+    """Return what lets the errors of a block, which reads the data, name the data set."""
+    hub = config.data.source == "hub"
+    return named_by_id(_repository(config, ())) if hub else nullcontext()
 
 
 def _repository(config: Config, needed: Iterable[tuple[str, str]]) -> Repository:
@@ -97,9 +94,10 @@ def _repository(config: Config, needed: Iterable[tuple[str, str]]) -> Repository
     )
 
 
-def _files(config: Config, snapshot: Snapshot, needed: Iterable[tuple[str, str]]) -> list[str]:
-    """Return the names of the files of every (language, split)."""
-    repository = snapshot.repository
+def _located(config: Config, needed: Iterable[tuple[str, str]], say: Say) -> Snapshot:
+    """Find the files of every (language, split)."""
+    needed = [*needed]
+    repository = _repository(config, needed)
 
     def select(names: list[str]) -> list[str]:
         index = index_of(names, config.task.name, config.data)
@@ -114,7 +112,7 @@ def _files(config: Config, snapshot: Snapshot, needed: Iterable[tuple[str, str]]
                 f"data.path={repository.name}@refs/convert/parquet"
             ) from None
 
-    return selected(snapshot, select)
+    return locate(repository, select, say)
 
 
 def _or_sample(config: Config) -> str:

@@ -5,16 +5,37 @@ of `huggingface_hub`, which is imported inside functions.
 """
 
 import errno
+import math
 import os
+import time
 from collections.abc import Iterator
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
 
 PASSING = (408, 429, 500, 502, 503, 504)
 """Status codes that another attempt may not meet."""
 
+UNWRITABLE = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM)
+"""Numbers of the errors of a cache that is full, or not to be written to."""
+
 BROKEN = {"ReadError", "WriteError", "CloseError", "RemoteProtocolError"}
 """Names of errors of a connection that ends before its time."""
+
+
+class LongWaitError(Exception):
+    """The wait for another attempt would be too long.
+
+    Attributes:
+        reason: why it would be needed, in a few words.
+        status: of the Hub's answer; 0: there was none.
+        seconds: that the Hub asks to wait for; None: it does not ask for it.
+    """
+
+    def __init__(self, reason: str, status: int, seconds: int | None) -> None:
+        super().__init__(reason)
+        self.reason, self.status, self.seconds = reason, status, seconds
 
 
 def refusal(error: BaseException, what: str, page: str, switch: str) -> str:
@@ -25,13 +46,8 @@ def refusal(error: BaseException, what: str, page: str, switch: str) -> str:
         what: names it at the start of a sentence, as in `Data set facebook/xnli`.
         page: address of its page on the Hub.
         switch: what names it on the command line.
-
-    Raises:
-        OSError: the error itself, if it says that the disk is full.
     """
     for cause in _chain(error):
-        if isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise cause
         if _status(cause):
             return _of_answer(cause, what, page, switch)
     for cause in _chain(error):
@@ -42,7 +58,8 @@ def refusal(error: BaseException, what: str, page: str, switch: str) -> str:
 
 def is_passing(error: BaseException) -> bool:
     """Return whether another attempt may succeed."""
-    return _status(error) in PASSING or "TransportError" in _names(error)
+    lost = isinstance(error, LongWaitError) or "TransportError" in _names(error)
+    return lost or _status(error) in PASSING
 
 
 def unattended(error: BaseException) -> bool:
@@ -52,6 +69,8 @@ def unattended(error: BaseException) -> bool:
 
 def short_reason(error: BaseException) -> str:
     """Say in a few words what happened."""
+    if isinstance(error, LongWaitError):
+        return error.reason
     if status := _status(error):
         return f"the hub answers {status}"
     if "TimeoutException" in _names(error):
@@ -62,9 +81,31 @@ def short_reason(error: BaseException) -> str:
 
 
 def wait_asked_for(error: BaseException) -> int | None:
-    """Return the seconds that the Hub asks to wait for (`Retry-After`), if it does."""
-    value = _headers(error).get("retry-after", "")
-    return int(value) if value.isdigit() else None
+    """Return the seconds that the Hub asks to wait for (`Retry-After`, `RateLimit`), if it does."""
+    if isinstance(error, LongWaitError):
+        return error.seconds
+    from huggingface_hub.utils import parse_ratelimit_headers
+
+    headers = _headers(error)
+    value = headers.get("retry-after", "")
+    if value.isdigit():
+        return int(value)
+    with suppress(ValueError):  # not a date
+        return max(0, round(parsedate_to_datetime(value).timestamp() - time.time()))
+    limit = parse_ratelimit_headers(headers)
+    return limit.reset_in_seconds if limit and not limit.remaining else None
+
+
+def unwritable(what: str, error: OSError) -> str:
+    """Say that what is fetched cannot be kept in the Hub's cache."""
+    from huggingface_hub import constants
+
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    problem = "has no space left" if full else f"cannot be written to ({error.strerror})"
+    return (
+        f"{what} could not be fetched: the hub's cache {constants.HF_HUB_CACHE} {problem}. "
+        "Choose another folder with HF_HOME=DIR."
+    )
 
 
 def _of_answer(error: Any, what: str, page: str, switch: str) -> str:
@@ -105,25 +146,35 @@ def _of_answer(error: Any, what: str, page: str, switch: str) -> str:
             f"Use a token that may read it (`hf auth login`), or ask its owner at {page}."
         )
     if status == 429:
-        seconds = wait_asked_for(error)
-        wait = f"Wait {seconds} s" if seconds else "Wait some minutes"
+        asks, then = _asks(error)
         more = "" if known else ", or log in with `hf auth login` for a higher limit"
         return (
-            f"The hub has had too many requests from here ({status}), so {what[0].lower()}"
-            f"{what[1:]} could not be fetched. {wait} and run the same command again{more}."
+            f"The hub has had too many requests from here ({status}){asks}, so {what[0].lower()}"
+            f"{what[1:]} could not be fetched. Run the same command again {then}{more}."
         )
     if status >= 500:
         phrase = HTTPStatus(status).phrase if status in [*HTTPStatus] else "error"
+        asks, then = _asks(error)
         return (
-            f"The hub has a fault of its own ({status} {phrase}), so {what[0].lower()}{what[1:]} "
-            "could not be fetched. Run the same command again later; finished files are kept."
+            f"The hub has a fault of its own ({status} {phrase}){asks}, so {what[0].lower()}"
+            f"{what[1:]} could not be fetched. Run the same command again {then}; finished files "
+            "are kept."
         )
     return f"{what} could not be fetched: the hub answers {status}. {_first_line(error)}"
 
 
+def _asks(error: BaseException) -> tuple[str, str]:
+    """Say how long the Hub asks to wait for, if it does, and when to try again."""
+    seconds = wait_asked_for(error)
+    if not seconds:
+        return "", "in some minutes"
+    wait = f"{seconds} s" if seconds < 120 else f"{math.ceil(seconds / 60)} min"
+    return f" and asks to wait {wait}", "then"
+
+
 def _of_connection(error: BaseException, what: str) -> str:
     """Explain what kept an answer from coming; "" for other errors."""
-    from huggingface_hub import constants
+    from huggingface_hub import constants, get_token
 
     names, text, host = _names(error), str(error), _host(error)
     lost = f"{what} could not be fetched"
@@ -157,10 +208,12 @@ def _of_connection(error: BaseException, what: str) -> str:
         )
     if "HFValidationError" in names:
         return f"{lost}: that is not the id of a repository (OWNER/NAME)."
-    if isinstance(error, PermissionError) or getattr(error, "errno", None) == errno.EROFS:
+    if isinstance(error, OSError) and error.errno in UNWRITABLE:
+        return unwritable(what, error)
+    if (token := get_token()) and not (token.isascii() and token.isprintable()):
         return (
-            f"{lost}: the hub's cache {constants.HF_HUB_CACHE} cannot be written to. "
-            "Choose another folder with HF_HOME=DIR."
+            f"{lost}: your token has characters that no token has. Log in again with "
+            "`hf auth login`, or correct HF_TOKEN."
         )
     if "xet" in text.lower() or "cas " in text.lower():
         return (
@@ -181,6 +234,8 @@ def _names(error: BaseException) -> set[str]:
 
 
 def _status(error: BaseException) -> int:
+    if isinstance(error, LongWaitError):
+        return error.status
     return getattr(getattr(error, "response", None), "status_code", 0)
 
 

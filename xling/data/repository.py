@@ -1,20 +1,18 @@
-"""Repositories of the Hugging Face Hub: what this machine has of them, and fetching the rest.
+"""Repositories of the Hugging Face Hub: finding the files that are needed, and fetching them.
 
-Files lie in the Hub's own cache. Its client keeps the listing of a commit there too, by which a
-snapshot that is partial on purpose is told from one that is incomplete.
 `huggingface_hub` is imported inside functions: only what comes from the Hub needs it.
 """
 
 import glob
-import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from tempfile import TemporaryFile
 
 from xling.data.connection import (
+    PATIENCE,
     Bar,
     Say,
     answers,
@@ -23,176 +21,135 @@ from xling.data.connection import (
     talking,
     with_retries,
 )
-from xling.data.files import list_files
-from xling.data.refusals import is_passing, refusal, short_reason, unattended
+from xling.data.refusals import is_passing, refusal, short_reason, unattended, unwritable
+from xling.data.snapshot import (
+    Repository,
+    Snapshot,
+    cached,
+    client,
+    last_commit,
+    named,
+    require_readable,
+    require_whole,
+)
 from xling.errors import UserError
 
-KINDS = {"dataset": "Data set", "model": "Model"}
+Select = Callable[[list[str]], list[str]]
+"""Picks the files needed by the names of all; raises `UserError` if some are not there."""
 
 _commits: dict[tuple[str, str, str | None], str | None] = {}
 """What the branches point to during this process: the jobs of a sweep read the same files."""
+
+_unlisted: set[tuple[str, str, str | None]] = set()
+"""Repositories whose listing could not be had, or not be kept, during this process."""
 
 _accessible: set[str] = set()
 """Addresses of files that the Hub has agreed to give to this process."""
 
 
-@dataclass(frozen=True)
-class Repository:
-    """A data set or a model on the Hub.
+def locate(repository: Repository, select: Select, say: Say) -> Snapshot:
+    """Find the commit of a repository and the files needed; the network is asked for what is new.
 
-    Attributes:
-        name: OWNER/NAME.
-        revision: commit, branch or tag; None: the main branch.
-        switch: what names it on the command line, for advice.
-        filters: options of `hf download` where nobody knows yet what files it has.
-        otherwise: lines about what to do without it.
-    """
-
-    kind: Literal["dataset", "model"]
-    name: str
-    revision: str | None
-    switch: str
-    filters: str
-    otherwise: str
-
-    def __str__(self) -> str:
-        return f"{KINDS[self.kind]} {self.name}"
-
-    @property
-    def pinned(self) -> bool:
-        """Whether the revision is a commit, which never changes."""
-        return bool(re.fullmatch(r"[0-9a-f]{40}", self.revision or ""))
-
-    @property
-    def page(self) -> str:
-        """Address of its page."""
-        from huggingface_hub import constants
-
-        return f"{constants.ENDPOINT}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A repository at a commit, and what this machine has of it.
-
-    Attributes:
-        folder: of the files in the cache; None: there are none.
-        sizes: bytes of all files of the commit, by name; None: its listing is not known here.
-    """
-
-    repository: Repository
-    commit: str
-    folder: Path | None
-    sizes: dict[str, int] | None
-
-    @property
-    def names(self) -> list[str]:
-        """The files of the commit; those on this machine if the others are not known."""
-        if self.sizes is not None:
-            return sorted(self.sizes)
-        return list_files(self.folder) if self.folder else []
-
-    def missing(self, files: Sequence[str]) -> list[str]:
-        """Return those of the files that are not on this machine."""
-        folder = self.folder
-        return [name for name in files if folder is None or not (folder / name).is_file()]
-
-
-def locate(repository: Repository, say: Say) -> Snapshot:
-    """Find the commit of a repository and its listing; the network is asked only for what is new.
+    Args:
+        select: picks the names of the files needed from those of all files.
+        say: prints what is tried again.
 
     Raises:
-        UserError: the Hub refuses, or cannot be reached and nothing is known here.
+        UserError: the Hub refuses, or cannot be reached and too little is known here; or as
+            `select`.
     """
-    commit = _commit(repository, say)
+    require_readable(repository)
+    commit = _commit(repository, select, say)
     if commit is None:
         raise offline(repository, [], [])
-    folder, sizes = _folder(repository, commit), _listing(repository, commit)
-    if sizes is None and hub_reachable():
-        with _explained(repository), talking(say):
-            _client("snapshot_download", repository, commit, allow_patterns=[])
-        sizes = _listing(repository, commit)
-        if sizes is None:
-            say(f"The hub lists no files of {repository.name}: going by those in its cache")
-    return Snapshot(repository, commit, folder, sizes)
-
-
-def selected(snapshot: Snapshot, select: Callable[[list[str]], list[str]]) -> list[str]:
-    """Return the files of a snapshot that a function selects by their names.
-
-    Raises:
-        UserError: those needed are not there, or nobody knows as the Hub is out of reach.
-    """
+    snapshot = cached(repository, commit)
+    if snapshot.sizes is None and _key(repository) not in _unlisted and hub_reachable():
+        snapshot = _listed(snapshot, select, say)
     try:
-        return select(snapshot.names)
+        return replace(snapshot, files=tuple(select(snapshot.names)))
     except UserError:
         if snapshot.sizes is None:
-            raise offline(snapshot.repository, [], []) from None
+            raise offline(repository, [], []) from None
         raise
 
 
-def require(snapshot: Snapshot, files: Sequence[str], say: Say) -> None:
-    """Check that files are on this machine, or that they can be fetched and the disk has space.
+def require(snapshot: Snapshot, say: Say) -> None:
+    """Check that the files are on this machine, or can be fetched and the disk has space.
 
     Raises:
         UserError: neither is the case.
     """
-    if missing := _to_fetch(snapshot, files):
-        largest = max(missing, key=lambda name: _bytes(snapshot, [name]))
+    if missing := _to_fetch(snapshot):
+        largest = max(missing, key=lambda name: snapshot.bytes([name]))
         _ask_for_access(snapshot.repository, snapshot.commit, largest, say)
 
 
-def folder_of(snapshot: Snapshot, files: Sequence[str], say: Say) -> Path:
+def folder_of(snapshot: Snapshot, say: Say) -> Path:
     """Return the folder that has the files, and say what it is; fetch those that are missing.
 
     Raises:
         UserError: as `fetch_missing`.
     """
     repository, commit = snapshot.repository, snapshot.commit
-    if not snapshot.missing(files):
-        say(fetch_line(snapshot, files))
-    folder = fetch_missing(snapshot, files, say)
+    if not snapshot.missing:
+        say(fetch_line(snapshot))
+    folder = fetch_missing(snapshot, say)
     if not repository.pinned:
-        data = repository.kind == "dataset"
-        pin = f"data.path={repository.name}@{commit}" if data else f"model.revision={commit}"
-        say(f"The revision is not pinned; to repeat this run: {pin}")
+        say(f"The revision is not pinned; to repeat this run: {repository.pin(commit)}")
     return folder
 
 
-def fetch_missing(snapshot: Snapshot, files: Sequence[str], say: Say) -> Path:
+def fetch_missing(snapshot: Snapshot, say: Say) -> Path:
     """Fetch the files that are not on this machine, if any; return the folder that has them all.
 
     Raises:
         UserError: the network, the Hub or the disk does not allow it.
     """
     repository, commit = snapshot.repository, snapshot.commit
-    if missing := _to_fetch(snapshot, files):
-        say(fetch_line(snapshot, files))
+    if missing := _to_fetch(snapshot):
+        say(fetch_line(snapshot))
         with _explained(repository), talking(say):
             wanted = [glob.escape(name) for name in missing]
             with_retries(
-                lambda: _client(
+                lambda: client(
                     "snapshot_download", repository, commit, allow_patterns=wanted, tqdm_class=Bar
                 ),
                 say,
                 unattended,
             )
-        snapshot = Snapshot(repository, commit, _folder(repository, commit), snapshot.sizes)
-        if lacking := snapshot.missing(files):
+        snapshot = replace(cached(repository, commit), files=snapshot.files)
+        if lacking := snapshot.missing:
             raise UserError(f"{repository}: the hub lists {lacking[0]} but does not give it.")
     return Path(snapshot.folder or "")
 
 
-def fetch_line(snapshot: Snapshot, files: Sequence[str]) -> str:
+@contextmanager
+def named_by_id(repository: Repository) -> Iterator[None]:
+    """Let the errors of a block, which reads what was fetched, name the repository by its id."""
+    try:
+        yield
+    except UserError as error:
+        commit = repository.revision if repository.pinned else _commits.get(_key(repository))
+        snapshot = cached(repository, commit) if commit else None
+        if snapshot is None or snapshot.folder is None:
+            raise
+        text = str(error)
+        elsewhere = str(snapshot.folder) not in text and repository.name in text
+        if elsewhere or text.startswith(str(repository)):
+            raise  # it names the repository already
+        raise named(error, snapshot) from error
+
+
+def fetch_line(snapshot: Snapshot) -> str:
     """Say how many files, and how large, are to be fetched."""
-    repository, missing = snapshot.repository, snapshot.missing(files)
+    repository, files, missing = snapshot.repository, snapshot.files, snapshot.missing
     if not missing:
         return f"{repository} at {snapshot.commit}, from the cache"
     count = f"{len(missing)} file{'s' if len(missing) > 1 else ''}"
     here = f" ({len(files) - len(missing)} are in the cache)" if len(missing) < len(files) else ""
     return (
         f"{repository} at {snapshot.commit}, to be fetched from the hub: {count}, "
-        f"{_readable(_bytes(snapshot, missing))}{here}"
+        f"{_readable(snapshot.bytes(missing))}{here}"
     )
 
 
@@ -224,88 +181,112 @@ def offline(repository: Repository, files: Sequence[str], missing: Sequence[str]
     )
 
 
-def _to_fetch(snapshot: Snapshot, files: Sequence[str]) -> list[str]:
+def _to_fetch(snapshot: Snapshot) -> list[str]:
     """Return what is missing, if there is a network to fetch it and a disk to hold it."""
-    missing = snapshot.missing(files)
+    require_whole(snapshot)
+    missing = snapshot.missing
     if not missing:
         return []
     if not hub_reachable():
-        raise offline(snapshot.repository, files, missing)
-    cache, needed = _cache(), _bytes(snapshot, missing)
-    free = shutil.disk_usage(next(path for path in (cache, *cache.parents) if path.exists())).free
+        raise offline(snapshot.repository, snapshot.files, missing)
+    cache, needed = snapshot.repository.folder.parent, snapshot.bytes(missing)
+    free = shutil.disk_usage(_existing(cache)).free
     if needed > free:
         raise UserError(
             f"{snapshot.repository} needs {_readable(needed)}, but only {_readable(free)} are "
             f"free where the hub's cache lies ({cache}). Choose another disk with HF_HOME=DIR."
         )
+    _require_writable(snapshot.repository)
     return missing
 
 
-def _commit(repository: Repository, say: Say) -> str | None:
+def _require_writable(repository: Repository) -> None:
+    """Check that what is fetched can be kept: the client passes over it where it is a listing."""
+    try:
+        with TemporaryFile(dir=_existing(repository.folder)) as file:
+            file.write(bytes(4096))
+    except OSError as error:
+        reason = unwritable(str(repository), error)
+        raise UserError(f"{reason}\n{repository.otherwise}") from error
+
+
+def _existing(folder: Path) -> Path:
+    """Return the innermost folder of a path that exists."""
+    return next(path for path in (folder, *folder.parents) if path.exists())
+
+
+def _key(repository: Repository) -> tuple[str, str, str | None]:
+    return repository.kind, repository.name, repository.revision
+
+
+def _commit(repository: Repository, select: Select, say: Say) -> str | None:
     """Return the commit of a revision, the same for the whole run; None: unknown without the Hub.
 
     A branch is asked for at each run, as it may have moved.
     """
     if repository.pinned:
         return repository.revision
-    key = (repository.kind, repository.name, repository.revision)
+    key = _key(repository)
     if key not in _commits:
-        _commits[key] = _ask_for_commit(repository, say)
+        _commits[key] = _ask_for_commit(repository, select, say)
     return _commits[key]
 
 
-def _ask_for_commit(repository: Repository, say: Say) -> str | None:
-    known = _last_commit(repository)
+def _ask_for_commit(repository: Repository, select: Select, say: Say) -> str | None:
+    known = last_commit(repository)
+    last = f"{repository} as it was last fetched, at {known}"
     if not hub_reachable():
+        if known and not switched_off():
+            say(f"The hub does not answer: {last}")
         return known
+    usable = known is not None and _is_usable(cached(repository, known), select)
     try:
         with talking(say):
             commit = with_retries(
-                lambda: _client("repo_info", repository, repository.revision).sha, say
+                lambda: client("repo_info", repository, repository.revision).sha,
+                say,
+                lambda error: is_passing(error) and not usable,
             )
             if commit != known:
-                _client("resolve_revision", repository, repository.revision)  # which records it
+                client("resolve_revision", repository, repository.revision)  # which records it
             return commit
     except Exception as error:
         if known and is_passing(error):
             reason = short_reason(error)
-            say(f"{reason[0].upper()}{reason[1:]}: {repository} as it was last fetched, at {known}")
+            say(f"{reason[0].upper()}{reason[1:]}: {last}")
             return known
-        raise UserError(_refusal(error, repository)) from error
+        here = f"\nTo go on with what the cache has: {repository.pin(known)}" if usable else ""
+        raise UserError(f"{_refusal(error, repository)}{here}") from error
 
 
-def _last_commit(repository: Repository) -> str | None:
-    from huggingface_hub.errors import RevisionResolutionError
-
+def _is_usable(snapshot: Snapshot, select: Select) -> bool:
+    """Return whether the cache has all files needed, as far as is known."""
     try:
-        return _client(
-            "resolve_revision", repository, repository.revision, local_files_only=True
-        ).resolved
-    except RevisionResolutionError:
-        return None
+        return not replace(snapshot, files=tuple(select(snapshot.names))).missing
+    except UserError:
+        return False
 
 
-def _folder(repository: Repository, commit: str) -> Path | None:
-    """Return the snapshot's folder. Without patterns, the client refuses one that is partial."""
-    from huggingface_hub.errors import LocalEntryNotFoundError
-
-    here = {"local_files_only": True, "allow_patterns": []}
+def _listed(snapshot: Snapshot, select: Select, say: Say) -> Snapshot:
+    """Ask for the listing of a commit; files that are here without one do, if there is none."""
+    repository, commit = snapshot.repository, snapshot.commit
+    usable = _is_usable(snapshot, select)
     try:
-        return Path(_client("snapshot_download", repository, commit, **here))
-    except LocalEntryNotFoundError:
-        return None
-
-
-def _listing(repository: Repository, commit: str) -> dict[str, int] | None:
-    """Return the sizes of all files of a commit, if the cache has its listing."""
-    from huggingface_hub import get_cached_repo_tree
-    from huggingface_hub.errors import CachedRepoTreeNotFoundError
-
-    try:
-        tree = get_cached_repo_tree(repository.name, repo_type=repository.kind, revision=commit)
-    except CachedRepoTreeNotFoundError:
-        return None
-    return {file.path: file.size for file in tree}
+        with talking(say, patience=0 if usable else PATIENCE):
+            client("snapshot_download", repository, commit, allow_patterns=[])
+    except Exception as error:
+        if not (usable and is_passing(error)):
+            raise UserError(_refusal(error, repository)) from error
+    snapshot = cached(repository, commit)
+    if snapshot.sizes is None:
+        if not usable:
+            _require_writable(repository)
+        _unlisted.add(_key(repository))
+        say(
+            f"The hub's listing of {repository.name} cannot be had or kept: going by the files in "
+            "its cache"
+        )
+    return snapshot
 
 
 def _ask_for_access(repository: Repository, commit: str, name: str, say: Say) -> None:
@@ -337,20 +318,6 @@ def _ask_for_access(repository: Repository, commit: str, name: str, say: Say) ->
         _accessible.add(url)
 
 
-def _client(function: str, repository: Repository, revision: str | None, **options: object):
-    """Call a function of the Hub's client for a repository."""
-    from huggingface_hub import HfApi
-
-    call = getattr(HfApi(), function)
-    return call(repository.name, repo_type=repository.kind, revision=revision, **options)
-
-
-def _cache() -> Path:
-    from huggingface_hub import constants
-
-    return Path(constants.HF_HUB_CACHE).expanduser().absolute()
-
-
 @contextmanager
 def _explained(repository: Repository) -> Iterator[None]:
     """Explain errors of the Hub's client and of its HTTP library."""
@@ -364,10 +331,6 @@ def _refusal(error: BaseException, repository: Repository) -> str:
     revision = f" at {repository.revision}" if repository.revision else ""
     reason = refusal(error, f"{repository}{revision}", repository.page, repository.switch)
     return f"{reason}\n{repository.otherwise}"
-
-
-def _bytes(snapshot: Snapshot, files: Sequence[str]) -> int:
-    return sum((snapshot.sizes or {}).get(name, 0) for name in files)
 
 
 def _readable(count: float) -> str:

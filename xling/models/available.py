@@ -7,21 +7,16 @@ there once for each of several frameworks.
 import dataclasses
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xling.config import Model
 from xling.data.connection import Say
-from xling.data.repository import (
-    Repository,
-    Snapshot,
-    fetch_missing,
-    folder_of,
-    locate,
-    require,
-    selected,
-)
+from xling.data.repository import fetch_missing, folder_of, locate, named_by_id, require
+from xling.data.snapshot import Repository, Snapshot
 from xling.errors import UserError
+from xling.models.files import check_folder
 
 WEIGHTS = (
     r"model\.safetensors",
@@ -46,16 +41,23 @@ UNUSED = ("*.h5", "*.msgpack", "*.ot", "*.gguf", "onnx/*", "openvino/*", "coreml
 def require_model(model: Model, say: Say) -> None:
     """Make sure that a pretrained model is a folder, in the hub's cache, or can be fetched.
 
+    What is on this machine is checked by its files.
+
     Args:
         say: prints what is tried again.
 
     Raises:
         UserError: it is none of these.
     """
-    if model.path is None or _is_folder(model):
+    if model.path is None:
         return
-    snapshot = locate(_repository(model), say)
-    require(snapshot, _files(snapshot), say)
+    if _is_folder(model):
+        check_folder(model.path)
+        return
+    snapshot = _located(model, say)
+    require(snapshot, say)
+    if not snapshot.missing:
+        _check_fetched(model, snapshot.folder)
 
 
 def fetched(model: Model, say: Say) -> Model:
@@ -69,8 +71,7 @@ def fetched(model: Model, say: Say) -> Model:
     """
     if model.path is None or _is_folder(model):
         return model
-    snapshot = locate(_repository(model), say)
-    folder = folder_of(snapshot, _files(snapshot), say)
+    folder = folder_of(_located(model, say), say)
     return dataclasses.replace(model, path=str(folder), revision=None)
 
 
@@ -81,12 +82,23 @@ def fetch_model(model: Model, say: Say) -> None:
         UserError: as `fetched`.
     """
     if model.path is not None and not _is_folder(model):
-        snapshot = locate(_repository(model), say)
-        fetch_missing(snapshot, _files(snapshot), say)
+        _check_fetched(model, fetch_missing(_located(model, say), say))
 
 
-def _files(snapshot: Snapshot) -> list[str]:
-    return selected(snapshot, lambda names: model_files(names, str(snapshot.repository)))
+def named_by_hub(model: Model) -> AbstractContextManager[None]:
+    """Return what lets the errors of a block, which reads a fetched model, name it by its id."""
+    local = model.path is None or _is_folder(model)
+    return nullcontext() if local else named_by_id(_repository(model))
+
+
+def _check_fetched(model: Model, folder: Path | None) -> None:
+    with named_by_hub(model):
+        check_folder(str(folder))
+
+
+def _located(model: Model, say: Say) -> Snapshot:
+    repository = _repository(model)
+    return locate(repository, lambda names: model_files(names, str(repository)), say)
 
 
 def model_files(names: Sequence[str], where: str) -> list[str]:

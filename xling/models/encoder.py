@@ -26,7 +26,7 @@ from xling.config import Config, Model
 from xling.data.connection import Say
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
-from xling.models.available import fetched
+from xling.models.available import fetched, named_by_hub
 from xling.models.classifier import Classifier
 from xling.models.files import (
     check_folder,
@@ -68,11 +68,12 @@ def load(
         classifier = partial(Classifier, encoder, pooling=pooling)
     else:
         model = fetched(model, say)
-        encoder, tokenizer, missing = load_encoder(model, say)
-        stored = _stored_pooling(model) if model.pooling == "auto" else None
-        language = language_input(model.path, encoder, config.languages)
-        with quiet():
-            tried = trial(model, encoder, tokenizer, language, stored, missing, say)
+        with named_by_hub(config.model):
+            encoder, tokenizer, missing = load_encoder(model, say)
+            stored = _stored_pooling(model) if model.pooling == "auto" else None
+            language = language_input(model.path, encoder, config.languages)
+            with quiet():
+                tried = trial(model, encoder, tokenizer, language, stored, missing, say)
         classifier = partial(Classifier, encoder, **dataclasses.asdict(tried))
     torch.manual_seed(config.seed)
     return classifier(classes=len(config.task.classes)), tokenizer
