@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from types import MethodType
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -88,7 +88,7 @@ def select_adapters(encoder: nn.Module) -> None:
     """
     for module in encoder.modules():
         if hasattr(module, "adapter_modules") and hasattr(module, "lang_adapter"):
-            module.lang_adapter = MethodType(_selected, module)
+            module.lang_adapter = partial(_selected, module)  # which can be pickled
 
 
 def _selected(self: nn.Module, lang_ids: Tensor, hidden_states: Tensor) -> Tensor:
