@@ -1,6 +1,5 @@
 """A model that is not whole, or is no encoder of texts, is refused by name before anything else."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -15,11 +14,13 @@ from conftest import SHAPE, config
 from safetensors.torch import load_file, save_file
 from small_models import change, loaded
 from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel
+from transformers.convert_slow_tokenizer import import_protobuf
+from transformers.utils import import_utils
 
 from xling.cli.compose import expand_home
 from xling.errors import UserError
 from xling.models.files import check_folder
-from xling.models.packages import missing_package
+from xling.models.packages import EXTRAS, missing_package
 
 WEIGHTS = "model.safetensors"
 
@@ -278,7 +279,9 @@ def test_the_right_extra_is_named_for_a_tokenizer(content, extra, tmp_path, monk
     (tmp_path / "tokenizer.model").write_bytes(content)
     theirs = "`tiktoken` is required to read a `tiktoken` file. Install it with `pip install ..`."
     assert missing_package(tmp_path, theirs) == f"pip install 'xling[{extra}]'"
-    assert missing_package(tmp_path, "no such file") == missing_package(None, theirs) == ""
+    assert missing_package(None, theirs) == ""
+    (tmp_path / "tokenizer.json").write_text("{}")
+    assert missing_package(tmp_path, theirs) == ""
     moses = "You need to install sacremoses to use XLMTokenizer."
     assert missing_package(None, moses) == "pip install 'xling[moses]'"
 
@@ -299,12 +302,19 @@ def test_a_dry_run_refuses_too_and_a_damaged_file_before_heavy_imports(save):
     assert "TORCH False" in done.stdout
 
 
-def test_a_tokenizer_of_sentencepiece_asks_for_its_extra(tmp_path):
-    if importlib.util.find_spec("sentencepiece"):
-        pytest.skip("sentencepiece is installed")
+def test_a_tokenizer_of_sentencepiece_asks_for_its_extra(tmp_path, monkeypatch):
+    """Also where tiktoken is installed, which the library tries instead."""
+    for package in EXTRAS["sentencepiece"]:
+        lacks = (lambda: False, "{0} needs a package")
+        monkeypatch.setitem(import_utils.BACKENDS_MAPPING, package, lacks)
+    monkeypatch.setattr("xling.models.packages._installed", lambda module: "tiktoken" in module)
     BertModel(BertConfig(**SHAPE)).save_pretrained(tmp_path)
     change(tmp_path / "config.json", model_type="xlm-roberta")
-    (tmp_path / "sentencepiece.bpe.model").write_bytes(b"\x0a\x0e\x0a\x05<unk>")
+    stored = import_protobuf().ModelProto(
+        pieces=[{"piece": piece, "score": 0.0} for piece in ("<unk>", "<s>", "</s>", "a")],
+        trainer_spec={"unk_id": 0},
+    )
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(stored.SerializeToString())
     assert "pip install 'xling[sentencepiece]'" in refused(tmp_path)
 
 
