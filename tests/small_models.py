@@ -62,6 +62,7 @@ BOTH_WAYS: dict[str, tuple[str, dict]] = {
     ),
     "deberta-v2": ("DebertaV2Config", dict(**SHAPE, relative_attention=True)),
     "mpnet": ("MPNetConfig", SHAPE),
+    "dpr": ("DPRConfig", SHAPE),
     "gte": ("GteConfig", SHAPE),
     "jina v3": ("JinaEmbeddingsV3Config", SHAPE),
     "gemma that reads both ways": (

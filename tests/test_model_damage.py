@@ -137,23 +137,19 @@ def test_a_damaged_vocabulary_is_named(make, file, spoil, expected, tmp_path):
         (lambda x: b"", "is neither a vocabulary of sentencepiece nor one of tiktoken"),
         (lambda x: PAGE, "is neither a vocabulary"),
         (lambda x: bytes(5000), "is neither a vocabulary"),
-        (lambda x: x[:-3], "is damaged or cut off"),
-        (lambda x: x[:-5], "is cut off: the settings of sentencepiece"),
+        (lambda x: x[:-4], "is damaged or cut off"),
+        (lambda x: x[:-2], "is cut off: the settings of sentencepiece"),
+        (lambda x: x[:-7], "is cut off: the settings of sentencepiece"),
     ],
 )
 def test_a_damaged_file_of_sentencepiece_is_named_also_without_the_package(
     spoil, expected, tmp_path
 ):
     build("xlm-r").save_pretrained(tmp_path)
-    stored = (
-        import_protobuf()
-        .ModelProto(
-            pieces=[{"piece": piece, "score": 0.0} for piece in ("<unk>", "<s>", "</s>", "a")],
-            trainer_spec={"unk_id": 0},
-        )
-        .SerializeToString()
-    )
-    assert stored.endswith(b"\x12\x03\xc0\x02\x00")  # the settings
+    settings = dict(trainer_spec={"unk_id": 0}, normalizer_spec={})
+    pieces = [{"piece": piece, "score": 0.0} for piece in ("<unk>", "<s>", "</s>", "a")]
+    stored = import_protobuf().ModelProto(pieces=pieces, **settings).SerializeToString()
+    assert stored.endswith(b"\x12\x03\xc0\x02\x00\x1a\x00")  # the settings
     (tmp_path / "sentencepiece.bpe.model").write_bytes(spoil(stored))
     message = refused(tmp_path)
     assert f"sentencepiece.bpe.model {expected}" in message and "download it again" in message

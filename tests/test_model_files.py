@@ -243,6 +243,18 @@ def test_of_a_model_for_texts_and_images_what_reads_text_is_kept(tmp_path, token
     assert not any("vision" in name for name, _ in model.named_parameters())
 
 
+def test_of_dpr_the_encoder_of_questions_is_read_and_that_of_passages_is_refused(save, tmp_path):
+    folder = save("dpr")
+    model, said = loaded(folder)
+    whole = AutoModel.from_pretrained(folder).eval()
+    ids = torch.tensor([[5, 6, 7]])
+    expected = whole(input_ids=ids).pooler_output  # the first state of its BERT
+    torch.testing.assert_close(model.eval().encoder(ids).last_hidden_state[:, 0], expected)
+    assert not any("Not used" in line for line in said)
+    transformers.DPRContextEncoder(transformers.DPRConfig(**SHAPE)).save_pretrained(tmp_path)
+    assert "theirs have other names, such as ctx_encoder." in refused(tmp_path)
+
+
 def custom(folder: Path, tokenizer) -> None:
     """Save a model that brings its own code, which leaves a trace when it is run."""
     BertModel(BertConfig(**SHAPE), add_pooling_layer=False).save_pretrained(folder)
@@ -313,9 +325,12 @@ def test_a_tokenizer_of_sentencepiece_asks_for_its_extra(tmp_path, monkeypatch):
     stored = import_protobuf().ModelProto(
         pieces=[{"piece": piece, "score": 0.0} for piece in ("<unk>", "<s>", "</s>", "a")],
         trainer_spec={"unk_id": 0},
+        normalizer_spec={},
     )
     (tmp_path / "sentencepiece.bpe.model").write_bytes(stored.SerializeToString())
-    assert "pip install 'xling[sentencepiece]'" in refused(tmp_path)
+    for kind in ("XLMRobertaTokenizer", "M2M100Tokenizer"):
+        change(tmp_path / "tokenizer_config.json", tokenizer_class=kind)
+        assert "pip install 'xling[sentencepiece]'" in refused(tmp_path)
 
 
 def test_a_model_in_the_hubs_cache_is_read_as_a_folder_is(save, tmp_path):

@@ -113,11 +113,12 @@ def _tokenizer(model: Model, place: dict[str, Any]) -> PreTrainedTokenizerBase:
     with files_read_anew():
         try:
             tokenizer = _loaded(model, of_tokenizer, AutoTokenizer.from_pretrained, **place)
-        except UserError:
+        except UserError as refusal:
             kind = named_class(read_object(model.path or "", folder, "tokenizer_config.json"))
-            if kind is None:
-                raise
-            tokenizer = _loaded(model, of_tokenizer, kind.from_pretrained, **place)
+            try:
+                tokenizer = kind.from_pretrained(model.path, **place)
+            except Exception:  # of any kind: what the library's own choice failed for is said
+                raise refusal from None
     try:
         follow_files(tokenizer, folder)
         tokenizer("a")
@@ -231,6 +232,8 @@ def text_part(name: str, model: PreTrainedModel) -> PreTrainedModel:
             if isinstance(getattr(model, attribute, None), PreTrainedModel):
                 part = getattr(model, attribute)
                 break
+    while isinstance(part, PreTrainedModel) and part.base_model is not part:
+        part = part.base_model  # within DPR, whose own class returns no states
     if not _takes(part, "input_ids"):
         raise UserError(
             f"model.path={name} is no encoder of texts: {type(model).__name__} reads "

@@ -5,16 +5,15 @@ import warnings
 from pathlib import Path
 
 import torch
-from google.protobuf.message import DecodeError
 from safetensors import safe_open
 from tokenizers import Tokenizer
-from transformers.convert_slow_tokenizer import import_protobuf
 
 from xling.config import Model
 from xling.models.available import tokenizer_files
 from xling.models.configuration import mistake
-from xling.models.files import AGAIN, SENTENCEPIECE, weights_files
+from xling.models.files import AGAIN, weights_files
 from xling.models.packages import missing_package
+from xling.models.tokenizer import read_sentencepiece
 
 NO_TOKENIZER = (
     "model.path={name} has no tokenizer that can be read: tokenizer.json, or what stands for it, "
@@ -102,12 +101,9 @@ def _damage(file: Path) -> str:
             Tokenizer.from_file(str(file))
         except Exception as error:  # of no other kind: the library has no classes of errors
             return f"is damaged ({first_line(error)})"
-    if file.suffix == ".model" and file.read_bytes()[:1] == SENTENCEPIECE:
-        proto = import_protobuf().ModelProto()
+    if file.suffix == ".model":
         try:
-            proto.ParseFromString(file.read_bytes())
-        except DecodeError as error:
-            return f"is damaged or cut off ({first_line(error)})"
-        if not proto.HasField("trainer_spec"):
-            return "is cut off: the settings of sentencepiece at its end are missing"
+            read_sentencepiece(file)
+        except ValueError as error:
+            return str(error)
     return ""

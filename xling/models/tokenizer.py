@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from google.protobuf.message import DecodeError
 from tokenizers import Tokenizer, normalizers
 from tokenizers.models import BPE, Model, Unigram
 from transformers import PreTrainedTokenizerBase
@@ -62,14 +63,31 @@ def follow_files(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
         for part in ("normalizer", "pre_tokenizer"):
             if _shape(getattr(stored, part)) != _shape(getattr(backend, part)):
                 setattr(backend, part, getattr(stored, part))
-    elif vocabulary and Path(vocabulary).read_bytes()[:1] == SENTENCEPIECE:
-        proto = import_protobuf().ModelProto()
-        proto.ParseFromString(Path(vocabulary).read_bytes())
+    elif vocabulary and (proto := read_sentencepiece(Path(vocabulary))) is not None:
         _follow_sentencepiece(tokenizer, backend, proto)
 
 
-def named_class(settings: Any) -> type[PreTrainedTokenizerBase] | None:
-    """Return the class that tokenizer_config.json names; None if transformers has none."""
+def read_sentencepiece(file: Path) -> Any:
+    """Return what a file of sentencepiece holds; None if it is of another kind.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    content = file.read_bytes()
+    if content[:1] != SENTENCEPIECE:
+        return None
+    proto = import_protobuf().ModelProto()
+    try:
+        proto.ParseFromString(content)
+    except DecodeError as error:
+        raise ValueError(f"is damaged or cut off ({error})") from None
+    if not (proto.HasField("trainer_spec") and proto.HasField("normalizer_spec")):
+        raise ValueError("is cut off: the settings of sentencepiece at its end are missing")
+    return proto
+
+
+def named_class(settings: Any) -> Any:
+    """Return the class of tokenizers that tokenizer_config.json names; None if there is none."""
     name = settings.get("tokenizer_class") if isinstance(settings, Mapping) else None
     return tokenizer_class_from_name(name) if isinstance(name, str) else None
 
