@@ -77,11 +77,20 @@ def test_a_tokenizer_json_that_holds_no_tokenizer_is_named(content, save):
     assert "Copy or download it again" in message
 
 
-@pytest.mark.parametrize("settings", [{"tokenizer_class": 5}, {"pad_token": 5}])
+@pytest.mark.parametrize(
+    "settings",
+    [{"tokenizer_class": 5}, {"pad_token": 5}, {"model_max_length": "x"}, {"padding_side": "up"}],
+)
 def test_a_configuration_of_which_no_tokenizer_can_be_made_is_named(settings, save):
     folder = save("bert")
     change(folder / "tokenizer_config.json", **settings)
     assert "cannot be made from tokenizer.json, tokenizer_config.json (" in refused(folder)
+
+
+def test_a_length_that_is_none_is_named(save):
+    folder = save("bert")
+    change(folder / "tokenizer_config.json", model_max_length=-1)
+    assert "tokenizer_config.json has model_max_length=-1" in refused(folder)
 
 
 def words(folder: Path) -> Path:

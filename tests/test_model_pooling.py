@@ -240,6 +240,22 @@ def test_a_pooling_that_is_not_offered_is_refused(save, tmp_path):
     assert loaded(tmp_path, "model.pooling=mean")[0].pooling == "mean"
 
 
+@pytest.mark.parametrize("stored", [5, None, [], ["cls", "mean"], {"a": 1}])
+def test_a_pooling_that_is_none_is_refused(stored, save, tmp_path):
+    sentence_transformer(save, tmp_path, "newer", {})
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": stored}))
+    with pytest.raises(UserError, match="not offered here.*model.pooling=first"):
+        loaded(tmp_path)
+
+
+@pytest.mark.parametrize("modules", ["{}", "[]", "null", "5", "[5]", '[{"type": 5}]'])
+def test_a_list_of_modules_that_is_none_is_refused(modules, save, tmp_path):
+    sentence_transformer(save, tmp_path, "newer", {"pooling_mode": "mean"})
+    (tmp_path / "modules.json").write_text(modules)
+    with pytest.raises(UserError, match="modules.json|sentence-transformers begins with 5"):
+        loaded(tmp_path)
+
+
 def test_a_pooling_whose_file_is_missing_or_damaged_is_refused(save, tmp_path):
     sentence_transformer(save, tmp_path, "newer", {"pooling_mode": "mean"})
     file = tmp_path / "1_Pooling" / "config.json"

@@ -166,7 +166,7 @@ def transformer_folder(name: str, modules: Any) -> str:
             f"model.path={name}: this model of sentence-transformers begins with {kind}, and only "
             "a Transformer can be fine-tuned here."
         )
-    return modules[0].get("path", "")
+    return str(modules[0].get("path", ""))
 
 
 def read_json(name: str, folder: Path, file: str) -> Any:
@@ -180,7 +180,10 @@ def read_json(name: str, folder: Path, file: str) -> Any:
             "`git lfs pull` in that folder."
         )
     try:
-        return json.loads(path.read_text("utf-8"))
+        value = json.loads(path.read_text("utf-8"))
+        if value is None:
+            raise ValueError("it holds nothing but null")
+        return value
     except (ValueError, RecursionError) as error:
         raise UserError(
             f"model.path={name}: {file} cannot be read as JSON: {error}. {AGAIN}"
@@ -190,9 +193,7 @@ def read_json(name: str, folder: Path, file: str) -> Any:
 def read_object(name: str, folder: Path, file: str) -> dict[str, Any] | None:
     """Return the object that a JSON file holds; None if there is no such file."""
     value = read_json(name, folder, file)
-    if value is None and not (folder / file).is_file():
-        return None
-    if not isinstance(value, dict):
+    if value is not None and not isinstance(value, dict):
         raise UserError(f"model.path={name}: {file} does not hold an object: {{...}}. {AGAIN}")
     return value
 

@@ -61,6 +61,11 @@ def fit_tokenizer(
     """
     rows = table_rows(encoder)
     _check_vocabulary(name, tokenizer, rows)
+    if (most := tokenizer.model_max_length) < 1:
+        raise UserError(
+            f"model.path={name}: tokenizer_config.json has model_max_length={most}, where a "
+            "positive number is expected. Correct it, or copy or download the file again."
+        )
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     takes = inspect.signature(encoder.forward).parameters
     types = getattr(encoder.config, "type_vocab_size", None)
