@@ -4,6 +4,7 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,7 @@ from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from xling.errors import UserError
+from xling.models.available import tokenizer_files
 
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetDict
@@ -59,6 +61,11 @@ def fit_tokenizer(
     """
     rows = table_rows(encoder)
     _check_vocabulary(name, tokenizer, rows)
+    if (most := tokenizer.model_max_length) < 1:
+        raise UserError(
+            f"model.path={name}: tokenizer_config.json has model_max_length={most}, where a "
+            "positive number is expected. Correct it, or copy or download the file again."
+        )
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     takes = inspect.signature(encoder.forward).parameters
     types = getattr(encoder.config, "type_vocab_size", None)
@@ -133,11 +140,12 @@ def _of_language(split: "Dataset", language: str) -> "Dataset":
 def _check_vocabulary(name: str, tokenizer: PreTrainedTokenizerBase, rows: int | None) -> None:
     size = len(tokenizer)
     if rows is not None and size < LEAST_SHARE * rows:
+        files = tokenizer_files(Path(name))
         raise UserError(
             f"model.path={name}: its tokenizer has {size:,} tokens, but the model has rows for "
-            f"{rows:,}: the files of its tokenizer (tokenizer.json or the like) are missing, or "
-            "belong to another model. Save both into one folder: model.save_pretrained(DIR) and "
-            "tokenizer.save_pretrained(DIR)."
+            f"{rows:,}: the files of its tokenizer ({', '.join(files) or 'tokenizer.json'}) are "
+            "missing, cut off, or belong to another model. Copy or download them again, or save "
+            "both into one folder: model.save_pretrained(DIR) and tokenizer.save_pretrained(DIR)."
         )
 
 
