@@ -116,10 +116,22 @@ def test_columns_parted_by_something_else_are_explained(tmp_path: Path, xnli_tas
         ("a.csv", ";", "parted by semicolons: write it with tabs, as .tsv"),
         ("a.csv", "\t", "parted by tabs: rename the file to .tsv"),
         ("a.tsv", ",", "parted by commas: rename the file to .csv"),
+        ("a.tsv", " ", "parted by spaces: write it with tabs, as .tsv"),
     ):
         path = tmp_path / name
         path.write_text(separator.join(GOOD) + "\n" + separator.join(GOOD.values()) + "\n")
         assert advice in refusal(path, xnli_task)
+        quoted = [separator.join(f'"{word}"' for word in row) for row in (GOOD, GOOD.values())]
+        path.write_text("\n".join(quoted) + "\n")
+        assert advice in refusal(path, xnli_task)
+
+
+def test_a_file_without_a_header_is_told_how_to_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("0,a text,good\n1,another,bad\n")
+    assert "A file without a header needs task.headerless=" in refusal(
+        path, config("task=marc").task
+    )
 
 
 def test_a_header_in_capitals_is_no_row(tmp_path: Path, xnli_task: Task) -> None:

@@ -71,7 +71,7 @@ def test_a_damaged_line_of_utf8_is_not_called_another_encoding(tmp_path: Path) -
 def test_the_advice_on_an_encoding_without_its_mark_gives_the_right_text(
     tmp_path: Path, encoding: str, line: str
 ) -> None:
-    content = f"1\t{line}\tgood\n" * 3
+    content = f"1\t{line}\tgood\n" * 3 if line != "plain" else '[{"text": "plain"}]'
     message = refusal(tmp_path / "a.tsv", content.encode(encoding))
     assert f"a.tsv is {encoding}, without the mark of it" in message
     command = message.split("`")[1].split()

@@ -25,6 +25,8 @@ MISTAKES = {
     "a value out of range": (["tuning.epochs=0"], ["tuning.epochs=0", "greater than 0"]),
     "a value of another type": (["imbalance=much"], ["imbalance=much", "integer"]),
     "a list not closed": (["languages=[de,"], ["languages=[de,", "'languages=[de,en]'"]),
+    "values that are no list": (["languages=de,en"], ["write 'languages=[de,en]'", "--multirun"]),
+    "other classes": (["task.labels={a: [0], b: [1]}"], ["its keys stand in a file"]),
     "a missing value": (["data=files"], ["data.path has no value", "write data.path=..."]),
     "a language that the task does not have": (
         ["exclude=kr"],

@@ -19,7 +19,14 @@ from conftest import config
 from corpus_files import forget
 from served_hub import COMMIT, Hub, Repo
 
-from xling.data import fetch_data, hub_reachable, load_corpus, repository, require_data
+from xling.data import (
+    fetch_data,
+    hub_reachable,
+    load_corpus,
+    repository,
+    require_data,
+    vocabulary_run,
+)
 from xling.errors import UserError
 
 SMALL = ("profile=paper", "languages=[de,en]", "data.train_per_language=12")
@@ -313,3 +320,27 @@ def test_a_download_that_was_killed_is_begun_again(data_set, tmp_path):
     assert [*(tmp_path / "cache").rglob("*.incomplete")]
     assert "(2 are in the cache)" in load(*PINNED)[0]
     assert load(*PINNED)[0].endswith("from the cache")
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["with training texts", "without"])
+def test_what_a_tiny_model_takes_its_vocabulary_from_is_fetched_with_the_rest(hub, there):
+    files = nli("de", "en", "fr")
+    if not there:
+        del files["fr/train-00000-of-00001.parquet"]
+    hub.repos["datasets/owner/nli"] = Repo(files)
+    overrides = ("model=tiny", "exclude=fr", "task.parallel=false")
+    chosen = config("profile=paper", f"data.path=owner/nli@{COMMIT}", "languages=[de,en,fr]",
+                    "data.train_per_language=12", *overrides)  # fmt: skip
+    said: list[str] = []
+    fetch_data(chosen, said.append)
+    assert f"to be fetched from the hub: {9 if there else 7} files" in said[0]
+    assert vocabulary_run(chosen).exclude == (() if there else ("fr",))
+    hub.requests.clear()
+    load_corpus(vocabulary_run(chosen), said.append)
+    assert not hub.asked("^GET .*/resolve/")
+
+
+@pytest.mark.parametrize("name", ["owner/si--b200", "owner/x.", "a/b/c"])
+def test_what_is_no_id_is_refused_in_a_sentence(hub, name):
+    with pytest.raises(UserError, match=r"not the id of a repository|OWNER/NAME"):
+        load("profile=paper", "languages=[de,en]", f"data.path={name}")

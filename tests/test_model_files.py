@@ -158,6 +158,28 @@ def test_pickled_weights_are_read_and_their_damage_is_named(save):
     assert "pytorch_model.bin is damaged or cut off" in refused(folder)
 
 
+def test_zeros_in_the_midst_of_pickled_weights_are_named(save):
+    folder = save("bert")
+    file = folder / "pytorch_model.bin"
+    torch.save(load_file(folder / WEIGHTS), file)
+    (folder / WEIGHTS).unlink()
+    content = bytearray(file.read_bytes())
+    middle = len(content) // 2
+    content[middle : middle + 400] = bytes(400)
+    file.write_bytes(content)
+    assert "does not have its checksum" in refused(folder)
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.float8_e4m3fn])
+def test_weights_of_a_type_without_gradients_are_refused(save, kind):
+    folder = save("bert")
+    weights = load_file(folder / WEIGHTS)
+    name = "encoder.layer.0.attention.self.query.weight"
+    weights[name] = weights[name].to(kind)
+    save_file(weights, folder / WEIGHTS, metadata={"format": "pt"})
+    assert "model.safetensors holds weights as" in refused(folder)
+
+
 def test_quantised_weights_are_refused(save):
     folder = save("bert")
     quantised = {"quant_method": "bitsandbytes", "load_in_4bit": True}

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 from conftest import SHAPE, config
 from small_models import change
-from tokenizers import AddedToken, Regex, Tokenizer, models, normalizers, pre_tokenizers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    Tokenizer,
+    models,
+    normalizers,
+    pre_tokenizers,
+    processors,
+)
 from transformers import BertConfig, BertModel, PreTrainedTokenizerBase, UMT5Config, UMT5Model
 
 from xling.errors import UserError
@@ -189,6 +197,62 @@ def test_a_class_reads_texts_as_sentencepiece_does(kind, fallback, letters, tmp_
         assert made(text, add_special_tokens=False)["input_ids"] == expected, text
     ends = made.convert_ids_to_tokens(made("Katze")["input_ids"])
     assert (ends[0] if around[0] else None, ends[-1] if around[1] else None) == around
+
+
+@pytest.mark.parametrize("kind", ["XLMRobertaTokenizer", "T5Tokenizer", "MBartTokenizer"])
+def test_no_space_is_put_before_a_text_where_sentencepiece_puts_none(kind, letters, tmp_path):
+    import sentencepiece
+
+    name, settings, _ = CLASSES[kind]
+    model_in(tmp_path, rows=90, tokenizer_class=kind)
+    file = tmp_path / name
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(letters), model_prefix=str(file.with_suffix("")), minloglevel=2,
+        vocab_size=80, hard_vocab_limit=False, **(settings | {"add_dummy_prefix": False}),
+    )  # fmt: skip
+    stored = sentencepiece.SentencePieceProcessor(model_file=str(file))
+    made = tokenizer_of(tmp_path)
+    for text in ("die Katze", " die Katze"):
+        tokens = made.convert_ids_to_tokens(made(text, add_special_tokens=False)["input_ids"])
+        assert tokens == stored.encode(text, out_type=str)
+
+
+def test_spaces_behind_words_are_refused(letters, tmp_path):
+    import sentencepiece
+
+    model_in(tmp_path, rows=90, tokenizer_class="XLMRobertaTokenizer")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(letters), model_prefix=str(tmp_path / "sentencepiece.bpe"), minloglevel=2,
+        vocab_size=80, hard_vocab_limit=False, treat_whitespace_as_suffix=True,
+    )  # fmt: skip
+    with pytest.raises(UserError, match=r"sentencepiece.bpe.model writes spaces behind words"):
+        tokenizer_of(tmp_path)
+
+
+@pytest.mark.parametrize("kind", ["BertTokenizer", "MPNetTokenizer", "FunnelTokenizer"])
+def test_what_a_class_takes_for_granted_changes_no_tokenizer_json(kind, tmp_path):
+    """Without a word in tokenizer_config.json, a cased vocabulary stays one."""
+    model_in(tmp_path, tokenizer_class=kind, pad_token="[PAD]", unk_token="[UNK]")
+    words = [*SPECIAL, *(f"w{n}" for n in range(300)), "die", "Die", "Häuser", "hauser", ",", "3"]
+    table = {word: n for n, word in enumerate(words)}
+    whole = Tokenizer(models.WordPiece(table, unk_token="[UNK]"))
+    whole.normalizer = normalizers.BertNormalizer(lowercase=False, strip_accents=False)
+    whole.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    as_the_file_has_it(whole, tmp_path)
+
+
+def test_the_tokens_around_a_text_are_those_of_tokenizer_json(tmp_path):
+    model_in(tmp_path, tokenizer_class="GPTNeoXTokenizer", pad_token="[PAD]", unk_token="[UNK]")
+    words = [*SPECIAL, *(f"w{n}" for n in range(300)), "die"]
+    table = {word: n for n, word in enumerate(words)}
+    whole = Tokenizer(models.WordLevel(table, "[UNK]"))
+    whole.pre_tokenizer = pre_tokenizers.Whitespace()
+    around = [("[CLS]", table["[CLS]"]), ("[SEP]", table["[SEP]"])]
+    whole.post_processor = processors.TemplateProcessing("[CLS] $A [SEP]", special_tokens=around)
+    whole.save(str(tmp_path / "tokenizer.json"))
+    made = tokenizer_of(tmp_path)
+    tokens = made.convert_ids_to_tokens(made("die w4")["input_ids"])
+    assert tokens == ["[CLS]", "die", "w4", "[SEP]"]
 
 
 def ranks(file: Path, *longer: bytes) -> None:

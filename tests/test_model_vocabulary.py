@@ -48,6 +48,9 @@ def test_a_model_saved_without_its_tokenizer_is_refused(kind, tmp_path):
     assert "tokenizer.save_pretrained(DIR)" in str(error.value)
 
 
+COLUMNS = ("language", "text", "text_pair")
+
+
 def corpus(**texts: list[str]) -> datasets.DatasetDict:
     """Texts by language, encoded by nobody yet."""
     rows = [(language, text) for language, own in texts.items() for text in own]
@@ -57,7 +60,8 @@ def corpus(**texts: list[str]) -> datasets.DatasetDict:
                 "language": [language for language, _ in rows],
                 "text": [text for _, text in rows],
                 "text_pair": [None for _ in rows],
-            }
+            },
+            features=datasets.Features(dict.fromkeys(COLUMNS, datasets.Value("string"))),
         )
     )
 

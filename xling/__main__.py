@@ -28,9 +28,9 @@ def run_composed(composed: object) -> None:
     from xling.pipeline.start import start
     from xling.sweep.records import recording_run
 
-    overrides = HydraConfig.get().overrides.task
-    with recording_run(config, overrides):
-        start(config, repeat_command(overrides))
+    hydra = HydraConfig.get()
+    with recording_run(config, hydra.overrides.task):
+        start(config, repeat_command(hydra))
 
 
 def main() -> None:

@@ -13,6 +13,9 @@ from typing import Any
 
 from xling.cli.launchers import PRESETS, parallel_jobs
 
+OWN_FOLDER = "command-line"
+"""What Hydra calls where the folder of `--config-dir` comes from."""
+
 
 def conf_folder() -> Path:
     """Return the configuration folder of the installed package or of the checkout."""
@@ -20,11 +23,16 @@ def conf_folder() -> Path:
     return next(folder for folder in (here / "conf", here.parent / "conf") if folder.is_dir())
 
 
-def repeat_command(overrides: Sequence[str]) -> str:
-    """Return the command that repeats one run, whether or not it belongs to a sweep."""
+def repeat_command(hydra: Any) -> str:
+    """Return the command that repeats one run, whether or not it belongs to a sweep.
+
+    Args:
+        hydra: Hydra's own configuration of the run.
+    """
     dropped = ("sweep=", "experiment=", "force=")
-    kept = [override for override in overrides if not override.startswith(dropped)]
-    return shlex.join(["xling", *kept])
+    kept = [override for override in hydra.overrides.task if not override.startswith(dropped)]
+    own = [source.path for source in hydra.runtime.config_sources if source.provider == OWN_FOLDER]
+    return shlex.join(["xling", *(f"--config-dir={path}" for path in own), *kept])
 
 
 def expand_home(argument: str) -> str:

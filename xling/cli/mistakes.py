@@ -93,9 +93,20 @@ def explain(error: BaseException, conf: Path) -> str | None:
     text = str(error)
     if isinstance(error, MissingMandatoryValue):
         return f"xling: {error.full_key} has no value: write {error.full_key}=..."
+    if match := re.match(r"Ambiguous value for argument '(?P<key>[^=]+)=(?P<values>.*)'", text):
+        key, values = match["key"], match["values"]
+        return (
+            f"xling: {key}={values}: write '{key}=[{values}]' for a list. To run once for each "
+            "value, add --multirun."
+        )
     if match := re.match(r"Interpolation key '(?P<key>[^']+)' not found", text):
         return f"xling: {missing_key(match['key'])}"
     if match := re.match(r"Could not override '(?P<key>[^']+)'", text):
+        if f"+{match['key']}={{" in text:
+            return (
+                f"xling: {match['key']}: its keys stand in a file, and cannot be others on the "
+                "command line. Write a file of your own, and add its folder with --config-dir."
+            )
         if match["key"] in switch_names():
             return f"xling: {missing_key(match['key'])}"
         return f"xling: there is no switch {match['key']}.{near_key(match['key'])}\n{see_help()}"
@@ -107,13 +118,8 @@ def explain(error: BaseException, conf: Path) -> str | None:
             "path). Run the command where you would run sbatch, or try "
             "hydra/launcher=submitit_local."
         )
-    if match := re.search(r"Could not find '(?P<group>[^']+)/(?P<choice>[^'/]+)'", text):
-        choices = sorted(file.stem for file in (conf / match["group"]).glob("*.yaml"))
-        choices = ["basic", *choices] if match["group"] == "hydra/launcher" else choices
-        return (
-            f"xling: {match['group']}={match['choice']} does not exist: write one of "
-            f"{', '.join(choices)}.{nearest(match['choice'], choices)}"
-        )
+    if match := re.search(r"Could not find '(?P<path>[^']+)'", text):
+        return f"xling: {missing_choice(match['path'], text, conf)}"
     if isinstance(error, OverrideParseException):
         return f"xling: {explain_unreadable(error.override, text.splitlines()[0])}"
     if isinstance(error, HydraException | OmegaConfBaseException):
@@ -123,6 +129,33 @@ def explain(error: BaseException, conf: Path) -> str | None:
             first = 'A file of the configuration has the key null or ~: put it into quotes, "null".'
         return f"xling: {first}\n{see_help()}"
     return None
+
+
+def missing_choice(path: str, text: str, conf: Path) -> str:
+    """Say which files there are to choose from, and where files of a user's own belong.
+
+    Args:
+        path: of the file that was chosen, without its ending, such as task/xnil.
+        text: of Hydra's error, which lists the files of all folders, if the group has any.
+        conf: the configuration folder.
+    """
+    parts = path.split("/")
+    depth = next(
+        (n for n in range(len(parts) - 1, 0, -1) if (conf / "/".join(parts[:n])).is_dir()), 1
+    )
+    group, choice = "/".join(parts[:depth]), "/".join(parts[depth:])
+    choices = sorted(file.stem for file in (conf / group).glob("*.yaml"))
+    choices = ["basic", *choices] if group == "hydra/launcher" else choices
+    choices = sorted({*choices, *re.findall(r"^\t(\S+)$", text, re.MULTILINE)})
+    message = f"{group}={choice} does not exist: write one of {', '.join(choices)}."
+    message += nearest(choice, choices)
+    if group == "model":
+        return (
+            f"{message} For a folder or a model of the hub, write model=local model.path={choice}."
+        )
+    if group == "task":
+        return f"{message} A file of your own, DIR/task/NAME.yaml, is added with --config-dir DIR."
+    return message
 
 
 def missing_key(key: str) -> str:

@@ -4,7 +4,8 @@
 """
 
 import dataclasses
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from xling.config import Config
@@ -22,7 +23,7 @@ from xling.data.rows import (
     separate_rows,
 )
 from xling.data.sampling import SPLITS, Quota, allot, extra_size, permutation, quotas_by_source
-from xling.data.sources import Key, file_digests, require, tables_of
+from xling.data.sources import Key, exists, file_digests, require, tables_of
 from xling.errors import UserError
 
 if TYPE_CHECKING:
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
 
 NAMES = {"train": "training", "dev": "development", "test": "test"}
 """Splits → what their examples are called in messages."""
+
+GAPS = {"NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"}
+"""How R, pandas, spreadsheets and databases write a missing value."""
+
+MUCH = 0.1
+"""Share of texts that two sets of examples may have in common without a warning."""
 
 Pools = dict[str, dict[str, dict[str, Row]]]  # source split, language, id
 Drawn = dict[str, dict[str, list[Row]]]  # split of the run, language
@@ -58,6 +65,8 @@ def load_corpus(config: Config, say: Say) -> "DatasetDict":
     for split in SPLITS:
         say(_sizes(split, drawn[split]))
     _check_variety(config, drawn, say)
+    for line in (*written_gaps(drawn), *overlaps(drawn)):
+        say(f"WARNING: {line}")
     return DatasetDict({split: _dataset(drawn[split], config) for split in SPLITS})
 
 
@@ -80,7 +89,11 @@ def fetch_data(config: Config, say: Say) -> None:
         UserError: the data is unavailable.
     """
     if config.data.source == "hub":
-        fetch_dataset(config, _required_sources(config, quotas_by_source(config)), say)
+        needed = _required_sources(config, quotas_by_source(config))
+        if config.model.tiny:
+            vocabulary = vocabulary_run(config)
+            needed += _required_sources(vocabulary, quotas_by_source(vocabulary))
+        fetch_dataset(config, dict.fromkeys(needed), say)
 
 
 def fingerprint(config: Config) -> dict[str, str]:
@@ -111,16 +124,13 @@ def vocabulary_run(config: Config) -> Config:
     whole = dataclasses.replace(
         config, exclude=(), imbalance=0, imbalance_language=None, compare_full=False
     )
-    if config.data.source != "files":
+    if config.data.source == "sample":
         return whole
 
     def is_missing(language: str) -> bool:
         others = tuple(other for other in config.languages if other != language)
-        try:
-            require_data(dataclasses.replace(whole, exclude=others), lambda line: None)
-        except UserError:
-            return True
-        return False
+        alone = dataclasses.replace(whole, exclude=others)
+        return not exists(alone, _required_sources(alone, quotas_by_source(alone)))
 
     return dataclasses.replace(whole, exclude=tuple(filter(is_missing, config.exclude)))
 
@@ -147,7 +157,13 @@ def read_pools(config: Config, quotas: dict[str, list[Quota]], say: Say) -> Pool
             for language, of_language in rows.items()
         }
         _check_classes(config, source, pools[source], refused)
-    _stop_or_drop(config, bad, say)
+    lost = [
+        f"{source} of {language}"
+        for source, of_source in pools.items()
+        for language, pool in of_source.items()
+        if not pool
+    ]
+    _stop_or_drop(config, bad, lost, say)
     return pools
 
 
@@ -262,10 +278,18 @@ def _check_classes(
             )
 
 
-def _stop_or_drop(config: Config, bad: Sequence[BadRow], say: Say) -> None:
+def _stop_or_drop(config: Config, bad: Sequence[BadRow], lost: Sequence[str], say: Say) -> None:
+    """Stop for bad rows, or say that they are left out.
+
+    Args:
+        lost: sources and languages without a row that can be used.
+    """
     if not bad:
         return
     lines = bad_row_lines(bad, config.task)
+    if lost:
+        what = "look at task.columns, task.labels and how the files were written."
+        raise UserError("\n".join([*lines, f"No row is left in {', '.join(lost)}: {what}"]))
     if config.data.on_bad_row == "stop":
         raise UserError("\n".join([*lines, "Write data.on_bad_row=drop to leave these rows out."]))
     for line in lines:
@@ -302,6 +326,44 @@ def _check_variety(config: Config, drawn: Drawn, say: Say) -> None:
             say(
                 f"WARNING: all training examples of {language} are of class {name}, so that its "
                 "influence is also that class's."
+            )
+
+
+def written_gaps(drawn: Drawn) -> Iterator[str]:
+    """Say how many texts are the word that programs write where there is none."""
+    texts = (
+        text
+        for by_language in drawn.values()
+        for rows in by_language.values()
+        for row in rows
+        for text in (row.text, row.text_pair)
+        if text in GAPS
+    )
+    for text, count in Counter(texts).items():
+        yield f"{count:,} texts are '{text}', as programs write missing ones; they stay texts."
+
+
+def overlaps(drawn: Drawn) -> Iterator[str]:
+    """Say which languages have many training texts in common, or test texts that are trained on."""
+    owners: dict[tuple[str, str | None], str] = {}
+    for language, rows in drawn["train"].items():
+        own = [owners.setdefault((row.text, row.text_pair), language) for row in rows]
+        for other, count in Counter(own).items():
+            if other != language and count > MUCH * len(rows):
+                yield (
+                    f"{count:,} of {len(rows):,} training texts of {language} are those of {other} "
+                    "as well, so that what one of the two teaches cannot be told from the other."
+                )
+    for split in ("dev", "test"):
+        seen = {
+            language: sum((row.text, row.text_pair) in owners for row in rows) / max(1, len(rows))
+            for language, rows in drawn[split].items()
+        }
+        if many := [f"{name} {share:.0%}" for name, share in seen.items() if share > MUCH]:
+            yield (
+                f"texts of the {NAMES[split]} examples are among the training examples "
+                f"({', '.join(many)}), so that accuracy and influence tell of what was learnt by "
+                "heart."
             )
 
 

@@ -141,6 +141,14 @@ def find(index: Index, language: str, split: str, where: str) -> list[str]:
     return names
 
 
+FOREIGN = {
+    ".txt": "rename such files to .tsv if tabs part their columns, or to .csv if commas do.",
+    ".xlsx": "save such files as CSV in UTF-8.",
+    ".xls": "save such files as CSV in UTF-8.",
+}
+"""Endings of files that are not read, and what to do about it."""
+
+
 def require_files(names: list[str], task: str, data: Data, where: str) -> None:
     """Check that a folder has files that are named as expected.
 
@@ -156,6 +164,9 @@ def require_files(names: list[str], task: str, data: Data, where: str) -> None:
     layouts = [layout.format(split="train", lang="de", task=task) for layout in layouts_of(data)]
     shown = ", ".join(layout.replace(".ext", ".tsv") for layout in layouts[:6])
     deeper = _deeper(names, task, data)
+    for ending, advice in FOREIGN.items():
+        if other := next((name for name in names if name.endswith(ending)), None):
+            raise UserError(f"{where} has no data file that xling reads, but {other}: {advice}")
     what = "language and split"
     if marks_of(data):
         what = "split" if data.split_column is None else "language"
@@ -190,10 +201,10 @@ def _no_file_message(index: Index, language: str, split: str, where: str) -> str
     with_split = sorted({other for other, name in index if name == split} - {ANY})
     such_as = f"{split}.{language}.tsv or {language}/{split}.tsv"
     if ANY in codes:
-        advice = f"It has {', '.join(splits)}: write data.splits.train=… and so on."
+        advice = f"It has {', '.join(splits)}: {_rename(split)}"
         such_as = f"{split}.tsv"
     elif splits:
-        advice = f"Language {code} has {', '.join(splits)}: write data.splits.train=… and so on."
+        advice = f"Language {code} has {', '.join(splits)}: {_rename(split)}"
         if with_split:
             advice += f" Split {split} exists for {', '.join(with_split)}."
     elif any(map(read_code, codes)):
@@ -206,6 +217,10 @@ def _no_file_message(index: Index, language: str, split: str, where: str) -> str
     return (
         f"{where} has no file for language {language}, split {split}, such as {such_as}.\n{advice}"
     )
+
+
+def _rename(split: str) -> str:
+    return f"add {split}, or write data.splits.{split}=NAME if it is one of these."
 
 
 def list_files(folder: Path) -> list[str]:

@@ -69,6 +69,20 @@ def fetch_dataset(config: Config, needed: Iterable[tuple[str, str]], say: Say) -
     fetch_missing(_located(config, needed, say), say)
 
 
+def is_listed(config: Config, needed: Iterable[tuple[str, str]]) -> bool:
+    """Tell whether the data set has files for every (language, split).
+
+    Raises:
+        UserError: its listing cannot be had.
+    """
+    _located(config, (), lambda line: None)
+    try:
+        _located(config, needed, lambda line: None)
+    except UserError:
+        return False
+    return True
+
+
 def named_by_hub(config: Config) -> AbstractContextManager[None]:
     """Return what lets the errors of a block, which reads the data, name the data set."""
     hub = config.data.source == "hub"

@@ -59,7 +59,8 @@ def parts_of(
         code = matching(language, codes, where)
         if code is None:
             raise UserError(
-                f"{where}: no row is of language {language}; it has {', '.join(sorted(codes))}."
+                f"{where}: no row is of language {language}; it has {', '.join(sorted(codes))}. "
+                "Write languages=[...] as the column has them."
                 f"{nearest(language, codes)}"
             )
     if data.split_column:

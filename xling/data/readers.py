@@ -15,7 +15,7 @@ from xling.data.text import lines_of, refuse_pointer, text_of
 from xling.errors import UserError, nearest
 
 ROLES = ("label", "text", "text_pair", "id")
-SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars"}
+SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 
 
 class Record(NamedTuple):
@@ -93,7 +93,13 @@ def _csv(path: Path, name: str, task: Task, data: Data) -> Table:
     text = text_of(path, name)
     if data.quotes != "none":
         quotes = csv_quotes(text, ",")
-        rows = csv_rows(text, ",", name, quotes.escaped)
+        try:
+            rows = csv_rows(text, ",", name, quotes.escaped)
+        except UserError:
+            start = (text.partition("\n")[0],)
+            if advice := _parted_otherwise(start, alternatives(task.columns.text), ","):
+                raise UserError(f"{name}: {advice}") from None
+            raise
         return _with_header(name, rows, task, data, quotes.remark)
     rows = [(number, line.split(",")) for number, line in enumerate(lines_of(text), 1)]
     return _with_header(name, rows, task, data)
@@ -302,15 +308,31 @@ def _no_column(
     its = f"Its first line has: {shown or 'nothing'}."
     if any(field.strip('"') in names and field.startswith('"') for field in present):
         return f"{start}\n{its}\nIts names are in quotes: write data.quotes=csv."
-    for mark, word in SEPARATORS.items():
-        if len(present) == 1 and set(names) & {part.strip(' "') for part in present[0].split(mark)}:
-            proper = {"\t": "tsv", ",": "csv"}.get(mark)
-            advice = f"rename the file to .{proper}" if proper else "write it with tabs, as .tsv"
-            return f"{start}\n{its}\nIts columns are parted by {word}: {advice}."
+    if advice := _parted_otherwise(present, names):
+        return f"{start}\n{its}\n{advice}"
     cased = [field for field in present if field.casefold() in {n.casefold() for n in names}]
     hint = f" Did you mean '{cased[0]}'?" if cased else nearest(names[0], present)
+    if not set(present) & set(_names(columns)) and len(present) > 1:
+        hint += " A file without a header needs task.headerless=[id,text,label], in its own order."
     return (
         f"{start}{hint}\n{its}\n"
         f"The task reads {', '.join(_names(columns))}. "
         f"Write {key}=NAME with the name in your files."
     )
+
+
+def _parted_otherwise(present: Sequence[str], names: Sequence[str], but: str = "") -> str:
+    """Say what parts the columns, if the first line has all of them in one field; "" if not.
+
+    Args:
+        but: what parts the columns of files with this ending.
+    """
+    for mark, word in SEPARATORS.items():
+        if mark == but:
+            continue
+        parts = {part.strip(' "') for part in present[0].split(mark)}
+        if len(present) == 1 and len(parts) > 1 and set(names) & parts:
+            proper = {"\t": "tsv", ",": "csv"}.get(mark)
+            advice = f"rename the file to .{proper}" if proper else "write it with tabs, as .tsv"
+            return f"Its columns are parted by {word}: {advice}."
+    return ""

@@ -9,6 +9,8 @@ from xling.data.readers import Record, Table
 from xling.errors import UserError, nearest
 
 IGNORED = -1  # the class of labels that a task leaves out on purpose
+WIDTH = "wrong number of fields"
+OTHER_LABEL = "label differs between translations"
 SHOWN = 60  # characters of a label in a message
 
 
@@ -91,7 +93,7 @@ def _checked(
 
     if record.problem:
         counted = "fields instead" in record.problem
-        reason = "wrong number of fields" if counted else "unreadable row"
+        reason = WIDTH if counted else "unreadable row"
         return refused(reason, record.problem)
     identity, problem = _word(number if columns.id is None else values.get(columns.id))
     if problem:
@@ -181,7 +183,7 @@ def _not_aligned(row: Row, by_id: dict[str, dict[str, Row]], classes: Sequence[s
         reason = "missing translation"
         detail = f"no usable row {row.id} in {', '.join(missing)}"
     else:
-        reason = "label differs between translations"
+        reason = OTHER_LABEL
         labels = {language: rows[row.id].label for language, rows in by_id.items()}
         names = (f"{language} {_name(label, classes)}" for language, label in labels.items())
         detail = f"row {row.id} is {', '.join(names)}"
@@ -218,6 +220,10 @@ def bad_row_lines(bad: Sequence[BadRow], task: Task) -> list[str]:
     lines += [f"  {row.file}:{row.line}: {row.detail}" for row in bad[:5]]
     if len(bad) > 5:
         lines.append(f"  … and {len(bad) - 5:,} more")
+    if any(row.reason == WIDTH for row in bad):
+        lines.append("  A text with a line break is such a row, unless it stands in quotes.")
+    if any(row.reason == OTHER_LABEL for row in bad):
+        lines.append("  If equal ids are no translations of each other, write task.parallel=false.")
     return lines + _unknown_labels(bad, task)
 
 

@@ -104,11 +104,21 @@ class Snapshot:
 
 
 def require_readable(repository: Repository) -> None:
-    """Check that the cache is a folder, and not another user's alone.
+    """Check that the id is one, and that the cache is a folder, and not another user's alone.
 
     Raises:
         UserError: it is not.
     """
+    from huggingface_hub.errors import HFValidationError
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(repository.name)
+    except HFValidationError as error:
+        raise UserError(
+            f"{repository}: that is not the id of a repository (OWNER/NAME): "
+            f"{str(error).splitlines()[0]}\n{repository.otherwise}"
+        ) from None
     try:
         os.scandir(repository.folder).close()
     except FileNotFoundError:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from xling.config import Config
 from xling.data.files import broken_links, file_digest, find, index_of, list_files, require_files
-from xling.data.hub import hub_folder, require_hub
+from xling.data.hub import hub_folder, is_listed, require_hub
 from xling.data.parts import divided, parts_of
 from xling.data.quotes import quotes_of
 from xling.data.readers import Record, Table, ending_of, marks_of, read_table
@@ -69,6 +69,22 @@ def require(config: Config, needed: Iterable[Key], say: Callable[[str], None]) -
         require_hub(config, needed, say)
     else:
         _files(config, _folder(config), needed)
+
+
+def exists(config: Config, needed: Iterable[Key]) -> bool:
+    """Tell whether there are files of the user's, or on the hub, without looking into them.
+
+    Raises:
+        UserError: nobody can tell, as the hub is out of reach.
+    """
+    needed = list(needed)
+    if config.data.source == "hub":
+        return is_listed(config, needed)
+    try:
+        _files(config, _folder(config), needed)
+    except UserError:
+        return False
+    return True
 
 
 def file_digests(config: Config, needed: Iterable[Key]) -> dict[str, str]:

@@ -26,6 +26,9 @@ WITHOUT_MARK = {
 }
 """Encodings with NUL bytes, as iconv names them → their line feed."""
 
+PLAIN_SIGNS = (b"\n", b"\r", b"\t", b" ", b",", b"[", b"{")
+"""Signs of ASCII of which every file has some."""
+
 GUESSED_FROM = 1 << 16  # bytes
 SHOWN = 60  # characters of a line in a message
 
@@ -87,7 +90,8 @@ def _with_nul(content: bytes, name: str) -> str:
     for encoding, newline in WITHOUT_MARK.items():
         width = len(newline)
         units = {content[at : at + width] for at in range(0, len(content), width)}
-        if newline in units and len(content) % width == 0 and _decodes(content, encoding):
+        plain = {newline.replace(b"\n", sign) for sign in PLAIN_SIGNS}
+        if plain & units and len(content) % width == 0 and _decodes(content, encoding):
             return f"{name} is {encoding}, without the mark of it. {_conversion(encoding, name)}."
     line = content[: content.index(b"\0")].count(b"\n") + 1
     return f"{name}:{line}: a NUL character. The file is damaged; fetch it again."

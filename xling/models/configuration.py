@@ -77,7 +77,7 @@ def _unknown_type(kind: object) -> str:
             "has no model_type, so the model's architecture is unknown. Write the one it was made "
             'with, as in "model_type": "bert", or copy or download the file again.'
         )
-    near = get_close_matches(str(kind), list(CONFIG_MAPPING), 1)
+    near = get_close_matches(str(kind).lower(), list(CONFIG_MAPPING), 1)
     return (
         f"has model_type={_shown(kind)}, which transformers {transformers.__version__} does not "
         f"know.{f' Did you mean {_shown(near[0])}?' if near else ''} A newer model needs a newer "

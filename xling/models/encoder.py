@@ -44,6 +44,9 @@ from xling.models.tokenizer import files_read_anew, follow_files, named_class
 from xling.models.trial import trial
 from xling.models.vocabulary import fit_tokenizer
 
+UNKNOWN = "\ue000"
+"""A letter for private use, which no vocabulary has."""
+
 
 def load(
     config: Config, texts: Callable[[], Iterable[str]], say: Say = lambda line: None
@@ -122,7 +125,7 @@ def _tokenizer(model: Model, place: dict[str, Any]) -> PreTrainedTokenizerBase:
                 raise refusal from None
     try:
         follow_files(tokenizer, folder)
-        tokenizer("a")
+        tokenizer(f"a {UNKNOWN}")
     except Exception as error:  # of any kind: it is the library's, or the model's own code
         raise UserError(of_tokenizer(model, error, folder)) from error
     return tokenizer
@@ -257,7 +260,8 @@ def own_storage(model: nn.Module) -> None:
 def _model_class(
     model: Model, config: PreTrainedConfig, place: dict[str, Any]
 ) -> type[PreTrainedModel]:
-    reference = (getattr(config, "auto_map", None) or {}).get("AutoModel")
+    classes = getattr(config, "auto_map", None)
+    reference = classes.get("AutoModel") if isinstance(classes, dict) else None
     if reference and model.trust_remote_code:
         options = {key: value for key, value in place.items() if key != "trust_remote_code"}
         own = partial(get_class_from_dynamic_module, reference)

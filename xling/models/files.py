@@ -35,6 +35,9 @@ SENTENCEPIECE = b"\x0a"
 TIKTOKEN = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n?")
 """First line of tiktoken's vocabularies: a token in base 64, and its rank."""
 
+PLAIN = {"F64", "F32", "F16", "BF16", "I64", "I32", "BOOL"}
+"""Types of weights in safetensors, and of the numbers of positions that models keep beside them."""
+
 LONGEST_LINE = 10_000
 OTHER_FORMATS = ("*.gguf", "*.onnx", "*.h5", "*.msgpack", "*.pth", "*.pt", "*.ckpt", "*.ot")
 
@@ -236,8 +239,12 @@ def _damage(file: Path) -> str:
     if file.suffix == ".bin":
         # A file of torch.save is a ZIP archive, whose list of contents stands at its end, or, up to
         # torch 1.5, begins with a pickle.
-        whole = zipfile.is_zipfile(file) or _starts_with(file, b"\x80")
-        return "" if whole else f"is damaged or cut off ({size:,} bytes)"
+        if not zipfile.is_zipfile(file):
+            whole = _starts_with(file, b"\x80")
+            return "" if whole else f"is damaged or cut off ({size:,} bytes)"
+        with zipfile.ZipFile(file) as archive:
+            damaged = archive.testzip()
+        return f"is damaged: {damaged} in it does not have its checksum" if damaged else ""
     try:
         with file.open("rb") as stream:
             (length,) = struct.unpack("<Q", stream.read(8))
@@ -246,6 +253,8 @@ def _damage(file: Path) -> str:
             header = json.loads(stream.read(length))
         header.pop("__metadata__", None)
         expected = 8 + length + max((t["data_offsets"][1] for t in header.values()), default=0)
+        if foreign := sorted({t["dtype"] for t in header.values()} - PLAIN):
+            return f"holds weights as {', '.join(foreign)}, of which no gradient can be taken"
     except (ValueError, KeyError, TypeError, AttributeError, struct.error):
         return f"is damaged: it does not begin as a file of safetensors ({size:,} bytes)"
     return "" if size == expected else f"is cut off: it has {size:,} of {expected:,} bytes"

@@ -62,7 +62,8 @@ def of_tokenizer(model: Model, error: Exception, folder: Path) -> str:
         return NO_TOKENIZER.format(name=model.path)
     return (
         f"model.path={model.path}: its tokenizer cannot be made from {', '.join(files)} "
-        f"({first_line(error)}). Copy or download them again."
+        f"({first_line(error)}). Copy or download them again, unless tokenizer_config.json names "
+        "the class of another kind."
     )
 
 

@@ -38,6 +38,13 @@ CONFIGURED = (
 )
 """Settings in tokenizer.json that tokenizer_config.json may change."""
 
+CONFIGURING = {
+    "normalizer": ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "clean_text"),
+    "pre_tokenizer": ("add_prefix_space", "trim_offsets"),
+    "post_processor": ("add_bos_token", "add_eos_token", "src_lang", "language"),
+}
+"""Parts in tokenizer.json → the settings in tokenizer_config.json that may change them."""
+
 PREPARING = (
     {"type": "Lowercase"},
     {"type": "NFKD"},
@@ -51,18 +58,24 @@ PREPARING = (
 def follow_files(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     """Make a tokenizer split texts as its tokenizer.json or sentencepiece's model says.
 
-    Of a tokenizer.json, what tokenizer_config.json may say otherwise is left as the class has it.
+    Of a tokenizer.json, what tokenizer_config.json says otherwise is left as the class has it, but
+    not what the class takes for granted where tokenizer_config.json is silent.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:  # it calls sentencepiece itself, or is written in Python
         return
     file, vocabulary = folder / "tokenizer.json", getattr(tokenizer, "vocab_file", None)
     if file.is_file():
-        stored = Tokenizer.from_file(str(file))
+        stored, settings = Tokenizer.from_file(str(file)), _settings(folder)
         backend.model = stored.model
         for part in ("normalizer", "pre_tokenizer"):
-            if _shape(getattr(stored, part)) != _shape(getattr(backend, part)):
-                setattr(backend, part, getattr(stored, part))
+            own, said = getattr(stored, part), settings.keys() & set(CONFIGURING[part])
+            if not said or _shape(own) != _shape(getattr(backend, part)):
+                setattr(backend, part, own)
+        told = isinstance(getattr(type(tokenizer), "src_lang", None), property)
+        configured = told or settings.keys() & set(CONFIGURING["post_processor"])
+        if stored.post_processor is not None and not configured:
+            backend.post_processor = stored.post_processor
     elif vocabulary and (proto := read_sentencepiece(Path(vocabulary))) is not None:
         _follow_sentencepiece(tokenizer, backend, proto)
 
@@ -81,6 +94,10 @@ def read_sentencepiece(file: Path) -> Any:
         proto.ParseFromString(content)
     except DecodeError as error:
         raise ValueError(f"is damaged or cut off ({error})") from None
+    if proto.trainer_spec.treat_whitespace_as_suffix:
+        raise ValueError(
+            "writes spaces behind words (treat_whitespace_as_suffix), which is not read"
+        )
     if not (proto.HasField("trainer_spec") and proto.HasField("normalizer_spec")):
         raise ValueError("is cut off: the settings of sentencepiece at its end are missing")
     return proto
@@ -119,8 +136,7 @@ def _follow_sentencepiece(
     unknown = str(tokenizer.unk_token or proto.trainer_spec.unk_piece)
     backend.model = _model(_state(plain.model), names, dict(pieces), unknown)
     backend.normalizer = normalizers.Sequence([*_prepared(backend), plain.normalizer])
-    if plain.pre_tokenizer is not None:
-        backend.pre_tokenizer = plain.pre_tokenizer
+    backend.pre_tokenizer = plain.pre_tokenizer  # none, if it puts no space before a text
     converter = SLOW_TO_FAST_CONVERTERS.get(type(tokenizer).__name__)
     if converter and tokenizer.cls_token and not tokenizer.num_special_tokens_to_add():
         bare = converter.__new__(converter)
@@ -150,6 +166,12 @@ def _model(
         unk_token=unknown,
         **{name: plain[name] for name in options},
     )
+
+
+def _settings(folder: Path) -> dict[str, Any]:
+    """Return what tokenizer_config.json holds, if there is one."""
+    file = folder / "tokenizer_config.json"
+    return json.loads(file.read_text("utf-8")) if file.is_file() else {}
 
 
 def _shape(part: Any) -> Any:

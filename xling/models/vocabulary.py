@@ -128,7 +128,7 @@ def check_encoded(
                 f"model's table has {rows:,} rows. The tokenizer belongs to another model, or "
                 "tokens were added to it without model.resize_token_embeddings."
             )
-        texts = [*its["text"], *its["text_pair"]]
+        texts = [*its["text"], *its["text_pair"].dropna()]  # a column without any is NaN
         among_words = _check_words(name, tokenizer, language, texts)
         unknown = among_words if _is_shared(tokenizer) else _unknown(tokenizer, ids)
         parts.append(f"{language} {len(ids) / len(its):.1f} ({unknown:.1%})")

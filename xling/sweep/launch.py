@@ -189,7 +189,7 @@ def run_job(composed: Any) -> None:
         say(f"\n── Job {job.number} of {len(jobs_by_run)} · {job.label}")
     try:
         with recording_job(job, to_terminal):
-            start(config, repeat_command(hydra.overrides.task))
+            start(config, repeat_command(hydra))
     except Exception:
         if to_terminal:
             say(event_line(job, state_of(job), len(jobs_by_run)))
