@@ -101,10 +101,11 @@ def test_a_quote_left_open_in_csv_is_refused(tmp_path: Path, xnli_task: Task) ->
         read(write(tmp_path / "a.csv", content), xnli_task)
 
 
-def test_every_record_of_jsonl_is_read(tmp_path: Path, xnli_task: Task) -> None:
+@pytest.mark.parametrize("ending", ["jsonl", "ndjson"])
+def test_every_record_of_jsonl_is_read(tmp_path: Path, xnli_task: Task, ending: str) -> None:
     good = {"premise": "a\u2028b", "hypothesis": "c", "label": 0, "more": [1]}
     lines = [json.dumps(good, ensure_ascii=False), "{", "[1]"]
-    table, records = read(write(tmp_path / "a.jsonl", "\n".join(lines) + "\n"), xnli_task)
+    table, records = read(write(tmp_path / f"a.{ending}", "\n".join(lines) + "\n"), xnli_task)
     assert table.count == 3
     assert records[0] == (1, good, "")
     assert "not JSON" in records[1][2]

@@ -233,6 +233,15 @@ def test_sentence_transformers_say_what_they_pool(stored, pooling, layout, save,
     assert loaded(tmp_path, "model.pooling=last")[0].pooling == "last"
 
 
+def test_layers_behind_the_pooling_are_said_to_be_left_out(save, tmp_path):
+    sentence_transformer(save, tmp_path, "newer", {"pooling_mode": "mean"})
+    file = tmp_path / "modules.json"
+    dense = {"idx": 2, "name": "2", "path": "2_Dense", "type": "sentence_transformers.models.Dense"}
+    file.write_text(json.dumps([*json.loads(file.read_text()), dense]))
+    _, said = loaded(tmp_path)
+    assert "Not used of the model's files: 2_Dense" in said
+
+
 def test_a_pooling_that_is_not_offered_is_refused(save, tmp_path):
     sentence_transformer(save, tmp_path, "newer", {"pooling_mode_max_tokens": True})
     with pytest.raises(UserError, match=r"not offered here \(max\).*model.pooling=first"):

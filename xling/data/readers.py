@@ -202,10 +202,12 @@ READERS = {
     "tsv": _tsv,
     "csv": _csv,
     "jsonl": _jsonl,
+    "ndjson": _jsonl,
     "json": _json,
     "tsv.gz": _tsv,
     "csv.gz": _csv,
     "jsonl.gz": _jsonl,
+    "ndjson.gz": _jsonl,
     "json.gz": _json,
     "parquet": _parquet,
 }

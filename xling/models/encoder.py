@@ -37,7 +37,7 @@ from xling.models.files import (
     transformer_folder,
 )
 from xling.models.languages import language_input, select_adapters
-from xling.models.pooling import Pooling, pooling_folder, stored_pooling
+from xling.models.pooling import Pooling, behind_pooling, pooling_folder, stored_pooling
 from xling.models.refusals import of_model, of_tokenizer
 from xling.models.tiny import tiny_encoder
 from xling.models.tokenizer import files_read_anew, follow_files, named_class
@@ -105,8 +105,8 @@ def load_encoder(
         check_sizes(model.path, config)
         encoder, missing, unexpected = _weights(model, config, place)
         tokenizer = _tokenizer(model, place)
-    if unexpected:
-        say(f"Not used of the model's files: {', '.join(unexpected)}")
+    if unused := [*unexpected, *behind_pooling(_json(model, "modules.json"))]:
+        say(f"Not used of the model's files: {', '.join(unused)}")
     fit_tokenizer(model.path, tokenizer, encoder, say)
     return encoder, tokenizer, missing
 

@@ -122,3 +122,11 @@ def pooling_folder(modules: Any) -> str | None:
         if str(module.get("type", "")).rpartition(".")[2] == "Pooling":
             return str(module.get("path", ""))
     return None
+
+
+def behind_pooling(modules: Any) -> list[str]:
+    """Return the folders of what a model of sentence-transformers has behind its pooling."""
+    kinds = {
+        str(m.get("path", "")): str(m.get("type", "")).rpartition(".")[2] for m in modules or ()
+    }
+    return [path for path, kind in kinds.items() if kind not in ("Transformer", "Pooling")]
