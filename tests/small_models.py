@@ -62,6 +62,7 @@ BOTH_WAYS: dict[str, tuple[str, dict]] = {
     ),
     "deberta-v2": ("DebertaV2Config", dict(**SHAPE, relative_attention=True)),
     "mpnet": ("MPNetConfig", SHAPE),
+    "dpr": ("DPRConfig", SHAPE),
     "gte": ("GteConfig", SHAPE),
     "jina v3": ("JinaEmbeddingsV3Config", SHAPE),
     "gemma that reads both ways": (
@@ -87,6 +88,7 @@ BOTH_WAYS: dict[str, tuple[str, dict]] = {
         ),
     ),
     "x-mod": ("XmodConfig", dict(**SHAPE, languages=CODES)),
+    "xlnet": ("XLNetConfig", dict(vocab_size=60, d_model=32, n_layer=2, n_head=4, d_inner=48)),
 }
 MIXES_PADDING: dict[str, tuple[str, dict]] = {
     "canine": ("CanineConfig", {k: v for k, v in SHAPE.items() if k != "vocab_size"}),

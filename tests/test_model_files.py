@@ -1,6 +1,5 @@
 """A model that is not whole, or is no encoder of texts, is refused by name before anything else."""
 
-import importlib.util
 import json
 import os
 import shutil
@@ -15,11 +14,13 @@ from conftest import SHAPE, config
 from safetensors.torch import load_file, save_file
 from small_models import change, loaded
 from transformers import AutoModel, BertConfig, BertForMaskedLM, BertModel
+from transformers.convert_slow_tokenizer import import_protobuf
+from transformers.utils import import_utils
 
 from xling.cli.compose import expand_home
 from xling.errors import UserError
 from xling.models.files import check_folder
-from xling.models.packages import missing_package
+from xling.models.packages import EXTRAS, missing_package
 
 WEIGHTS = "model.safetensors"
 
@@ -242,6 +243,18 @@ def test_of_a_model_for_texts_and_images_what_reads_text_is_kept(tmp_path, token
     assert not any("vision" in name for name, _ in model.named_parameters())
 
 
+def test_of_dpr_the_encoder_of_questions_is_read_and_that_of_passages_is_refused(save, tmp_path):
+    folder = save("dpr")
+    model, said = loaded(folder)
+    whole = AutoModel.from_pretrained(folder).eval()
+    ids = torch.tensor([[5, 6, 7]])
+    expected = whole(input_ids=ids).pooler_output  # the first state of its BERT
+    torch.testing.assert_close(model.eval().encoder(ids).last_hidden_state[:, 0], expected)
+    assert not any("Not used" in line for line in said)
+    transformers.DPRContextEncoder(transformers.DPRConfig(**SHAPE)).save_pretrained(tmp_path)
+    assert "theirs have other names, such as ctx_encoder." in refused(tmp_path)
+
+
 def custom(folder: Path, tokenizer) -> None:
     """Save a model that brings its own code, which leaves a trace when it is run."""
     BertModel(BertConfig(**SHAPE), add_pooling_layer=False).save_pretrained(folder)
@@ -278,7 +291,9 @@ def test_the_right_extra_is_named_for_a_tokenizer(content, extra, tmp_path, monk
     (tmp_path / "tokenizer.model").write_bytes(content)
     theirs = "`tiktoken` is required to read a `tiktoken` file. Install it with `pip install ..`."
     assert missing_package(tmp_path, theirs) == f"pip install 'xling[{extra}]'"
-    assert missing_package(tmp_path, "no such file") == missing_package(None, theirs) == ""
+    assert missing_package(None, theirs) == ""
+    (tmp_path / "tokenizer.json").write_text("{}")
+    assert missing_package(tmp_path, theirs) == ""
     moses = "You need to install sacremoses to use XLMTokenizer."
     assert missing_package(None, moses) == "pip install 'xling[moses]'"
 
@@ -299,13 +314,23 @@ def test_a_dry_run_refuses_too_and_a_damaged_file_before_heavy_imports(save):
     assert "TORCH False" in done.stdout
 
 
-def test_a_tokenizer_of_sentencepiece_asks_for_its_extra(tmp_path):
-    if importlib.util.find_spec("sentencepiece"):
-        pytest.skip("sentencepiece is installed")
+def test_a_tokenizer_of_sentencepiece_asks_for_its_extra(tmp_path, monkeypatch):
+    """Also where tiktoken is installed, which the library tries instead."""
+    for package in EXTRAS["sentencepiece"]:
+        lacks = (lambda: False, "{0} needs a package")
+        monkeypatch.setitem(import_utils.BACKENDS_MAPPING, package, lacks)
+    monkeypatch.setattr("xling.models.packages._installed", lambda module: "tiktoken" in module)
     BertModel(BertConfig(**SHAPE)).save_pretrained(tmp_path)
     change(tmp_path / "config.json", model_type="xlm-roberta")
-    (tmp_path / "sentencepiece.bpe.model").write_bytes(b"\x0a\x0e\x0a\x05<unk>")
-    assert "pip install 'xling[sentencepiece]'" in refused(tmp_path)
+    stored = import_protobuf().ModelProto(
+        pieces=[{"piece": piece, "score": 0.0} for piece in ("<unk>", "<s>", "</s>", "a")],
+        trainer_spec={"unk_id": 0},
+        normalizer_spec={},
+    )
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(stored.SerializeToString())
+    for kind in ("XLMRobertaTokenizer", "M2M100Tokenizer"):
+        change(tmp_path / "tokenizer_config.json", tokenizer_class=kind)
+        assert "pip install 'xling[sentencepiece]'" in refused(tmp_path)
 
 
 def test_a_model_in_the_hubs_cache_is_read_as_a_folder_is(save, tmp_path):

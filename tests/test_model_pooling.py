@@ -7,12 +7,25 @@ import pytest
 import torch
 from encoders import batch, combined, error, fused, gradients, projected
 from safetensors.torch import load_model, save_model
-from small_models import ALL, BOTH_WAYS, CAUSAL, MIXES_PADDING, change, loaded, same
+from small_models import ALL, BOTH_WAYS, CAUSAL, MIXES_PADDING, build, change, loaded, same
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
+from transformers import (
+    BertTokenizer,
+    CanineTokenizer,
+    FunnelTokenizer,
+    MBartTokenizer,
+    PreTrainedTokenizerFast,
+    T5Tokenizer,
+    XLMRobertaTokenizer,
+    XLNetTokenizer,
+)
 
 from xling.errors import UserError
 from xling.models.languages import language_input
 from xling.models.pooling import pooled
+from xling.models.trial import ends_with_class
+from xling.models.vocabulary import fit_tokenizer
 from xling.sketch import Projection
 
 LENGTHS = [9, 4, 7]
@@ -42,6 +55,62 @@ def test_pooling_is_chosen_by_what_the_model_does(kind, save):
     assert model.even == (kind in MIXES_PADDING)
     name, state = type(model.encoder).__name__, f"the {model.pooling} token's state"
     assert any(name in line and state in line for line in said)
+
+
+PIECES = ["<unk>", "<s>", "</s>", "<cls>", "<sep>", "<pad>", "<mask>", "▁w", "▁v", "▁"]
+UNIGRAMS = [(piece, -float(n)) for n, piece in enumerate([*PIECES, *(f"w{n}" for n in range(50))])]
+
+
+def test_the_token_of_classification_is_read_where_the_tokenizer_puts_it(tmp_path):
+    """XLNet's stands behind the text, and in front of the padding."""
+    build("xlnet").save_pretrained(tmp_path)
+    tokenizer = XLNetTokenizer(vocab=UNIGRAMS, unk_id=0)
+    assert tokenizer.padding_side == "left"
+    tokenizer.save_pretrained(tmp_path)
+    model, said = loaded(tmp_path)
+    line = "Model: XLNetModel; the classifier reads the last token's state"
+    assert model.pooling == "last" and f"{line} (the tokenizer puts <cls> there)" in said
+    fit_tokenizer("m", tokenizer, model.encoder, print)
+    inputs = tokenizer(["w v w", "w"], padding=True, return_tensors="pt")
+    places = inputs["input_ids"].eq(tokenizer.cls_token_id).nonzero().tolist()
+    assert places == [[0, 4], [1, 2]]
+    model.eval()
+    with torch.no_grad():
+        states = model.encoder(**inputs).last_hidden_state
+        expected = model.head(torch.stack([states[row, place] for row, place in places]))
+        torch.testing.assert_close(model(**inputs), expected)
+    pair = tokenizer("w v", "w")["input_ids"]
+    assert pair.index(tokenizer.cls_token_id) == len(pair) - 1
+
+
+NAMES = ["[UNK]", "[SEP]", "[PAD]", "[CLS]", "[MASK]", "<unk>", "<cls>", "<sep>", "<pad>", "a", "b"]
+ROWS = {name: row for row, name in enumerate(NAMES)}
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: BertTokenizer(vocab=ROWS),
+        lambda: FunnelTokenizer(vocab=ROWS),
+        lambda: CanineTokenizer(),
+        lambda: MBartTokenizer(vocab=UNIGRAMS),
+        lambda: T5Tokenizer(vocab=UNIGRAMS),
+        lambda: XLMRobertaTokenizer(vocab=UNIGRAMS),
+        lambda: around("<cls>", "<sep>", cls_token="<cls>", sep_token="<sep>"),
+        lambda: around("<cls>", "<sep>", cls_token="<sep>", sep_token="<sep>"),  # XLM, FlauBERT
+        lambda: around("<cls>", "<cls>", cls_token="<cls>", sep_token="<sep>"),
+    ],
+)
+def test_a_token_that_stands_first_or_ends_every_text_is_not_behind_it(make):
+    assert not ends_with_class(make())
+
+
+def around(first: str, last: str, **special: str) -> PreTrainedTokenizerFast:
+    """A tokenizer that puts a token before and one behind a text."""
+    plain = Tokenizer(models.WordLevel(ROWS, "[UNK]"))
+    plain.pre_tokenizer = pre_tokenizers.Whitespace()
+    plain.post_processor = processors.BertProcessing((last, ROWS[last]), (first, ROWS[first]))
+    return PreTrainedTokenizerFast(tokenizer_object=plain, pad_token="[PAD]", **special)
 
 
 @pytest.mark.parametrize("pooling", ["auto", "mean"])
@@ -169,6 +238,22 @@ def test_a_pooling_that_is_not_offered_is_refused(save, tmp_path):
     with pytest.raises(UserError, match=r"not offered here \(max\).*model.pooling=first"):
         loaded(tmp_path)
     assert loaded(tmp_path, "model.pooling=mean")[0].pooling == "mean"
+
+
+@pytest.mark.parametrize("stored", [5, None, [], ["cls", "mean"], {"a": 1}])
+def test_a_pooling_that_is_none_is_refused(stored, save, tmp_path):
+    sentence_transformer(save, tmp_path, "newer", {})
+    (tmp_path / "1_Pooling" / "config.json").write_text(json.dumps({"pooling_mode": stored}))
+    with pytest.raises(UserError, match="not offered here.*model.pooling=first"):
+        loaded(tmp_path)
+
+
+@pytest.mark.parametrize("modules", ["{}", "[]", "null", "5", "[5]", '[{"type": 5}]'])
+def test_a_list_of_modules_that_is_none_is_refused(modules, save, tmp_path):
+    sentence_transformer(save, tmp_path, "newer", {"pooling_mode": "mean"})
+    (tmp_path / "modules.json").write_text(modules)
+    with pytest.raises(UserError, match="modules.json|sentence-transformers begins with 5"):
+        loaded(tmp_path)
 
 
 def test_a_pooling_whose_file_is_missing_or_damaged_is_refused(save, tmp_path):

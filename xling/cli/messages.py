@@ -16,6 +16,9 @@ if TYPE_CHECKING:  # a run prints its first line before heavy imports
     from xling.sketch import Estimate
     from xling.subnetwork import Masks
 
+MOST_SHOWN, LOWEST_SHOWN = 20, 6
+"""Languages whose accuracies fit into a line; of more, so many are shown, the lowest ones."""
+
 
 def opening(config: Config) -> str:
     """Describe the run; warn if it uses the sample corpus."""
@@ -58,7 +61,11 @@ def passes_line(influence: Influence, missing: int, wanted: int, examples: int) 
 
 def epoch_line(record: dict[str, Any]) -> str:
     """Report the loss and accuracy of an epoch."""
-    languages = "  ".join(f"{key} {value:.2f}" for key, value in record["languages"].items())
+    accuracies, start = record["languages"].items(), ""
+    if len(accuracies) > MOST_SHOWN:
+        start = f"lowest of {len(accuracies)} languages: "
+        accuracies = sorted(accuracies, key=lambda pair: pair[1])[:LOWEST_SHOWN]
+    languages = start + "  ".join(f"{key} {value:.2f}" for key, value in accuracies)
     return (
         f"epoch {record['epoch']:>2}  loss {record['train_loss']:.3f}  "
         f"dev accuracy {record['dev_accuracy']:.3f}  ({languages})"

@@ -142,6 +142,12 @@ def model_files(names: Sequence[str], where: str) -> list[str]:
     return sorted([*weights, *(name for name in others if _is_named(name, patterns))])
 
 
+def tokenizer_files(folder: Path) -> list[str]:
+    """Return the names of the files in a folder that a tokenizer is made of, sorted."""
+    names = sorted(file.name for file in folder.glob("*") if file.is_file())
+    return [name for name in names if _is_named(name, TOKENIZER)]
+
+
 def _matching(pattern: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if re.fullmatch(pattern, name)]
 

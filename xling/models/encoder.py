@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import logging
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -28,22 +29,20 @@ from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
 from xling.models.available import fetched, named_by_hub
 from xling.models.classifier import Classifier
+from xling.models.configuration import check_sizes
 from xling.models.files import (
     check_folder,
     read_json,
+    read_object,
     transformer_folder,
 )
 from xling.models.languages import language_input, select_adapters
-from xling.models.packages import missing_package
 from xling.models.pooling import Pooling, pooling_folder, stored_pooling
+from xling.models.refusals import of_model, of_tokenizer
 from xling.models.tiny import tiny_encoder
+from xling.models.tokenizer import files_read_anew, follow_files, named_class
 from xling.models.trial import trial
 from xling.models.vocabulary import fit_tokenizer
-
-NO_TOKENIZER = (
-    "model.path={name} has no tokenizer that can be read: tokenizer.json, or what stands for it, "
-    "is missing. Save it beside the model: tokenizer.save_pretrained(DIR)."
-)
 
 
 def load(
@@ -99,13 +98,34 @@ def load_encoder(
         "subfolder": transformer_folder(model.path, _json(model, "modules.json")),
     }
     with quiet():
-        config = _loaded(model, AutoConfig.from_pretrained, **place)
+        config = _loaded(model, of_model, AutoConfig.from_pretrained, **place)
+        check_sizes(model.path, config)
         encoder, missing, unexpected = _weights(model, config, place)
-        tokenizer = _loaded(model, AutoTokenizer.from_pretrained, **place)
+        tokenizer = _tokenizer(model, place)
     if unexpected:
         say(f"Not used of the model's files: {', '.join(unexpected)}")
     fit_tokenizer(model.path, tokenizer, encoder, say)
     return encoder, tokenizer, missing
+
+
+def _tokenizer(model: Model, place: dict[str, Any]) -> PreTrainedTokenizerBase:
+    """Load the tokenizer, by the class that its configuration names if by no other."""
+    folder = _folder(model) / place["subfolder"]
+    with files_read_anew():
+        try:
+            tokenizer = _loaded(model, of_tokenizer, AutoTokenizer.from_pretrained, **place)
+        except UserError as refusal:
+            kind = named_class(read_object(model.path or "", folder, "tokenizer_config.json"))
+            try:
+                tokenizer = kind.from_pretrained(model.path, **place)
+            except Exception:  # of any kind: what the library's own choice failed for is said
+                raise refusal from None
+    try:
+        follow_files(tokenizer, folder)
+        tokenizer("a")
+    except Exception as error:  # of any kind: it is the library's, or the model's own code
+        raise UserError(of_tokenizer(model, error, folder)) from error
+    return tokenizer
 
 
 def _folder(model: Model) -> Path:
@@ -114,12 +134,13 @@ def _folder(model: Model) -> Path:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keep transformers' remarks off the terminal: what matters of them is said in its own line."""
+    """Keep the libraries' remarks off the terminal: what matters of them is said in a line."""
     logger = logging.getLogger("transformers")
     level = logger.level
     logger.setLevel(logging.CRITICAL)
     try:
-        yield
+        with warnings.catch_warnings(action="ignore"):
+            yield
     finally:
         logger.setLevel(level)
 
@@ -130,7 +151,7 @@ def _stored_pooling(model: Model) -> Pooling | None:
     if folder is None:
         return None
     file = f"{folder}/config.json".lstrip("/")
-    config = _json(model, file)
+    config = read_object(model.path or "", _folder(model), file)
     if config is None:
         raise UserError(
             f"model.path={model.path}: modules.json says that {file} names the pooling, but "
@@ -153,6 +174,7 @@ def _weights(
     pooler = "add_pooling_layer" in inspect.signature(kind.__init__).parameters
     whole, info = _loaded(
         model,
+        of_model,
         kind.from_pretrained,
         config=config,
         dtype=torch.float32,
@@ -211,6 +233,8 @@ def text_part(name: str, model: PreTrainedModel) -> PreTrainedModel:
             if isinstance(getattr(model, attribute, None), PreTrainedModel):
                 part = getattr(model, attribute)
                 break
+    while isinstance(part, PreTrainedModel) and part.base_model is not part:
+        part = part.base_model  # within DPR, whose own class returns no states
     if not _takes(part, "input_ids"):
         raise UserError(
             f"model.path={name} is no encoder of texts: {type(model).__name__} reads "
@@ -236,7 +260,8 @@ def _model_class(
     reference = (getattr(config, "auto_map", None) or {}).get("AutoModel")
     if reference and model.trust_remote_code:
         options = {key: value for key, value in place.items() if key != "trust_remote_code"}
-        return _loaded(model, partial(get_class_from_dynamic_module, reference), **options)
+        own = partial(get_class_from_dynamic_module, reference)
+        return _loaded(model, of_model, own, **options)
     try:
         kinds = AutoModel._model_mapping[type(config)]
     except KeyError:
@@ -250,31 +275,17 @@ def _model_class(
     return next((kind for kind in kinds if kind.__name__ in named), kinds[0])
 
 
-def _loaded(model: Model, from_pretrained: Callable[..., Any], **options: Any) -> Any:
+def _loaded(
+    model: Model, why: Callable[..., str], from_pretrained: Callable[..., Any], **options: Any
+) -> Any:
     """Call a function that loads from a model's files; explain its errors."""
     try:
         return from_pretrained(model.path, **options)
     except UserError:
         raise
     except Exception as error:  # of any kind: a model may bring its own code
-        raise UserError(_why(model, error)) from error
-
-
-def _why(model: Model, error: Exception) -> str:
-    text = str(error)
-    reason = text.strip().splitlines()[0] if text.strip() else type(error).__name__
-    if "trust_remote_code" in text and not model.trust_remote_code:
-        return (
-            f"model.path={model.path} brings Python code of its own, which is not run unless you "
-            "allow it: read that code, then write model.trust_remote_code=true."
-        )
-    if package := missing_package(_folder(model), text):
-        return f"model.path={model.path}: its tokenizer needs a package: {package}"
-    if "backend tokenizer" in text:
-        return NO_TOKENIZER.format(name=model.path)
-    return (
-        f"model.path={model.path} does not hold a Hugging Face encoder with its tokenizer: {reason}"
-    )
+        folder = _folder(model) / options.get("subfolder", "")
+        raise UserError(why(model, error, folder)) from error
 
 
 def _takes(module: nn.Module, argument: str) -> bool:

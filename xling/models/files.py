@@ -4,6 +4,7 @@ A model that cannot be fine-tuned is refused here, by the file that shows it.
 """
 
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Iterator
@@ -12,8 +13,29 @@ from typing import Any
 
 from xling.errors import UserError
 
+AGAIN = "Copy or download it again."
 LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
+TOKENIZER = "tokenizer.json"
+OBJECTS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json")
+"""What a tokenizer is made of beside its tokenizer.json, or instead: each holds one object."""
+
+BYTE_LEVEL = "Ġ"
+"""How byte pair encoding in GPT-2's manner writes a space."""
+
+LEAST_MERGED = 0.99
+"""Share of a vocabulary's longer tokens that merges.txt must make; as a rule it makes all."""
+
+SPECIAL = "<["
+"""How tokens begin that no merge makes."""
+
+SENTENCEPIECE = b"\x0a"
+"""First byte of sentencepiece's models."""
+
+TIKTOKEN = re.compile(rb"[A-Za-z0-9+/]+=* \d+\r?\n?")
+"""First line of tiktoken's vocabularies: a token in base 64, and its rank."""
+
+LONGEST_LINE = 10_000
 OTHER_FORMATS = ("*.gguf", "*.onnx", "*.h5", "*.msgpack", "*.pth", "*.pt", "*.ckpt", "*.ot")
 
 
@@ -27,16 +49,11 @@ def check_folder(name: str) -> None:
         UserError: names the file, what is wrong with it, and what to do.
     """
     root = Path(name)
-    described: dict[str, Any] = {
-        file: read_json(name, root, file) for file in ("config.json", "adapter_config.json")
-    }
-    _refuse_adapter(name, described["adapter_config.json"])
+    _refuse_adapter(name, read_object(name, root, "adapter_config.json"))
     folder = root / transformer_folder(name, read_json(name, root, "modules.json"))
-    config = read_json(name, folder, "config.json")
+    config = read_object(name, folder, "config.json")
     if config is None:
         raise UserError(f"model.path={name}: it has no config.json.{_inside(root)}")
-    if not isinstance(config, dict):
-        raise UserError(f"model.path={name}: config.json does not hold an object: {{...}}.")
     _refuse_quantised(name, config)
     for file in sorted(file for file in folder.iterdir() if file.is_file()):
         if _starts_with(file, LFS_POINTER):
@@ -44,10 +61,67 @@ def check_folder(name: str) -> None:
                 f"model.path={name}: {file.name} is a pointer of Git LFS, not the file itself: run "
                 "`git lfs pull` in that folder."
             )
-    for file in _weights(name, folder):
+    for file in weights_files(name, folder):
         problem = _damage(file)
         if problem:
-            raise UserError(f"model.path={name}: {file.name} {problem}. Copy or download it again.")
+            raise UserError(f"model.path={name}: {file.name} {problem}. {AGAIN}")
+    _check_tokenizer(name, folder)
+
+
+def _check_tokenizer(name: str, folder: Path) -> None:
+    """Refuse a tokenizer's files that are damaged; which of them are needed is unknown yet."""
+    described = {file: read_object(name, folder, file) for file in (TOKENIZER, *OBJECTS)}
+    whole = described[TOKENIZER]
+    if whole is not None:
+        model = whole.get("model")
+        if not isinstance(model, dict) or not model.get("vocab"):
+            raise UserError(
+                f"model.path={name}: {TOKENIZER} holds no tokenizer: there is no vocabulary in it. "
+                f"{AGAIN}"
+            )
+        return
+    _lines(name, folder, "vocab.txt")
+    _check_merges(name, described["vocab.json"], _lines(name, folder, "merges.txt"))
+    for file in (*folder.glob("*.model"), *folder.glob("*.tiktoken")):
+        with file.open("rb") as stream:
+            start = stream.readline(LONGEST_LINE)
+        if start[:1] != SENTENCEPIECE and not TIKTOKEN.fullmatch(start):
+            raise UserError(
+                f"model.path={name}: {file.name} is neither a vocabulary of sentencepiece nor one "
+                f"of tiktoken ({file.stat().st_size:,} bytes). {AGAIN}"
+            )
+
+
+def _check_merges(name: str, vocabulary: dict[str, Any] | None, merges: list[str] | None) -> None:
+    """Refuse byte pair encoding of which a part is missing: it would split words into letters."""
+    if vocabulary == {}:
+        raise UserError(f"model.path={name}: vocab.json has no token. {AGAIN}")
+    if vocabulary is None or not any(BYTE_LEVEL in token for token in vocabulary):
+        return
+    if merges is None:
+        raise UserError(f"model.path={name}: merges.txt is missing beside vocab.json. {AGAIN}")
+    made = {"".join(line.split(" ")[:2]) for line in merges}
+    long = [token for token in vocabulary if len(token) > 1 and token[0] not in SPECIAL]
+    share = sum(token in made for token in long) / max(1, len(long))
+    if share < LEAST_MERGED:
+        raise UserError(
+            f"model.path={name}: merges.txt is cut off, or of another tokenizer: it makes "
+            f"{share:.0%} of the longer tokens of vocab.json. {AGAIN}"
+        )
+
+
+def _lines(name: str, folder: Path, file: str) -> list[str] | None:
+    """Return the lines of a file of text; None if there is none."""
+    path = folder / file
+    if not path.is_file():
+        return None
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise UserError(f"model.path={name}: {file} is no text: {error}. {AGAIN}") from None
+    if not any(line.strip() for line in lines):
+        raise UserError(f"model.path={name}: {file} is empty. {AGAIN}")
+    return lines
 
 
 def _refuse_adapter(name: str, config: dict[str, Any] | None) -> None:
@@ -65,28 +139,34 @@ def _refuse_quantised(name: str, config: dict[str, Any]) -> None:
     """Refuse quantised weights: they cannot be fine-tuned, and have no gradients."""
     quantised = config.get("quantization_config") or config.get("compression_config")
     if quantised:
-        method = quantised.get("quant_method") or "by an unnamed method"
+        method = isinstance(quantised, dict) and quantised.get("quant_method")
+        method = method or "by an unnamed method"
         raise UserError(
             f"model.path={name}: its weights are quantised ({method}), and such weights have no "
             "gradients. Name the model that it was made from, with weights in float or bfloat."
         )
 
 
-def transformer_folder(name: str, modules: list[dict[str, Any]] | None) -> str:
+def transformer_folder(name: str, modules: Any) -> str:
     """Return the subfolder of the encoder, "" as a rule, as sentence-transformers' list says.
 
     Raises:
         UserError: a model of sentence-transformers that does not begin with a transformer.
     """
-    if not modules:
+    if modules is None:
         return ""
-    kind = modules[0].get("type", "")
+    listed = isinstance(modules, list) and all(isinstance(module, dict) for module in modules)
+    if not listed or not modules:
+        raise UserError(
+            f"model.path={name}: modules.json does not list modules: [{{...}}]. {AGAIN}"
+        )
+    kind = str(modules[0].get("type", ""))
     if kind.rpartition(".")[2] != "Transformer":
         raise UserError(
             f"model.path={name}: this model of sentence-transformers begins with {kind}, and only "
             "a Transformer can be fine-tuned here."
         )
-    return modules[0].get("path", "")
+    return str(modules[0].get("path", ""))
 
 
 def read_json(name: str, folder: Path, file: str) -> Any:
@@ -100,20 +180,40 @@ def read_json(name: str, folder: Path, file: str) -> Any:
             "`git lfs pull` in that folder."
         )
     try:
-        return json.loads(path.read_text("utf-8"))
-    except ValueError as error:
-        raise UserError(f"model.path={name}: {file} cannot be read as JSON: {error}.") from None
+        value = json.loads(path.read_text("utf-8"))
+        if value is None:
+            raise ValueError("it holds nothing but null")
+        return value
+    except (ValueError, RecursionError) as error:
+        raise UserError(
+            f"model.path={name}: {file} cannot be read as JSON: {error}. {AGAIN}"
+        ) from None
 
 
-def _weights(name: str, folder: Path) -> list[Path]:
+def read_object(name: str, folder: Path, file: str) -> dict[str, Any] | None:
+    """Return the object that a JSON file holds; None if there is no such file."""
+    value = read_json(name, folder, file)
+    if value is not None and not isinstance(value, dict):
+        raise UserError(f"model.path={name}: {file} does not hold an object: {{...}}. {AGAIN}")
+    return value
+
+
+def weights_files(name: str, folder: Path) -> list[Path]:
     """Return the files of the weights, of which transformers reads the first kind there is."""
     for single in (SAFETENSORS, PICKLED):
         if (folder / single).is_file():
             return [folder / single]
-        index = read_json(name, folder, f"{single}.index.json")
+        index = read_object(name, folder, f"{single}.index.json")
         if index is None:
             continue
-        files = [folder / file for file in sorted(set(index["weight_map"].values()))]
+        shards = index.get("weight_map")
+        described = isinstance(shards, dict) and isinstance(index.get("metadata"), dict)
+        if not described or not all(isinstance(file, str) for file in shards.values()):
+            raise UserError(
+                f"model.path={name}: {single}.index.json lacks metadata, or a weight_map of which "
+                f"file holds which weights. {AGAIN}"
+            )
+        files = [folder / file for file in sorted(set(shards.values()))]
         missing = [file.name for file in files if not file.is_file()]
         if missing:
             raise UserError(

@@ -3,7 +3,7 @@
 import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from types import MethodType
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -51,10 +51,15 @@ def language_input(
     """
     config = encoder.config
     if config.model_type == "xmod":
-        known = {code: index for index, code in enumerate(config.languages)}
+        known = {str(code): index for index, code in enumerate(config.languages)}
         return LanguageInput("lang_ids", _known(name, known, languages, "adapter"), per_token=False)
     if hasattr(encoder, "lang_embeddings"):
-        known = dict(getattr(config, "lang2id", None) or {})
+        known = getattr(config, "lang2id", None) or {}
+        if not isinstance(known, dict) or not all(type(x) is int for x in known.values()):
+            raise UserError(
+                f"model.path={name}: config.json has lang2id={known!r:.60}, where the number of "
+                'each language is expected, as in {"de": 0, "en": 1}.'
+            )
         return LanguageInput("langs", _known(name, known, languages, "embedding"), per_token=True)
     return None
 
@@ -75,6 +80,7 @@ def language_tokens(
     """
     codes = _codes(tokenizer)
     if not codes:
+        _check_around(name, tokenizer)
         return None
     ids = _known(name, {code: index for index, code in enumerate(codes)}, languages, "token")
     return {language: codes[index] for language, index in ids.items()}
@@ -88,7 +94,7 @@ def select_adapters(encoder: nn.Module) -> None:
     """
     for module in encoder.modules():
         if hasattr(module, "adapter_modules") and hasattr(module, "lang_adapter"):
-            module.lang_adapter = MethodType(_selected, module)
+            module.lang_adapter = partial(_selected, module)  # which can be pickled
 
 
 def _selected(self: nn.Module, lang_ids: Tensor, hidden_states: Tensor) -> Tensor:
@@ -115,6 +121,18 @@ def _codes(tokenizer: PreTrainedTokenizerBase) -> list[str]:
     if ids := getattr(tokenizer, "lang_code_to_id", None):
         return list(ids)
     return [token for token in tokenizer.all_special_tokens if LANGUAGE_TOKEN.fullmatch(token)]
+
+
+def _check_around(name: str, tokenizer: PreTrainedTokenizerBase) -> None:
+    """Refuse a tokenizer whose token of the language is one that it does not know."""
+    told = isinstance(getattr(type(tokenizer), "src_lang", None), property)
+    if told and tokenizer.unk_token_id in tokenizer("")["input_ids"]:
+        raise UserError(
+            f"model.path={name}: its tokenizer puts {tokenizer.unk_token} beside every text, where "
+            "a token of the language belongs: its files name no languages. Copy or download "
+            "tokenizer.json or tokenizer_config.json again; the latter names them as "
+            "additional_special_tokens."
+        )
 
 
 def _known(

@@ -3,41 +3,43 @@
 import importlib.util
 from pathlib import Path
 
+from xling.models.files import SENTENCEPIECE
+
 EXTRAS = {
-    "sentencepiece": ("sentencepiece", "google.protobuf"),
+    "sentencepiece": ("sentencepiece",),
     "tiktoken": ("tiktoken",),
     "moses": ("sacremoses",),
 }
 """Extra of xling → the modules that it installs."""
-
-SENTENCEPIECE = b"\x0a"
-"""First byte of sentencepiece's models; those of tiktoken are lines of letters."""
 
 
 def missing_package(folder: Path | None, message: str) -> str:
     """Say which extra to install for a tokenizer that could not be made; "" if that is not why.
 
     The library's own advice is not taken at its word: it asks for tiktoken where the file is one
-    of sentencepiece.
+    of sentencepiece. What a vocabulary begins with shows its kind.
 
     Args:
         folder: of the model; None: it is not at hand.
         message: of the library's error.
     """
-    files = [] if folder is None else [*folder.glob("*.model"), *folder.glob("*.tiktoken")]
-    wanted = [extra for extra in EXTRAS if any(name in message for name in _names(extra))]
-    if not files and wanted != ["moses"]:
-        return ""
-    if any(file.read_bytes()[:1] == SENTENCEPIECE for file in files):
-        wanted = ["sentencepiece"] if wanted else []
+    wanted = [] if folder is None or (folder / "tokenizer.json").is_file() else _needed(folder)
+    if any(name in message for name in EXTRAS["moses"]):
+        wanted.append("moses")
     for extra in wanted:
         if any(not _installed(module) for module in EXTRAS[extra]):
             return f"pip install 'xling[{extra}]'"
     return ""
 
 
-def _names(extra: str) -> tuple[str, ...]:
-    return (*EXTRAS[extra], "protobuf") if extra == "sentencepiece" else EXTRAS[extra]
+def _needed(folder: Path) -> list[str]:
+    """Return what reads the vocabularies of a folder, by how they begin."""
+    files = [*folder.glob("*.model"), *folder.glob("*.spm"), *folder.glob("*.tiktoken")]
+    starts = {file.read_bytes()[:1] for file in files}
+    return [
+        *(["sentencepiece"] if SENTENCEPIECE in starts else []),
+        *(["tiktoken"] if starts - {SENTENCEPIECE, b""} else []),
+    ]
 
 
 def _installed(module: str) -> bool:

@@ -105,7 +105,8 @@ def stored_pooling(name: str, modules: Any, config: Any) -> Pooling | None:
     if modes is None:
         modes = [mode for flag, mode in FLAGS.items() if config.get(flag)]
     else:
-        modes = [NAMES.get(mode, mode) for mode in ([modes] if isinstance(modes, str) else modes)]
+        listed = modes if isinstance(modes, list) else [modes]
+        modes = [NAMES.get(str(mode), str(mode)) for mode in listed]
     if len(modes) == 1 and modes[0] in ("first", "last", "mean"):
         return modes[0]
     raise UserError(
@@ -118,6 +119,6 @@ def stored_pooling(name: str, modules: Any, config: Any) -> Pooling | None:
 def pooling_folder(modules: Any) -> str | None:
     """Return the folder of the pooling's configuration in a model of sentence-transformers."""
     for module in modules or ():
-        if module.get("type", "").rpartition(".")[2] == "Pooling":
-            return module.get("path", "")
+        if str(module.get("type", "")).rpartition(".")[2] == "Pooling":
+            return str(module.get("path", ""))
     return None

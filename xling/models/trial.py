@@ -86,7 +86,7 @@ def trial(
             f"model.path={model.path} cannot be used as an encoder of texts: no token's state in "
             f"{name} depends on another token, at least on this machine."
         )
-    pooling, why = _choice(model, not first_sees_last, stored)
+    pooling, why = _choice(model, not first_sees_last, stored, tokenizer)
     if pooling != "first" and tried.shape[1] != LENGTHS[0]:
         raise UserError(
             f"model.pooling={pooling}: {name} returns {tried.shape[1]} states for {LENGTHS[0]} "
@@ -173,7 +173,9 @@ def _inputs(
     return inputs
 
 
-def _choice(model: Model, causal: bool, stored: Pooling | None) -> tuple[Pooling, str]:
+def _choice(
+    model: Model, causal: bool, stored: Pooling | None, tokenizer: PreTrainedTokenizerBase
+) -> tuple[Pooling, str]:
     """Return the pooling and why it is this one."""
     if model.pooling != "auto":
         if causal and model.pooling == "first":
@@ -188,7 +190,21 @@ def _choice(model: Model, causal: bool, stored: Pooling | None) -> tuple[Pooling
         return stored, "as the model's 1_Pooling says"
     if causal:
         return "last", "each token sees only those before it"
+    if ends_with_class(tokenizer):
+        return "last", f"the tokenizer puts {tokenizer.cls_token} there"
     return "first", "it sees all of the text"
+
+
+def ends_with_class(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Tell whether the token of classification stands behind a text, as XLNet's, not before it.
+
+    In XLM and FlauBERT one token is both that and the end of a text; theirs does not count.
+    """
+    token = tokenizer.cls_token_id
+    if token is None or token in (tokenizer.sep_token_id, tokenizer.eos_token_id):
+        return False
+    ids = tokenizer("a b")["input_ids"]
+    return len(ids) > 1 and ids[0] != token == ids[-1]
 
 
 def _padding_matters(

@@ -4,16 +4,19 @@ import inspect
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
 from torch import nn
 from transformers import PreTrainedTokenizerBase
 
 from xling.errors import UserError
+from xling.models.available import tokenizer_files
 
 if TYPE_CHECKING:
-    from datasets import Dataset, DatasetDict
+    from datasets import DatasetDict
 
 LEAST_SHARE = 0.5
 """Of the table's rows that a tokenizer must have tokens for, and of the words that it must know.
@@ -59,6 +62,11 @@ def fit_tokenizer(
     """
     rows = table_rows(encoder)
     _check_vocabulary(name, tokenizer, rows)
+    if (most := tokenizer.model_max_length) < 1:
+        raise UserError(
+            f"model.path={name}: tokenizer_config.json has model_max_length={most}, where a "
+            "positive number is expected. Correct it, or copy or download the file again."
+        )
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     takes = inspect.signature(encoder.forward).parameters
     types = getattr(encoder.config, "type_vocab_size", None)
@@ -104,13 +112,15 @@ def check_encoded(
             are unknown to the tokenizer.
     """
     rows = table_rows(encoder)
+    by_language: dict[str, list[pd.DataFrame]] = {}
+    for split in encoded.values():
+        table = split.with_format("pandas")[:][["language", "input_ids", "text", "text_pair"]]
+        for language, part in table.groupby("language"):
+            by_language.setdefault(str(language), []).append(part)
     parts = []
-    for language in languages:
-        splits = [_of_language(split, language) for split in encoded.values() if len(split)]
-        lists = [ids for split in splits for ids in split["input_ids"]]
-        if not lists:
-            continue
-        ids = np.concatenate([np.asarray(row) for row in lists])
+    for language in filter(by_language.__contains__, languages):
+        its = pd.concat(by_language[language])
+        ids = np.concatenate(its["input_ids"].to_list())
         if rows is not None and ids.max() >= rows:
             token = tokenizer.convert_ids_to_tokens(int(ids.max()))
             raise UserError(
@@ -118,26 +128,22 @@ def check_encoded(
                 f"model's table has {rows:,} rows. The tokenizer belongs to another model, or "
                 "tokens were added to it without model.resize_token_embeddings."
             )
-        texts = [text for split in splits for key in ("text", "text_pair") for text in split[key]]
+        texts = [*its["text"], *its["text_pair"]]
         among_words = _check_words(name, tokenizer, language, texts)
         unknown = among_words if _is_shared(tokenizer) else _unknown(tokenizer, ids)
-        parts.append(f"{language} {len(ids) / len(lists):.1f} ({unknown:.1%})")
+        parts.append(f"{language} {len(ids) / len(its):.1f} ({unknown:.1%})")
     return f"Tokens per example, and unknown ones among them: {', '.join(parts)}"
-
-
-def _of_language(split: "Dataset", language: str) -> "Dataset":
-    rows = [row for row, code in enumerate(split["language"]) if code == language]
-    return split.select(rows)
 
 
 def _check_vocabulary(name: str, tokenizer: PreTrainedTokenizerBase, rows: int | None) -> None:
     size = len(tokenizer)
     if rows is not None and size < LEAST_SHARE * rows:
+        files = tokenizer_files(Path(name))
         raise UserError(
             f"model.path={name}: its tokenizer has {size:,} tokens, but the model has rows for "
-            f"{rows:,}: the files of its tokenizer (tokenizer.json or the like) are missing, or "
-            "belong to another model. Save both into one folder: model.save_pretrained(DIR) and "
-            "tokenizer.save_pretrained(DIR)."
+            f"{rows:,}: the files of its tokenizer ({', '.join(files) or 'tokenizer.json'}) are "
+            "missing, cut off, or belong to another model. Copy or download them again, or save "
+            "both into one folder: model.save_pretrained(DIR) and tokenizer.save_pretrained(DIR)."
         )
 
 

@@ -26,7 +26,7 @@ from xling.training.batches import Collator, EpochBatches, LanguageBatches, eval
 from xling.training.callbacks import EpochBar, EpochRecords, GradientSketches
 from xling.training.history import finished, read_history
 from xling.training.modules import FullFineTuning
-from xling.training.ranks import Log, launched, together
+from xling.training.ranks import Log, launched, plain_torch, together
 from xling.training.sketches import SketchDump
 from xling.training.sparse import SparseFineTuning
 
@@ -196,11 +196,13 @@ def strategy(trainer: Trainer) -> str:
     """Return Lightning's name of the strategy.
 
     Without torchrun, processes are spawned for the fit: Lightning's `ddp` would start the whole
-    command again in each.
+    command again in each. What a step does not reach is looked for in each of them: the parameters
+    that no gradient reaches (XLNet's mask), or none of the batch's languages (X-MOD's adapters).
     """
     if launched():
-        return "ddp"
-    return "ddp_spawn" if trainer.devices > 1 or trainer.strategy == "ddp" else "auto"
+        return "ddp_find_unused_parameters_true"
+    several = trainer.devices > 1 or trainer.strategy == "ddp"
+    return "ddp_spawn_find_unused_parameters_true" if several else "auto"
 
 
 def device(trainer: Trainer) -> torch.device:
@@ -219,7 +221,8 @@ def quiet() -> Iterator[None]:
 
 
 def hush() -> None:
-    """Keep Lightning's hints off the terminal from now on."""
+    """Keep the libraries' hints off the terminal from now on, also of processes to come."""
+    plain_torch()
     for name in ("pytorch_lightning", "lightning_fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     warnings.filterwarnings("ignore", module="pytorch_lightning|lightning_fabric")

@@ -40,6 +40,7 @@ def follow() -> bool:
     """
     if not launched():
         return False
+    plain_torch()
     import torch
     from torch import distributed
 
@@ -54,6 +55,14 @@ def follow() -> bool:
         fit(lambda record: None)
     distributed.destroy_process_group()
     return True
+
+
+def plain_torch() -> None:
+    """Keep the hints of torch's own C++ off the terminal, if it is imported after this.
+
+    They address developers: that every parameter was reached, so that none need be looked for.
+    """
+    os.environ.setdefault("TORCH_CPP_LOG_LEVEL", "ERROR")
 
 
 def together(fit: ParallelFit, log: Log) -> None:

@@ -1,0 +1,124 @@
+"""Which value of config.json keeps transformers from building a model, found by building it."""
+
+import itertools
+import json
+import tempfile
+from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from textwrap import shorten
+from typing import Any
+
+import torch
+import transformers
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, PreTrainedConfig
+
+from xling.errors import UserError
+
+SIZES = (
+    "hidden_size",
+    "num_hidden_layers",
+    "num_attention_heads",
+    "intermediate_size",
+    "vocab_size",
+)
+"""Settings that are positive in every model that has them, by transformers' common names."""
+
+
+def check_sizes(name: str, config: PreTrainedConfig) -> None:
+    """Refuse sizes of which no model can be made: some are built, without a layer for instance.
+
+    Args:
+        name: of the model, for errors.
+
+    Raises:
+        UserError: names the setting.
+    """
+    for common in SIZES:
+        key = config.attribute_map.get(common, common)
+        value = getattr(config, key, None)
+        if isinstance(value, int) and value < 1:
+            raise UserError(
+                f"model.path={name}: config.json has {key}={value}, where a positive number is "
+                "expected. Correct it, or copy or download the file again."
+            )
+
+
+def mistake(name: str, folder: Path) -> str:
+    """Return what is wrong with a config.json, as a message; "" if a model can be built from it.
+
+    No code of the model's own is run.
+
+    Args:
+        name: of the model, for the message.
+        folder: of config.json, which holds an object.
+    """
+    values = json.loads((folder / "config.json").read_text("utf-8"))
+    kind = values.get("model_type")
+    if kind not in list(CONFIG_MAPPING):
+        own = isinstance(values.get("auto_map"), dict)
+        return "" if own else f"model.path={name}: config.json {_unknown_type(kind)}"
+    error = _failure(values)
+    if error is None:
+        return ""
+    keys = next(filter(None, (_fits(values, without) for without in _candidates(values))), ())
+    what = " and ".join(f"{key}={_shown(values[key])}" for key in keys)
+    reason = "" if isinstance(error, KeyError) and keys else f" ({_reason(error)})"
+    return (
+        f"model.path={name}: transformers {transformers.__version__} cannot build a model from "
+        f"config.json{f' with {what}' if what else ''}{reason}. Correct it, or copy or download "
+        "the file again."
+    )
+
+
+def _unknown_type(kind: object) -> str:
+    if kind is None:
+        return (
+            "has no model_type, so the model's architecture is unknown. Write the one it was made "
+            'with, as in "model_type": "bert", or copy or download the file again.'
+        )
+    near = get_close_matches(str(kind), list(CONFIG_MAPPING), 1)
+    return (
+        f"has model_type={_shown(kind)}, which transformers {transformers.__version__} does not "
+        f"know.{f' Did you mean {_shown(near[0])}?' if near else ''} A newer model needs a newer "
+        "transformers: pip install --upgrade transformers."
+    )
+
+
+def _failure(values: Mapping[str, Any]) -> Exception | None:
+    """Return why no model can be built, without memory for its weights; None if one can."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "config.json").write_text(json.dumps(values), "utf-8")
+        try:
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=False)
+            if type(config) in AutoModel._model_mapping:
+                with torch.device("meta"):
+                    AutoModel.from_config(config, trust_remote_code=False)
+        except Exception as error:  # of any kind: every architecture has its own checks
+            return error
+    return None
+
+
+def _candidates(values: Mapping[str, Any]) -> Iterator[tuple[str, ...]]:
+    """Return what may be at fault: each setting, then each two of its sizes."""
+    keys = [key for key in values if key != "model_type"]
+    yield from ((key,) for key in keys)
+    sizes = [key for key in keys if type(values[key]) is int and not key.endswith("_id")]
+    yield from itertools.combinations(sizes, 2)
+
+
+def _fits(values: Mapping[str, Any], without: tuple[str, ...]) -> tuple[str, ...]:
+    """Return these keys if a model can be built with the library's own values in their place."""
+    others = {key: value for key, value in values.items() if key not in without}
+    return without if _failure(others) is None else ()
+
+
+def _reason(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    if len(lines) > 1 and lines[0].endswith(":"):  # of a check by field: what failed comes second
+        lines = [lines[1].partition("Error: ")[2] or lines[1]]
+    return shorten(lines[-1].lstrip(") ").rstrip("."), 160) if lines else type(error).__name__
+
+
+def _shown(value: object) -> str:
+    return shorten(json.dumps(value, ensure_ascii=False), 60)

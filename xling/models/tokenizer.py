@@ -1,0 +1,170 @@
+"""A tokenizer that splits texts as its files say, also where transformers' class would not.
+
+Several classes build the tokenizer anew from its vocabulary and leave out what else the files say:
+how texts are normalised (mBART, DeBERTa-v2, BigBird, Llama), which token is the unknown one
+(RemBERT), that unknown letters become bytes (mT5), which special tokens stand around a text (FNet).
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from google.protobuf.message import DecodeError
+from tokenizers import Tokenizer, normalizers
+from tokenizers.models import BPE, Model, Unigram
+from transformers import PreTrainedTokenizerBase
+from transformers.convert_slow_tokenizer import (
+    SLOW_TO_FAST_CONVERTERS,
+    SpmConverter,
+    import_protobuf,
+)
+from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
+
+from xling.models.files import SENTENCEPIECE
+
+BPE_TYPE = 2
+"""Number of byte pair encoding among sentencepiece's kinds of model; 1 is unigram."""
+
+CONFIGURED = (
+    "add_prefix_space",
+    "clean_text",
+    "handle_chinese_chars",
+    "lowercase",
+    "strip_accents",
+    "trim_offsets",
+)
+"""Settings in tokenizer.json that tokenizer_config.json may change."""
+
+PREPARING = (
+    {"type": "Lowercase"},
+    {"type": "NFKD"},
+    {"type": "StripAccents"},
+    {"type": "Replace", "pattern": {"String": "``"}, "content": '"'},
+    {"type": "Replace", "pattern": {"String": "''"}, "content": '"'},
+)
+"""What a class may do to a text before sentencepiece does, as tokenizer.json has it."""
+
+
+def follow_files(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+    """Make a tokenizer split texts as its tokenizer.json or sentencepiece's model says.
+
+    Of a tokenizer.json, what tokenizer_config.json may say otherwise is left as the class has it.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:  # it calls sentencepiece itself, or is written in Python
+        return
+    file, vocabulary = folder / "tokenizer.json", getattr(tokenizer, "vocab_file", None)
+    if file.is_file():
+        stored = Tokenizer.from_file(str(file))
+        backend.model = stored.model
+        for part in ("normalizer", "pre_tokenizer"):
+            if _shape(getattr(stored, part)) != _shape(getattr(backend, part)):
+                setattr(backend, part, getattr(stored, part))
+    elif vocabulary and (proto := read_sentencepiece(Path(vocabulary))) is not None:
+        _follow_sentencepiece(tokenizer, backend, proto)
+
+
+def read_sentencepiece(file: Path) -> Any:
+    """Return what a file of sentencepiece holds; None if it is of another kind.
+
+    Raises:
+        ValueError: it is damaged.
+    """
+    content = file.read_bytes()
+    if content[:1] != SENTENCEPIECE:
+        return None
+    proto = import_protobuf().ModelProto()
+    try:
+        proto.ParseFromString(content)
+    except DecodeError as error:
+        raise ValueError(f"is damaged or cut off ({error})") from None
+    if not (proto.HasField("trainer_spec") and proto.HasField("normalizer_spec")):
+        raise ValueError("is cut off: the settings of sentencepiece at its end are missing")
+    return proto
+
+
+def named_class(settings: Any) -> Any:
+    """Return the class of tokenizers that tokenizer_config.json names; None if there is none."""
+    name = settings.get("tokenizer_class") if isinstance(settings, Mapping) else None
+    return tokenizer_class_from_name(name) if isinstance(name, str) else None
+
+
+@contextmanager
+def files_read_anew() -> Iterator[None]:
+    """Make tiktoken read a file, not the copy it keeps of another one that stood at its path."""
+    name = "TIKTOKEN_CACHE_DIR"
+    before = os.environ.get(name)
+    os.environ[name] = ""
+    try:
+        yield
+    finally:
+        os.environ.pop(name)
+        if before is not None:
+            os.environ[name] = before
+
+
+def _follow_sentencepiece(
+    tokenizer: PreTrainedTokenizerBase, backend: Tokenizer, proto: Any
+) -> None:
+    """Take over all that sentencepiece's file says; the class says which number a token has."""
+    bpe = proto.trainer_spec.model_type == BPE_TYPE
+    pieces = [(piece.piece, piece.score) for piece in proto.pieces]
+    vocabulary = {piece: row for row, (piece, _) in enumerate(pieces)} if bpe else pieces
+    plain = SpmConverter.build_tokenizer_from_spm_proto(proto, vocabulary)
+    own = _state(backend.model)["vocab"]
+    names = [name for name, _ in own] if isinstance(own, list) else sorted(own, key=own.get)
+    unknown = str(tokenizer.unk_token or proto.trainer_spec.unk_piece)
+    backend.model = _model(_state(plain.model), names, dict(pieces), unknown)
+    backend.normalizer = normalizers.Sequence([*_prepared(backend), plain.normalizer])
+    if plain.pre_tokenizer is not None:
+        backend.pre_tokenizer = plain.pre_tokenizer
+    converter = SLOW_TO_FAST_CONVERTERS.get(type(tokenizer).__name__)
+    if converter and tokenizer.cls_token and not tokenizer.num_special_tokens_to_add():
+        bare = converter.__new__(converter)
+        bare.original_tokenizer = tokenizer
+        if (around := bare.post_processor()) is not None:
+            backend.post_processor = around
+
+
+def _prepared(backend: Tokenizer) -> list[normalizers.Normalizer]:
+    """Return what the class does to a text that sentencepiece does not."""
+    normalizer = backend.normalizer
+    steps = normalizer if isinstance(normalizer, normalizers.Sequence) else [normalizer]
+    return [step for step in steps if step is not None and _state(step) in PREPARING]
+
+
+def _model(
+    plain: Mapping[str, Any], names: Sequence[str], scores: Mapping[str, float], unknown: str
+) -> Model:
+    """Return sentencepiece's model, with tokens in another order."""
+    if plain["type"] == "Unigram":
+        vocabulary = [(name, scores.get(name, 0.0)) for name in names]
+        return Unigram(vocabulary, names.index(unknown), plain["byte_fallback"])
+    options = ("fuse_unk", "byte_fallback", "ignore_merges")
+    return BPE(
+        vocab={name: row for row, name in enumerate(names)},
+        merges=[tuple(pair) for pair in plain["merges"]],
+        unk_token=unknown,
+        **{name: plain[name] for name in options},
+    )
+
+
+def _shape(part: Any) -> Any:
+    """Return a part of a tokenizer as tokenizer.json has it, but for what may be configured."""
+
+    def stripped(state: Any) -> Any:
+        if isinstance(state, list):
+            return [stripped(item) for item in state]
+        if isinstance(state, dict):
+            return {key: stripped(x) for key, x in state.items() if key not in CONFIGURED}
+        return state
+
+    return None if part is None else stripped(_state(part))
+
+
+def _state(part: Any) -> dict[str, Any]:
+    """Return a part of a tokenizer as it stands in tokenizer.json."""
+    return json.loads(part.__getstate__())
