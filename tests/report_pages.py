@@ -43,9 +43,16 @@ class Opened:
 
 def rows_with(spec, field):
     """The rows of a chart's data that have a field."""
-    return pd.DataFrame(next(rows for rows in spec["datasets"].values() if field in rows[0]))
+    return rows_in(next(rows for rows in spec["datasets"].values() if field in rows[0]))
 
 
 def rows_of(spec, view):
     """The rows of a view of a chart, which may stand with the chart itself."""
-    return pd.DataFrame(spec["datasets"][view.get("data", spec.get("data"))["name"]])
+    return rows_in(spec["datasets"][view.get("data", spec.get("data"))["name"]])
+
+
+def rows_in(rows):
+    """Rows as they are drawn: a matrix has lists of its cells, which are flattened."""
+    table = pd.DataFrame(rows)
+    lists = [name for name in table if isinstance(table[name].iloc[0], list)]
+    return table.explode(lists, ignore_index=True).infer_objects() if lists else table

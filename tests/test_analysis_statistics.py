@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from xling.analysis import statistics
 from xling.analysis.statistics import (
     SignedRank,
     bootstrap_interval,
@@ -247,3 +248,16 @@ def test_what_is_equally_far_from_chance_does_not_depend_on_the_unit(scale):
         assert permutation_p(np.array(scale * observed), drawn, drawn.mean()) == 3 / 6
     assert permutation_p(np.array(scale * 0.1), drawn, drawn.mean()) == 5 / 6
     assert permutation_p(np.array(scale * 0.5), drawn, drawn.mean()) == 1 / 6
+
+
+@pytest.mark.parametrize("statistic", [np.mean, pooled_share])
+def test_an_interval_does_not_depend_on_how_much_is_drawn_at_once(monkeypatch, statistic):
+    rng = np.random.default_rng(0)
+    paired = rng.integers(0, 5, 40), rng.integers(5, 9, 40)
+    samples = paired if statistic is pooled_share else (rng.random((40, 3)),)
+    ends = []
+    for at_once in (1, 1000, 1 << 22):
+        monkeypatch.setattr(statistics, "AT_ONCE", at_once)
+        ends.append(bootstrap_interval(*samples, statistic=statistic))
+    for other in ends[1:]:
+        assert np.array_equal(other, ends[0])

@@ -5,7 +5,7 @@ import pytest
 from sketch_rows import sketches
 
 from xling.attribution import TracIn, histograms, products, shortened, trace
-from xling.attribution.top_k import Largest
+from xling.attribution.top_k import Extremes, descending, from_descending, sparse_places
 from xling.sketch import Sketches, SketchMetadata
 
 
@@ -57,16 +57,52 @@ def test_rankings_of_many_test_examples_equal_a_full_sort():
 
 def test_ties_are_in_the_order_of_the_ids():
     scores = np.array([[1.0, 2.0, 2.0, 1.0, 2.0, 1.0]], np.float32)
-    for order, two, five in [
-        (range(6), [1, 2], [1, 2, 4, 0, 3]),
-        ([5, 4, 3, 2, 1, 0], [4, 2], [4, 2, 1, 5, 3]),
+    for order, two, five, lowest in [
+        (range(6), [1, 2], [1, 2, 4, 0, 3], [0, 3]),
+        ([5, 4, 3, 2, 1, 0], [4, 2], [4, 2, 1, 5, 3], [5, 3]),
     ]:
         for width in (1, 2, 6):  # of the tiles
             for k, expected in ((2, two), (5, five)):
-                largest = Largest(1, k, np.array(order))
+                extremes = Extremes(1, k, np.array(order))
                 for start in range(0, 6, width):
-                    largest.add(scores[:, start : start + width], start)
-                assert largest.ranking().index[0].tolist() == expected
+                    extremes.add(scores[:, start : start + width], start)
+                largest, smallest = extremes.rankings()
+                assert largest.index[0].tolist() == expected
+                assert smallest.index[0].tolist()[:2] == lowest
+
+
+@pytest.mark.parametrize("values", [3, 50, 10**6], ids=["few", "some", "many"])
+@pytest.mark.parametrize("k", [1, 7, 150, 400])
+def test_both_ends_are_those_of_a_sort_of_everything(values, k):
+    rng = np.random.default_rng(k)
+    scores = (rng.integers(-values, values + 1, size=(9, 400)) / values).astype(np.float32)
+    scores[0] = -0.0  # equal to zero
+    scores[0, ::2] = 0.0
+    order = rng.permutation(400)
+    for width in (13, 64, 400):
+        extremes = Extremes(9, k, order)
+        for start in range(0, 400, width):
+            extremes.add(scores[:, start : start + width], start)
+        for sign, ranking in zip((-1, 1), extremes.rankings(), strict=True):
+            whole = np.lexsort((np.broadcast_to(order, scores.shape), sign * scores), axis=1)[:, :k]
+            assert np.array_equal(ranking.index, whole)
+            assert np.array_equal(ranking.score, np.take_along_axis(scores, whole, 1))
+
+
+def test_keys_are_in_the_order_of_the_scores_and_give_them_back():
+    extremes = [np.inf, 3.4e38, 1.0, 1e-45, 0.0, -1e-45, -1.0, -3.4e38, -np.inf]
+    scores = np.array(extremes, np.float32)
+    keys = descending(scores)
+    assert (np.diff(keys.astype(np.int64)) > 0).all() and keys.max() < 2**32
+    assert np.array_equal(from_descending(keys << np.uint64(32)), scores)
+    assert descending(np.float32([-0.0])) == descending(np.float32([0.0]))
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 200])
+@pytest.mark.parametrize("share", [0, 0.02, 1])
+def test_the_places_of_a_mask_are_found(size, share):
+    mask = np.random.default_rng(size).random(size) < share
+    assert np.array_equal(sparse_places(mask), np.flatnonzero(mask))
 
 
 def test_rankings_are_no_longer_than_the_training_data():

@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pandas as pd
 import pytest
-from report_pages import rows_of
+from report_pages import rows_in, rows_of
 from report_runs import LANGUAGES, make_distribution, make_shares
 
 from xling import report
@@ -22,11 +22,11 @@ from xling.report.sections.shares import share_heatmap, share_limit
 def test_heatmaps_are_coloured_from_the_base_rate_on_one_scale(run_folder):
     shares = report.load(run_folder).tables["shares"]
     chart = share_heatmap(shares, "-", epoch=2, limit=0.5).to_dict()
-    cells = pd.DataFrame(next(iter(chart["datasets"].values())))
+    cells = rows_in(next(iter(chart["datasets"].values())))
     table = shares.query("sign == '-' and epoch == 2")
     assert len(cells) == len(table) == len(LANGUAGES) ** 2
     excess = 100 * (table["share"] - table["base_rate"])
-    np.testing.assert_allclose(cells["excess"], excess, atol=1e-3)
+    np.testing.assert_allclose(cells["excess"].astype(float), excess, atol=1e-3)
     domain = chart["layer"][0]["encoding"]["color"]["scale"]["domain"]
     assert (domain[0], domain[1], domain[-1]) == (-50, 0, 50)
 
@@ -52,7 +52,7 @@ def test_heatmaps_show_lift_and_q_where_there_are_any(run_folder):
     summed = share_heatmap(shares, "+").to_dict()
     fields = {entry["field"] for entry in summed["layer"][0]["encoding"]["tooltip"]}
     assert {"share", "interval", "base_rate", "lift", "q"} <= fields
-    cells = pd.DataFrame(next(iter(summed["datasets"].values())))
+    cells = rows_in(next(iter(summed["datasets"].values())))
     assert set(cells["q"]) == {"<0.001", "0.210"}
     single = share_heatmap(shares, "+", epoch=1).to_dict()
     fields = {entry["field"] for entry in single["layer"][0]["encoding"]["tooltip"]}

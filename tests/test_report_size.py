@@ -4,6 +4,7 @@ import json
 from contextlib import nullcontext
 
 import pandas as pd
+from report_runs import make_run
 from report_subnetworks import finished, make_subnetwork_run
 
 from xling import report
@@ -22,6 +23,19 @@ def test_the_page_of_the_papers_setting_is_below_5_mb(tmp_path):
     written = report.write_page(folder)
     assert 3_000_000 < written.stat().st_size < 5_000_000
     assert "of the 210 traced test examples" in written.read_text("utf-8")
+
+
+def test_the_page_of_a_hundred_languages_is_below_5_mb_and_says_where_the_numbers_are(
+    tmp_path,
+):
+    languages = tuple(a + b for a in "abcdefghij" for b in "klmnopqrst")
+    folder = make_run(tmp_path / "run", languages, epochs=3, traced_per_language=2)
+    written = report.write_page(folder)
+    text = written.read_text("utf-8")
+    assert written.stat().st_size < 5_000_000
+    for name in ("shares", "mean_influence"):
+        assert f"<code>tables/{name}.csv</code> alone" in text
+    assert "The numbers with their 95% intervals" not in text
 
 
 def test_the_page_of_a_hundred_runs_is_below_5_mb_and_says_what_it_leaves_out(
@@ -44,10 +58,10 @@ def test_the_page_of_a_hundred_runs_is_below_5_mb_and_says_what_it_leaves_out(
     (tmp_path / "sweeps/s").mkdir(parents=True)
     written = sweep_page.write_sweep(tmp_path / "sweeps/s", jobs)
     assert written.stat().st_size < 5_000_000
-    page, shown = written.read_text("utf-8"), RUNS
-    assert f"Of the 100 runs, the figures show the first {shown}" in page
-    assert page.count('<tr><th scope="row"><a href=') == 100
-    assert page.count('data-file="change_positive"') == shown
+    text, shown = written.read_text("utf-8"), RUNS
+    assert f"Of the 100 runs, the figures show the first {shown}" in text
+    assert text.count('<tr><th scope="row"><a href=') == 100
+    assert text.count('data-file="change_positive"') == shown
     table = pd.read_parquet(written.parent / "tables/sweep_change.parquet")
     assert table["run"].nunique() == 100
 

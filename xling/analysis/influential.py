@@ -59,28 +59,27 @@ def influential(
         own_script, text, text_pair. `translation` is missing for tasks that are not parallel.
     """
     language_of = [test.languages[code] for code in test.language]
+    ids = np.array(test.ids, dtype=object)
     tables = []
     for sign in SIGNS:
         ranked = ranking(traces, sign)
-        for row, test_id in enumerate(test.ids):
-            members = ranked.index[row]
-            marks = (
-                translations(members, train, language_of[row])
-                if train.parallel is not None
-                else None
+        tests, k = ranked.index.shape
+        marks: np.ndarray | None = None
+        if train.parallel is not None:
+            pairs = zip(ranked.index, language_of, strict=True)
+            marks = np.concatenate([translations(own, train, name) for own, name in pairs])
+        tables.append(
+            pd.DataFrame(
+                {
+                    "test_id": np.repeat(ids, k),
+                    "sign": sign,
+                    "rank": np.tile(np.arange(1, k + 1), tests),
+                    "member": ranked.index.reshape(-1),
+                    "score": ranked.score.reshape(-1),
+                    "translation": marks,
+                }
             )
-            tables.append(
-                pd.DataFrame(
-                    {
-                        "test_id": test_id,
-                        "sign": sign,
-                        "rank": np.arange(1, len(members) + 1),
-                        "member": members,
-                        "score": ranked.score[row],
-                        "translation": marks,
-                    }
-                )
-            )
+        )
     table = pd.concat(tables, ignore_index=True)
     columns = corpus.select_columns(["id", "language", "label", "text", "text_pair"]).to_pandas()
     columns = columns.rename(columns={"id": "train_id", "language": "train_language"})

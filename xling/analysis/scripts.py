@@ -87,18 +87,19 @@ def script_table(
         joined by +), whole, low, high (missing for fewer than two test examples), members,
         all_examples (the share among all its training examples).
     """
+    names = np.array(test.languages)[test.language]
     rows = []
     for sign in SIGNS:
         index = ranking(traces, sign).index
+        every = _counts(train, index, np.ones_like(whole))
+        whole_ones = _counts(train, index, whole)
         for number, language in enumerate(train.languages):
-            member = train.language[index] == number  # (test, k)
-            at_home = np.array([test.languages[code] == language for code in test.language])
+            at_home = names == language
             for name, chosen in (("own", at_home), ("others", ~at_home)):
-                has = chosen & member.any(1)  # the rest does not enter the ratio
+                has = chosen & (every[:, number] > 0)  # the rest does not enter the ratio
                 if not has.any():
                     continue
-                members = member[has].sum(1)
-                good = (member & whole[index])[has].sum(1)
+                members, good = every[has, number], whole_ones[has, number]
                 low, high = bootstrap_interval(good, members, statistic=pooled_share, seed=seed)
                 rows.append(
                     (
@@ -109,3 +110,18 @@ def script_table(
                 )
     columns = "sign train_language test_languages scripts whole low high members all_examples"
     return pd.DataFrame(rows, columns=columns.split())
+
+
+def _counts(train: Examples, index: np.ndarray, which: np.ndarray) -> np.ndarray:
+    """Count each test example's members of each training language.
+
+    Args:
+        index: (test, k) the members.
+        which: (train,) booleans, those to count.
+
+    Returns:
+        (test, train languages).
+    """
+    tests, languages = len(index), len(train.languages)
+    places = np.arange(tests)[:, None] * languages + train.language[index]
+    return np.bincount(places[which[index]], minlength=tests * languages).reshape(tests, languages)

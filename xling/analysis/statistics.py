@@ -39,6 +39,9 @@ DIGITS = 12
 RESAMPLES = 1000
 """Of the bootstrap."""
 
+AT_ONCE = 1 << 22
+"""Numbers that the bootstrap draws at once: 32 MB, and the same ones whatever this is."""
+
 EXACT_TEST_MAX_N = 13
 """Up to so many differences, the signed-rank test counts all signs that they could have."""
 
@@ -76,6 +79,7 @@ def bootstrap_interval(
             statistic,
             n_resamples=RESAMPLES,
             paired=len(samples) > 1,
+            batch=max(1, AT_ONCE // sum(sample.size for sample in samples)),
             axis=0,
             method="percentile",
             rng=np.random.default_rng(seed),

@@ -20,7 +20,7 @@ from xling.attribution.tiles import (
     tiles,
     widest,
 )
-from xling.attribution.top_k import Largest, Ranking
+from xling.attribution.top_k import Extremes, Ranking
 from xling.attribution.tracin import TracIn
 from xling.errors import ArgumentError
 from xling.sketch.arguments import sequence, whole_number
@@ -100,9 +100,7 @@ def _turn(
     parts = spans(0, tests, TEST_TILE)
     alone = weights == [1]  # then the sum is the epoch's
     kinds = range(1 if alone else len(weights) + 1)  # the sum, then the epochs
-    ends = [
-        [[Largest(part.stop - part.start, k, order) for part in parts] for _ in kinds] for _ in "+-"
-    ]
+    extremes = [[Extremes(part.stop - part.start, k, order) for part in parts] for _ in kinds]
     counts = np.bincount(groups)
     onehot = np.eye(len(counts), dtype=np.float32)[groups]
     sums = [np.zeros((tests, len(counts))) for _ in kinds]
@@ -112,21 +110,17 @@ def _turn(
         every_kind: Iterable[np.ndarray] = [tile.summed] if alone else [tile.summed, *tile.epochs]
         for kind, scores in enumerate(every_kind):
             sums[kind][part] += scores @ onehot[tile.train]
-            high, low = (end[kind][start // TEST_TILE] for end in ends)
-            high.add(scores, tile.train.start)
-            low.add(np.negative(scores, out=scores), tile.train.start)
+            extremes[kind][start // TEST_TILE].add(scores, tile.train.start)
     if not all(np.isfinite(sum_of_kind).all() for sum_of_kind in sums):
         raise ArgumentError(
             "losses", "Some scores are not finite: they can neither be ranked nor averaged."
         )
-    return [
-        Traces(
-            _stacked([largest.ranking() for largest in ends[0][kind]]),
-            _negated(_stacked([largest.ranking() for largest in ends[1][kind]])),
-            sums[kind] / counts,
-        )
-        for kind in ([0, 0] if alone else kinds)
+    both = [zip(*(part.rankings() for part in of_kind), strict=True) for of_kind in extremes]
+    traces = [
+        Traces(*map(_stacked, ends), sum_of_kind / counts)
+        for ends, sum_of_kind in zip(both, sums, strict=True)
     ]
+    return [*traces, *traces] if alone else traces
 
 
 def shortened(traces: Traces, k: int) -> Traces:
@@ -169,7 +163,3 @@ def _stacked(rankings: Sequence[Ranking]) -> Ranking:
         np.concatenate([ranking.index for ranking in rankings]),
         np.concatenate([ranking.score for ranking in rankings]),
     )
-
-
-def _negated(ranking: Ranking) -> Ranking:
-    return Ranking(ranking.index, -ranking.score)

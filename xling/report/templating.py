@@ -58,6 +58,8 @@ def templates() -> jinja2.Environment:
         "number": words.number,
         "indented": lambda value: json.dumps(value, indent=2, ensure_ascii=False),
     }
+    # As small as can be; Jinja still escapes what would end a script.
+    environment.policies["json.dumps_kwargs"] = {"separators": (",", ":"), "ensure_ascii": False}
     environment.globals |= {
         "interval": words.interval,
         "change_interval": words.change_interval,

@@ -57,7 +57,7 @@ def matrix(
     top = alt.Axis(orient="top", labelAngle=0, labelFontSize=font)
     left = alt.Axis(labelFontSize=font)
     rows, columns = (None, None) if small else (down.title, across.title)
-    base = alt.Chart(table).encode(
+    base = packed(table, down.field).encode(
         x=alt.X(f"{across.field}:N", sort=order, title=columns, axis=top),
         y=alt.Y(f"{down.field}:N", sort=order, title=rows, axis=left),
         tooltip=[
@@ -77,3 +77,14 @@ def matrix(
     return alt.layer(cells, frames, figures).properties(
         width={"step": width}, height={"step": height}
     )
+
+
+def packed(table: pd.DataFrame, field: str) -> alt.Chart:
+    """Start a chart on a table that is written down row by row of the matrix, with lists of cells.
+
+    A page then has the names of the columns once per row of the matrix, not once per cell: with 100
+    languages that is a third of its size.
+    """
+    others = [name for name in table.columns if name != field]
+    rows = table.groupby(field, sort=False)[others].agg(list).reset_index()
+    return alt.Chart(rows).transform_flatten(others)

@@ -10,7 +10,7 @@ from xling.analysis.shares import SIGNS
 from xling.report.charts.matrix import cell_width, matrix
 from xling.report.section import SIGN, Figure, KeyFigure, Schema, Section
 from xling.report.sections import modularity, similarity, specialization, subnetwork_accuracy
-from xling.report.sections.shares import present
+from xling.report.sections.shares import is_printed, present
 from xling.report.style import GREY, HUES, rgba
 from xling.report.tables import Cells, Run, records, there
 from xling.report.words import (
@@ -61,6 +61,7 @@ def content(run: Run) -> dict[str, Any] | None:
         "cells": {sign: change_cells(changes, sign) for sign in SIGNS},
         "test_languages": present(run, "test_language", "subnetwork_change"),
         "train_languages": present(run, "train_language", "subnetwork_change"),
+        "printed": is_printed(changes),
         "sparse": run.results["tuning"] == "sparse",
     }
 

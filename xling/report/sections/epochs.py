@@ -95,11 +95,10 @@ def own_share(own: pd.DataFrame, language: str, domain: tuple[float, float]) -> 
         language: the language.
         domain: the range of the vertical axis.
     """
-    table = own.query("test_language == @language").copy()
-    table["interval"] = [
-        interval(low, high) for low, high in zip(table["low"], table["high"], strict=True)
-    ]
-    table["influence"] = table["sign"].map(SIGNS)
+    rows = own.query("test_language == @language")
+    table = rows[["epoch", "share", "low", "high", "base_rate"]].round(5)
+    table["interval"] = [interval(*ends) for ends in zip(rows["low"], rows["high"], strict=True)]
+    table["influence"] = rows["sign"].map(SIGNS)
     scale = alt.Scale(domain=domain, nice=False)
     axis = alt.Axis(format=".0%", tickCount=4)
     color = alt.Color("influence:N", legend=None, scale=sign_hues())
@@ -125,7 +124,7 @@ def own_share(own: pd.DataFrame, language: str, domain: tuple[float, float]) -> 
         ),
     )
     rule = (
-        alt.Chart(table.head(1))
+        alt.Chart(table[["base_rate"]].head(1))
         .mark_rule(strokeDash=[4, 4], color=QUIET)
         .encode(y=alt.Y("base_rate:Q", scale=scale))
     )

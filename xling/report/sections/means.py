@@ -10,7 +10,7 @@ from xling.report.charts.matrix import matrix
 from xling.report.methods import method
 from xling.report.papers import paper
 from xling.report.section import EPOCH, INTERVAL, Figure, Schema, Section
-from xling.report.sections.shares import cells, present
+from xling.report.sections.shares import cells, is_printed, present
 from xling.report.style import HUES, rgba
 from xling.report.tables import Run
 from xling.report.words import number
@@ -40,6 +40,7 @@ def content(run: Run) -> dict[str, Any]:
         "cells": cells(run.tables["mean_influence"]),
         "test_languages": present(run, "test_language"),
         "train_languages": present(run, "train_language"),
+        "printed": is_printed(run.tables["mean_influence"]),
         "source": means["source"].iloc[0] if len(means) else "",
     }
 

@@ -50,6 +50,10 @@ SCHEMAS = {
 }
 
 
+MOST_CELLS = 1_600
+"""Pairs of languages whose numbers are on the page; those of more are in the files alone."""
+
+
 def content(run: Run) -> dict[str, Any]:
     """Return what the template prints."""
     shares = run.tables["shares"]
@@ -60,6 +64,7 @@ def content(run: Run) -> dict[str, Any]:
         "cells": {sign: share_cells(shares, sign) for sign in SIGNS},
         "test_languages": present(run, "test_language"),
         "train_languages": present(run, "train_language"),
+        "printed": is_printed(shares),
         "paper": paper(run).sentences["shares"],
     }
 
@@ -68,6 +73,11 @@ def present(run: Run, side: str, table: str = "shares") -> list[str]:
     """Return the languages on a side of a table (test_language or train_language), in order."""
     languages = set(run.tables[table][side])
     return [language for language in run.languages if language in languages]
+
+
+def is_printed(table: pd.DataFrame) -> bool:
+    """Tell whether a table of pairs of languages has few enough of them to be on a page."""
+    return table["test_language"].nunique() * table["train_language"].nunique() <= MOST_CELLS
 
 
 def cells(table: pd.DataFrame) -> Cells:
