@@ -115,11 +115,10 @@ def _turn(
         raise ArgumentError(
             "losses", "Some scores are not finite: they can neither be ranked nor averaged."
         )
-    both = [zip(*(part.rankings() for part in of_kind), strict=True) for of_kind in extremes]
-    traces = [
-        Traces(*map(_stacked, ends), sum_of_kind / counts)
-        for ends, sum_of_kind in zip(both, sums, strict=True)
-    ]
+    traces = []
+    for of_kind, sum_of_kind in zip(extremes, sums, strict=True):
+        largest, smallest = zip(*(part.rankings() for part in of_kind), strict=True)
+        traces.append(Traces(_stacked(largest), _stacked(smallest), sum_of_kind / counts))
     return [*traces, *traces] if alone else traces
 
 
