@@ -23,7 +23,15 @@ class Opened:
         if self.page.locator("#browser").count():
             self.page.wait_for_selector(".dt-paging")
         if drawn:
-            self.page.wait_for_function(DRAWN)
+            self.wait_for_figures()
+
+    def wait_for_figures(self):
+        """Ask again and again from outside: the page's own policy forbids the browser to."""
+        for _ in range(400):
+            if self.page.evaluate(DRAWN):
+                return
+            self.page.wait_for_timeout(50)
+        raise AssertionError("The figures are not drawn within 20 s.")
 
     def unfold(self):
         self.page.evaluate(UNFOLD)

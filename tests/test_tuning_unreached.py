@@ -30,7 +30,11 @@ def classifier(kind: str) -> Classifier:
 
 
 @pytest.mark.parametrize(
-    ("kind", "never"), [("xlnet", "encoder.mask_emb"), ("x-mod", "lang_adapter")]
+    ("kind", "never"),
+    [
+        ("xlnet", "encoder.mask_emb"),
+        pytest.param("x-mod", "lang_adapter", marks=pytest.mark.slow),
+    ],
 )
 def test_two_processes_train_as_one_what_no_step_or_not_each_reaches(
     kind, never, tmp_path, tokenizer

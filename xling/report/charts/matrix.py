@@ -86,5 +86,6 @@ def packed(table: pd.DataFrame, field: str) -> alt.Chart:
     languages that is a third of its size.
     """
     others = [name for name in table.columns if name != field]
-    rows = table.groupby(field, sort=False)[others].agg(list).reset_index()
+    known = table.astype(object).where(table.notna(), None)  # NaN in a list is no JSON
+    rows = known.groupby(field, sort=False)[others].agg(list).reset_index()
     return alt.Chart(rows).transform_flatten(others)
