@@ -17,6 +17,7 @@ from conftest import config
 from corpus_files import PROXIES, VARIABLES
 
 from xling.data import hub_reachable, load_corpus, require_data
+from xling.data.connection import check_variables
 from xling.data.hub import dataset_of
 from xling.errors import UserError
 
@@ -145,3 +146,20 @@ def test_a_task_without_a_data_set_and_a_wrong_id_are_refused() -> None:
         require_data(config("profile=paper", "data.path=./my/data"), print)
     mirror = config("profile=paper", "task=marc", "data.path=owner/name@refs/convert/parquet")
     assert dataset_of(mirror) == ("owner/name", "refs/convert/parquet")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("HF_ENDPOINT", "http://127.0.0.1:port"),
+        ("HF_ENDPOINT", "127.0.0.1:80"),
+        ("HF_ENDPOINT", "ftp://hub"),
+        ("HF_HUB_DOWNLOAD_TIMEOUT", "abc"),
+        ("HF_HUB_ETAG_TIMEOUT", "1.5"),
+    ],
+)
+def test_a_variable_that_the_client_cannot_read_is_named(monkeypatch, name, value):
+    check_variables()
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UserError, match=f"{name}={value} is no"):
+        check_variables()

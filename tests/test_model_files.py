@@ -158,6 +158,15 @@ def test_pickled_weights_are_read_and_their_damage_is_named(save):
     assert "pytorch_model.bin is damaged or cut off" in refused(folder)
 
 
+def test_texts_of_all_lengths_are_read_where_a_model_was_to_be_chunked(save):
+    folder = save("bert")
+    change(folder / "config.json", chunk_size_feed_forward=3)
+    model, _ = loaded(folder)
+    for length in (3, 5, 7):
+        ids = torch.arange(4, 4 + length)[None]
+        assert model(input_ids=ids, attention_mask=torch.ones_like(ids)).isfinite().all()
+
+
 def test_zeros_in_the_midst_of_pickled_weights_are_named(save):
     folder = save("bert")
     file = folder / "pytorch_model.bin"

@@ -3,6 +3,7 @@
 from xling.cli.console import quiet_logs, say
 from xling.config import Config
 from xling.data import require_data
+from xling.data.connection import check_variables
 from xling.models.available import require_model
 from xling.training.ranks import require_processes
 
@@ -16,6 +17,7 @@ def preflight(config: Config) -> None:
         UserError: names what is missing, the command that fetches it, and the alternatives.
     """
     quiet_logs()
+    check_variables()
     require_processes(config.trainer)
     require_data(config, say)
     require_model(config.model, say)

@@ -20,6 +20,7 @@ from urllib.request import getproxies, proxy_bypass
 from tqdm import tqdm
 
 from xling.data.refusals import LongWaitError, is_passing, short_reason, wait_asked_for
+from xling.errors import UserError
 
 Say = Callable[[str], None]
 """Prints a line for the person who waits."""
@@ -37,8 +38,29 @@ PATIENCE = 60
 AT_ONCE = 0.9
 """Seconds within which equal lines of files that are fetched side by side are one."""
 
+HUB = "https://huggingface.co"
+TIMEOUTS = ("HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT")
 OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 TRUE = {"1", "on", "yes", "true"}
+
+
+def check_variables() -> None:
+    """Check the Hub's variables that its client cannot read: importing it would fail.
+
+    Raises:
+        UserError: one that is no address, or no number of seconds.
+    """
+    address = os.environ.get("HF_ENDPOINT") or HUB
+    try:
+        parsed = urlsplit(address)
+        valid = parsed.scheme in ("http", "https") and parsed.hostname and parsed.port != 0
+    except ValueError:  # a port that is no number
+        valid = False
+    if not valid:
+        raise UserError(f"HF_ENDPOINT={address} is no address of a hub, such as {HUB}.")
+    for name in TIMEOUTS:
+        if (seconds := os.environ.get(name)) and not seconds.strip().isdecimal():
+            raise UserError(f"{name}={seconds} is no whole number of seconds.")
 
 
 @cache
@@ -49,7 +71,7 @@ def hub_reachable() -> bool:
     """
     if switched_off():
         return False
-    return answers(os.environ.get("HF_ENDPOINT") or "https://huggingface.co")
+    return answers(os.environ.get("HF_ENDPOINT") or HUB)
 
 
 def answers(address: str) -> bool:

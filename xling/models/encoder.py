@@ -187,6 +187,9 @@ def _weights(
         **({"add_pooling_layer": False} if pooler else {}),
     )
     encoder = text_part(model.path, whole)
+    for module in encoder.modules():
+        if hasattr(module, "chunk_size_feed_forward"):
+            module.chunk_size_feed_forward = 0  # it spares memory, but allows some lengths only
     own = {id(tensor) for tensor in (*encoder.parameters(), *encoder.buffers())}
     tensors = dict(whole.named_parameters(remove_duplicate=False)) | dict(whole.named_buffers())
     part = next((name for name, module in whole.named_modules() if module is encoder), "")
