@@ -40,7 +40,7 @@ def main() -> None:
     from xling.cli.compose import conf_folder, expand_home, quoted_pattern, register_resolvers
     from xling.cli.mistakes import explain, refuse_mistyped
     from xling.sweep.grids import requested_sweep
-    from xling.training.ranks import follow
+    from xling.training.ranks import follow, leave
 
     register_resolvers()
 
@@ -50,12 +50,15 @@ def main() -> None:
     sys.argv[1:] = arguments
     try:
         if follow():
-            return
+            leave()
         refuse_mistyped(arguments)
         if sweep := requested_sweep(arguments):
             from xling.sweep.launch import run_sweep
 
-            sys.exit(0 if run_sweep(sweep, arguments) else 1)
+            if not run_sweep(sweep, arguments):
+                sys.exit(1)
+            leave()
+            return
         errors: list[Exception] = []
 
         def attempt(composed: object) -> None:
@@ -68,6 +71,7 @@ def main() -> None:
         start(attempt)()
         if errors:
             raise errors[0]
+        leave()
     except KeyboardInterrupt:
         sys.exit("Stopped. Run the same command again to resume.")
     except BrokenPipeError:  # the reader has closed the pipe, as in `xling --help | head`

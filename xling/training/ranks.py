@@ -9,6 +9,7 @@ Torch is imported inside functions: every command imports this module, and --hel
 
 import atexit
 import os
+import sys
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Protocol
@@ -55,6 +56,20 @@ def follow() -> bool:
         fit(lambda record: None)
     distributed.destroy_process_group()
     return True
+
+
+def leave() -> None:
+    """End a process of torchrun's at once, after all that is registered for its end.
+
+    Taking down the interpreter aborts such a process now and then (SIGABRT), as threads of gloo's
+    still run; torchrun then reports that a finished run has failed.
+    """
+    if not launched():
+        return
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def plain_torch() -> None:
