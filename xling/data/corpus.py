@@ -79,7 +79,7 @@ def require_data(config: Config, say: Say) -> None:
     Raises:
         UserError: the data is unavailable, or the sizes of the draws contradict each other.
     """
-    require(config, _required_sources(config, quotas_by_source(config)), say)
+    require(config, _needed(config), say)
 
 
 def fetch_data(config: Config, say: Say) -> None:
@@ -89,10 +89,9 @@ def fetch_data(config: Config, say: Say) -> None:
         UserError: the data is unavailable.
     """
     if config.data.source == "hub":
-        needed = _required_sources(config, quotas_by_source(config))
+        needed = _needed(config)
         if config.model.tiny:
-            vocabulary = vocabulary_run(config)
-            needed += _required_sources(vocabulary, quotas_by_source(vocabulary))
+            needed += _needed(vocabulary_run(config))
         fetch_dataset(config, dict.fromkeys(needed), say)
 
 
@@ -106,11 +105,9 @@ def fingerprint(config: Config) -> dict[str, str]:
     """
     if config.data.source != "files":
         return {}
-    digests = file_digests(config, _required_sources(config, quotas_by_source(config)))
-    vocabulary = vocabulary_run(config)
-    if config.model.tiny and vocabulary != config:
-        needed = _required_sources(vocabulary, quotas_by_source(vocabulary))
-        digests |= file_digests(vocabulary, needed)
+    digests = file_digests(config, _needed(config))
+    if config.model.tiny and (vocabulary := vocabulary_run(config)) != config:
+        digests |= file_digests(vocabulary, _needed(vocabulary))
         digests["vocabulary"] = "all languages"  # once it was the run's own: another start
     return digests
 
@@ -130,7 +127,7 @@ def vocabulary_run(config: Config) -> Config:
     def is_missing(language: str) -> bool:
         others = tuple(other for other in config.languages if other != language)
         alone = dataclasses.replace(whole, exclude=others)
-        return not exists(alone, _required_sources(alone, quotas_by_source(alone)))
+        return not exists(alone, _needed(alone))
 
     return dataclasses.replace(whole, exclude=tuple(filter(is_missing, config.exclude)))
 
@@ -200,6 +197,11 @@ def draw_splits(config: Config, quotas: dict[str, list[Quota]], pools: Pools) ->
 def _languages(config: Config, split: str) -> tuple[str, ...]:
     """Return a split's languages: the test split keeps excluded ones."""
     return config.languages if split == "test" else config.train_languages
+
+
+def _needed(config: Config) -> list[Key]:
+    """Return what a run reads."""
+    return _required_sources(config, quotas_by_source(config))
 
 
 def _required_sources(config: Config, quotas: dict[str, list[Quota]]) -> list[Key]:
