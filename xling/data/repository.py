@@ -120,6 +120,7 @@ def fetch_missing(snapshot: Snapshot, say: Say) -> Path:
         snapshot = replace(cached(repository, commit), files=snapshot.files)
         if lacking := snapshot.missing:
             raise UserError(f"{repository}: the hub lists {lacking[0]} but does not give it.")
+        require_whole(snapshot)
     return Path(snapshot.folder or "")
 
 
