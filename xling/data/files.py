@@ -9,7 +9,7 @@ from pathlib import Path
 
 from xling.config import Data
 from xling.data.languages import matching, read_code
-from xling.data.readers import READERS, ending_of, marks_of
+from xling.data.readers import READERS, ending_of
 from xling.errors import UserError, nearest
 
 DEV = ("dev", "validation", "valid", "val")
@@ -100,10 +100,11 @@ def _pattern(layout: str, task: str, splits: list[str], data: Data) -> re.Patter
         pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>{values})", 1)
         pattern = pattern.replace(rf"\{{{name}\}}", f"(?P={name})")
     pattern = pattern.replace(r"\{task\}", re.escape(task))
+    pattern = re.sub(r"\\-\d{5}\\-of\\-\d{5}", r"-\\d{5}-of-\\d{5}", pattern)
     if data.files is not None:
         return re.compile(pattern)
-    pattern = pattern.replace(r"\.ext", rf"\.(?:{'|'.join(map(re.escape, READERS))})")
-    pattern = pattern.replace(r"\-00000\-of\-00001", r"-\d{5}-of-\d{5}").replace("0000", r"\d{4}")
+    pattern = pattern.replace(r"\.ext", rf"\.(?i:{'|'.join(map(re.escape, READERS))})")
+    pattern = pattern.replace("0000", r"\d{4}")
     return re.compile(f"(?:(?:{re.escape(task)}|data)/)?{pattern}")
 
 
@@ -139,56 +140,6 @@ def find(index: Index, language: str, split: str, where: str) -> list[str]:
             f"{split} exist: {', '.join(names)}. Fetch the others."
         )
     return names
-
-
-FOREIGN = {
-    ".txt": "rename such files to .tsv if tabs part their columns, or to .csv if commas do.",
-    ".xlsx": "save such files as CSV in UTF-8.",
-    ".xls": "save such files as CSV in UTF-8.",
-}
-"""Endings of files that are not read, and what to do about it."""
-
-
-def require_files(names: list[str], task: str, data: Data, where: str) -> None:
-    """Check that a folder has files that are named as expected.
-
-    Args:
-        names: paths of all files, relative to the folder.
-        where: name of the folder in messages.
-
-    Raises:
-        UserError: there are none; says which are expected, and where else there are some.
-    """
-    if index_of(names, task, data):
-        return
-    layouts = [layout.format(split="train", lang="de", task=task) for layout in layouts_of(data)]
-    shown = ", ".join(layout.replace(".ext", ".tsv") for layout in layouts[:6])
-    deeper = _deeper(names, task, data)
-    for ending, advice in FOREIGN.items():
-        if other := next((name for name in names if name.endswith(ending)), None):
-            raise UserError(f"{where} has no data file that xling reads, but {other}: {advice}")
-    what = "language and split"
-    if marks_of(data):
-        what = "split" if data.split_column is None else "language"
-    raise UserError(
-        f"{where} has no data file that xling recognises. "
-        + (f"There are some in its folder {deeper}: write that folder.\n" if deeper else "")
-        + f"Name the files by {what}, as in {shown} ({', '.join(READERS)}), or write how they "
-        "are named, as in 'data.files=\"{split}/{lang}_{split}.tsv\"'. If columns of the files "
-        "hold the language or the split, write data.language_column=NAME or data.split_column=NAME."
-    )
-
-
-def _deeper(names: list[str], task: str, data: Data) -> str | None:
-    """Return the first folder in a folder whose files are named as expected."""
-    folders = sorted({folder.as_posix() for name in names for folder in Path(name).parents})
-    for folder in folders:
-        inside = [
-            name.removeprefix(f"{folder}/") for name in names if name.startswith(f"{folder}/")
-        ]
-        if inside and index_of(inside, task, data):
-            return folder
-    return None
 
 
 def _no_file_message(index: Index, language: str, split: str, where: str) -> str:

@@ -100,7 +100,7 @@ def _are_rows(value: Any) -> bool:
 
 def _command(path: Path, form: Form) -> str:
     """Return the line for a shell that puts rows in the place of what a file holds."""
-    unpacked = path.with_suffix("") if path.suffix == ".gz" else path
+    unpacked = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
     code = (
         "import json, pathlib, re, sys; file = pathlib.Path(sys.argv[1]); "
         f"table = {form.source}; file.write_text(json.dumps({form.program}))"

@@ -226,8 +226,9 @@ READERS = {
 
 
 def ending_of(name: str) -> str | None:
-    """Return which of the known endings a file's name has."""
-    return next((ending for ending in READERS if name.endswith(f".{ending}")), None)
+    """Return which of the known endings a file's name has, in small letters or capitals."""
+    folded = name.casefold()
+    return next((ending for ending in READERS if folded.endswith(f".{ending}")), None)
 
 
 def alternatives(column: str | tuple[str, ...] | None) -> tuple[str, ...]:

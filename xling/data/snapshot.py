@@ -57,6 +57,13 @@ class Repository:
         return f"{constants.ENDPOINT}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
 
     @property
+    def download(self) -> str:
+        """The line for a shell that fetches all of it."""
+        options = " --repo-type dataset" if self.kind == "dataset" else ""
+        options += f" --revision {self.revision}" if self.revision else ""
+        return f"hf download {self.name}{options}"
+
+    @property
     def folder(self) -> Path:
         """Where the cache has it, if it does."""
         from huggingface_hub import constants

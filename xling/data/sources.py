@@ -9,8 +9,15 @@ from functools import cache
 from pathlib import Path
 
 from xling.config import Config
-from xling.data.files import broken_links, file_digest, find, index_of, list_files, require_files
+from xling.data.files import (
+    broken_links,
+    file_digest,
+    find,
+    index_of,
+    list_files,
+)
 from xling.data.hub import hub_folder, is_listed, require_hub
+from xling.data.naming import require_files, unread_data
 from xling.data.parts import divided, parts_of
 from xling.data.quotes import quotes_of
 from xling.data.readers import Record, Table, ending_of, marks_of, read_table
@@ -137,9 +144,11 @@ def _files(config: Config, folder: Path, needed: list[Key]) -> dict[Key, list[st
         index = index_of(names, config.task.name, config.data)
         files = {key: find(index, *key, where=str(folder)) for key in needed}
     except UserError as error:
-        if broken := broken_links(folder):
-            raise UserError(f"{error}\nIts link {broken[0]} leads to no file.") from None
-        raise
+        more = [f"Its link {link} leads to no file." for link in broken_links(folder)[:1]]
+        other = unread_data(names, config.task.name, config.data, str(folder))
+        if other and other not in str(error):
+            more.append(f"xling does not read {other}")
+        raise UserError("\n".join([str(error), *more])) from None
     if config.data.language_column is None:
         _refuse_shared(files, "")
     return files

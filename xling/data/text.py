@@ -62,7 +62,7 @@ def lines_of(text: str) -> list[str]:
 
 def _content(path: Path, name: str) -> bytes:
     content = path.read_bytes()
-    if path.suffix == ".gz":
+    if path.suffix.casefold() == ".gz":
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
