@@ -159,6 +159,24 @@ def test_what_is_wrong_on_the_hub_itself_is_not_called_damaged(data_set, columns
     assert "damaged" not in text and "cache" not in text
 
 
+def test_files_on_the_hub_are_converted_in_a_copy(data_set, monkeypatch, tmp_path):
+    files = data_set.repos["datasets/owner/nli"].files
+    table = "premise\thypothesis\tlabel\n" + "süß\tschön\t1\n" * 12
+    for name in [name for name in files if name.startswith("de/")]:
+        del files[name]
+    for split in ("train", "validation", "test"):
+        files[f"de/{split}.tsv"] = table.encode("cp1252")
+    lines = message(lambda: load_corpus(config(*PINNED), print)).splitlines()
+    assert lines[0].startswith("Data set owner/nli: de/train.tsv:2: not UTF-8")
+    assert lines[-3:] == [
+        "  mv DIR/de/train.tsv DIR/de/train.tsv.orig && "
+        "iconv -f CP1252 -t UTF-8 DIR/de/train.tsv.orig > DIR/de/train.tsv",
+        "That is for a copy of the files, which data=files data.path=DIR reads:",
+        f"  hf download owner/nli --repo-type dataset --revision {COMMIT} --local-dir DIR",
+    ]
+    assert str(tmp_path) not in "".join(lines)
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
 def test_a_damaged_file_of_a_model_is_named_by_the_hubs_id_and_fetched_again_once_deleted(
     tiny, name

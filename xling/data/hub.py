@@ -127,10 +127,7 @@ def _located(config: Config, needed: Iterable[tuple[str, str]], say: Say) -> Sna
                 f"data.path={repository.name}@refs/convert/parquet"
             )
             if other := unread(names, "DIR"):
-                text += (
-                    f"\nxling does not read {other}\nThat is for a copy in a folder, which "
-                    f"data=files data.path=DIR reads:\n  {repository.download} --local-dir DIR"
-                )
+                text += f"\nxling does not read {other}\n{repository.copying}"
             raise UserError(text) from None
 
     return locate(repository, select, say)

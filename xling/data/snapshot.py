@@ -64,6 +64,15 @@ class Repository:
         return f"hf download {self.name}{options}"
 
     @property
+    def copying(self) -> str:
+        """What is said after lines that change files, which those of the cache must not be."""
+        source = "data=files data" if self.kind == "dataset" else "model=local model"
+        return (
+            f"That is for a copy of the files, which {source}.path=DIR reads:\n"
+            f"  {self.download} --local-dir DIR"
+        )
+
+    @property
     def folder(self) -> Path:
         """Where the cache has it, if it does."""
         from huggingface_hub import constants
@@ -189,11 +198,19 @@ def require_whole(snapshot: Snapshot) -> None:
 
 
 def named(error: UserError, snapshot: Snapshot) -> UserError:
-    """Return an error that names a repository by its id, where it names the cache's folder."""
-    text = str(error).replace(str(snapshot.folder), snapshot.repository.name)
-    if snapshot.repository.name not in text:
-        text = f"{snapshot.repository}: {text}"
-    return UserError(text)
+    """Return an error that names a repository by its id, where it names the cache's folder.
+
+    Its lines for a shell are for a copy of the files.
+    """
+    folder, repository = str(snapshot.folder), snapshot.repository
+    lines = str(error).split("\n")
+    commands = [line for line in lines if line.startswith("  ") and folder in line]
+    text = "\n".join(
+        line.replace(folder, "DIR" if line in commands else repository.name) for line in lines
+    )
+    if repository.name not in text:
+        text = f"{repository}: {text}"
+    return UserError(f"{text}\n{repository.copying}" if commands else text)
 
 
 def _damage(path: Path, size: int | None) -> str:
