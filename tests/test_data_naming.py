@@ -182,3 +182,34 @@ def test_archives_on_the_hub_are_named(hub) -> None:
     assert lines[-1] == (
         f"  hf download owner/nli --repo-type dataset --revision {COMMIT} --local-dir DIR"
     )
+
+
+NAMED = {"de": "German", "en": "Englisch"}
+
+
+def test_files_by_the_names_of_languages_are_found(corpus_folder: Path) -> None:
+    expected = texts(corpus_folder)
+    for path in [*corpus_folder.iterdir()]:
+        split, code, _ = path.name.split(".")
+        path.rename(path.with_name(f"{NAMED[code]}.{split}.tsv"))
+    assert texts(corpus_folder) == expected
+    assert "It has the languages Englisch, German." in refusal(corpus_folder, "languages=[de,fr]")
+    (corpus_folder / "Englisch.test.tsv").rename(corpus_folder / "Englisch here.test.tsv")
+    message = refusal(corpus_folder)
+    assert "no file for language en, split test" in message
+
+
+def test_columns_with_the_names_of_languages_are_understood(corpus_folder: Path) -> None:
+    expected = texts(corpus_folder)
+    for split in ("train", "dev", "test"):
+        lines = ["language\tid\tpremise\thypothesis\tlabel"]
+        for code, name in NAMED.items():
+            _, *rows = (corpus_folder / f"{split}.{code}.tsv").read_text().splitlines()
+            lines += [f"{name}\t{row}" for row in rows]
+            (corpus_folder / f"{split}.{code}.tsv").unlink()
+        (corpus_folder / f"{split}.tsv").write_text("\n".join(lines) + "\n")
+    path = f"data.path={corpus_folder}"
+    run = config(*RUN, path, "data.language_column=language")
+    assert load_corpus(run, print)["test"]["text"] == expected
+    with pytest.raises(UserError, match="no row is of language fr; it has Englisch, German"):
+        load_corpus(config(*RUN, path, "data.language_column=language", "languages=[de,fr]"), print)

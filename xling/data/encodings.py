@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from xling.data.languages import read_code
+from xling.data.languages import read_code, read_name
 
 USUAL = {
     ("CP1251", "KOI8-R", "ISO-8859-5", "CP866"): dict.fromkeys(("bg", "mk", "ru", "sr"), "Cyrl"),
@@ -124,11 +124,12 @@ def conversion(encoding: str, path: Path) -> str:
 
 
 def languages_of(name: str) -> set[str]:
-    """Return the languages that a file's name has codes of, if they have usual encodings."""
+    """Return the languages that a file's name names, if they have usual encodings."""
     words = re.split(r"[./]", name)[:-1]
     parts = {*words, *(part for word in words for part in re.split(r"[_-]", word))}
     known = {language for languages in USUAL.values() for language in languages}
-    return {code.language for part in parts if (code := read_code(part))} & known
+    codes = (read_code(part) or read_name(part) for part in parts)
+    return {code.language for code in codes if code} & known
 
 
 def likely_readings(lines: Sequence[bytes], languages: set[str]) -> list[Reading]:

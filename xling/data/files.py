@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 
 from xling.config import Data
-from xling.data.languages import matching, read_code
+from xling.data.languages import likely_name, matching, read_code, read_name
 from xling.data.readers import READERS, ending_of
 from xling.errors import UserError, nearest
 
@@ -146,7 +146,8 @@ def _no_file_message(index: Index, language: str, split: str, where: str) -> str
     codes = {code for code, _ in index}
     if not codes:
         return f"{where} has no data file that xling recognises."
-    languages = sorted(filter(read_code, codes)) or sorted(codes)  # all_languages is none
+    named = [code for code in codes if read_code(code) or read_name(code)]
+    languages = sorted(named or codes)  # all_languages is none
     code = language if ANY in codes else matching(language, languages, where)
     splits = sorted({name for other, name in index if other in (code, ANY)})
     with_split = sorted({other for other, name in index if name == split} - {ANY})
@@ -158,8 +159,11 @@ def _no_file_message(index: Index, language: str, split: str, where: str) -> str
         advice = f"Language {code} has {', '.join(splits)}: {_rename(split)}"
         if with_split:
             advice += f" Split {split} exists for {', '.join(with_split)}."
-    elif any(map(read_code, codes)):
+    elif named:
         advice = f"It has the languages {', '.join(languages)}.{nearest(language, languages)}"
+        advice += likely_name(language, codes)
+    elif seems := likely_name(language, codes):
+        advice = seems.strip()
     else:
         advice = (
             f"Where its files' names should say the language, they say {', '.join(languages)}. "
