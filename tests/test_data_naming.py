@@ -157,6 +157,20 @@ def test_wildcards_are_refused_with_what_stands_for_what(pattern: str) -> None:
         config(*RUN, "data.path=x", f"data.files='{pattern}'")
 
 
+@pytest.mark.parametrize("start", ["/data/", "~/", "./", "../"])
+def test_names_are_below_the_folder(start: str) -> None:
+    with pytest.raises(
+        UserError, match=r"names are those below data\.path: write the folder there"
+    ):
+        config(*RUN, "data.path=x", f"data.files='{start}{{lang}}.{{split}}.tsv'")
+
+
+@pytest.mark.parametrize("path", ["'x/*.tsv'", "'x/{lang}.tsv'"])
+def test_a_pattern_is_no_folder(path: str) -> None:
+    with pytest.raises(UserError, match=r"write the folder alone, and how its files are named in"):
+        require_data(config(*RUN, f"data.path={path}"), print)
+
+
 def test_parts_of_files_are_found_by_the_name_of_one(corpus_folder: Path) -> None:
     expected = texts(corpus_folder)
     for path in [*corpus_folder.iterdir()]:

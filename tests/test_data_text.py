@@ -57,6 +57,20 @@ def test_the_advice_on_an_encoding_without_its_mark_gives_the_right_text(
     assert text_of(path, name) == content
 
 
+@pytest.mark.parametrize(
+    ("encoding", "line"),
+    [("ISO-2022-JP", "これは日本語の文章です"), ("ISO-2022-KR", "한국어 문장")],
+)
+def test_an_encoding_that_is_ascii_to_the_eye_is_not_read_as_it_stands(
+    tmp_path: Path, encoding: str, line: str
+) -> None:
+    content = f"1\t{line}\tgood\n" * 3
+    message = refusal(tmp_path / "a.tsv", content.encode(encoding))
+    assert message.startswith(f"a.tsv is {encoding}. Convert it; a.tsv.orig will be")
+    subprocess.run(message.splitlines()[-1], shell=True, check=True)
+    assert text_of(tmp_path / "a.tsv", "a.tsv") == content
+
+
 @pytest.mark.parametrize("content", [b"id\ttext\n1\ta\0b\n", b"id\ttext\n1\t\xff\0b\n"])
 def test_other_nul_characters_are_damage(tmp_path: Path, content: bytes) -> None:
     message = refusal(tmp_path / "a.tsv", content)

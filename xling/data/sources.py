@@ -63,7 +63,7 @@ def tables_of(
 
 
 def require(config: Config, needed: Iterable[Key], say: Callable[[str], None]) -> None:
-    """Check that the data exists or can be fetched; without a network, in less than two seconds.
+    """Check that the data exists or can be fetched, in two seconds and one for each 2 GB cached.
 
     Raises:
         UserError: neither is the case.
@@ -128,6 +128,8 @@ def _folder(config: Config) -> Path:
     folder = Path(config.data.path).expanduser()
     if not folder.is_dir():
         what = "no such folder"
+        if any(mark in config.data.path for mark in "*?{["):
+            what += "; write the folder alone, and how its files are named in data.files"
         if folder.exists():
             what = (
                 f"is a file; write its folder, data.path={folder.parent}, and how it is named there"

@@ -24,6 +24,9 @@ WITHOUT_MARK = {
 }
 """Encodings with NUL bytes, as iconv names them → their line feed."""
 
+ESCAPES = {"\x1b$B": "ISO-2022-JP", "\x1b$@": "ISO-2022-JP", "\x1b$)C": "ISO-2022-KR"}
+"""What begins a text in encodings that are ASCII to the eye, which UTF-8 does not tell."""
+
 PLAIN_SIGNS = (b"\n", b"\r", b"\t", b" ", b",", b"[", b"{")
 """Signs of ASCII of which every file has some."""
 
@@ -44,6 +47,11 @@ def text_of(path: Path, name: str) -> str:
     if b"\0" in content and not content.startswith(tuple(MARKS)):
         raise UserError(_with_nul(content, path, name))
     text = _decoded(content, path, name)
+    if escape := next((escape for escape in ESCAPES if escape in text), ""):
+        raise UserError(
+            f"{name} is {ESCAPES[escape]}. Convert it; {path.name}.orig will be the file as it is "
+            f"now:\n  {conversion(ESCAPES[escape], path)}"
+        )
     return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
 
 
