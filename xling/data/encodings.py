@@ -216,11 +216,12 @@ def _is_foreign(letter: str, alphabet: str) -> bool:
         return False
     if category[0] == "C" or "\uff61" <= letter <= "\uff9f":  # half-width, as in no plain text
         return True
-    if category[0] == "M" or script(letter) in ("Zyyy", "Zinh"):
+    if category[0] == "M":
         return False
-    if alphabet[0].isupper():
-        return script(letter) not in alphabet or (script(letter) == "Hani" and _is_rare(letter))
-    return letter.lower()[0] not in alphabet
+    if alphabet[0].islower():
+        return letter.lower()[0] not in alphabet
+    its = script(letter)
+    return its not in f"{alphabet} Zyyy Zinh" or (its == "Hani" and _is_rare(letter))
 
 
 def _is_rare(character: str) -> bool:
