@@ -6,7 +6,9 @@ import unicodedata
 from pathlib import Path
 
 import pytest
+from conftest import config
 
+from xling.data import fingerprint, load_corpus
 from xling.data.encodings import languages_of, likely_readings
 from xling.data.text import text_of
 from xling.errors import UserError
@@ -116,3 +118,17 @@ def test_a_long_file_is_guessed_from_whole_letters_of_its_beginning() -> None:
 )
 def test_the_languages_of_a_file_are_in_its_name(name: str, languages: set[str]) -> None:
     assert languages_of(name) == languages
+
+
+def test_the_folder_of_a_file_tells_its_language_whoever_reads_it_first(tmp_path: Path) -> None:
+    for language in ("de", "ru"):
+        for split in ("train", "dev", "test"):
+            path = tmp_path / language / f"{split}.tsv"
+            path.parent.mkdir(exist_ok=True)
+            path.write_bytes(
+                table(TEXTS[language][0]).encode({"de": "cp1252", "ru": "koi8-r"}[language])
+            )
+    run = config("task=marc", "data=files", f"data.path={tmp_path}", "languages=[ru,de]")
+    for read in (fingerprint, lambda run: load_corpus(run, print)):
+        with pytest.raises(UserError, match="^ru/train.tsv:2: not UTF-8 .* probably KOI8-R"):
+            read(run)

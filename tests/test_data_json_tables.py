@@ -67,6 +67,8 @@ def test_a_table_in_another_form_is_told_and_the_line_makes_rows_of_it(
     assert message.startswith(f"{name} holds ") and expected in message
     assert ("pandas" in expected or "orient" in expected) == ('orient="records")' in message)
     follow(message)
+    kept = path.with_name(f"{name}.orig").read_bytes()
+    assert (gzip.decompress(kept) if name.endswith("gz") else kept) == content.encode()
     unpacked = path.with_suffix("") if name.endswith("gz") else path
     made = unpacked.with_suffix(".json")
     unpacked.rename(made)  # an array, whatever the file's name was

@@ -56,7 +56,8 @@ def advice_on(text: str, path: Path, name: str, columns: Sequence[str]) -> str:
     advice = f"{name} holds {form.what}. Write {form.writing}"
     if not form.program:
         return f"{advice}."
-    return f"{advice}, or convert it:\n  {_command(path, form)}"
+    kept = f"{path.name}.orig will be the file as it is now"
+    return f"{advice}, or convert it; {kept}:\n  {_command(path, form)}"
 
 
 def _form(value: Any, columns: set[str]) -> Form | None:
@@ -100,10 +101,13 @@ def _are_rows(value: Any) -> bool:
 
 def _command(path: Path, form: Form) -> str:
     """Return the line for a shell that puts rows in the place of what a file holds."""
-    unpacked = path.with_suffix("") if path.suffix.casefold() == ".gz" else path
+    packed = path.suffix.casefold() == ".gz"
+    file, unpacked = (shlex.quote(str(p)) for p in (path, path.with_suffix("") if packed else path))
     code = (
         "import json, pathlib, re, sys; file = pathlib.Path(sys.argv[1]); "
         f"table = {form.source}; file.write_text(json.dumps({form.program}))"
     )
-    first = f"gunzip {shlex.quote(str(path))} && " if unpacked != path else ""
-    return f"{first}python -c {shlex.quote(code)} {shlex.quote(str(unpacked))}"
+    first = f"cp {file} {shlex.quote(f'{path}.orig')} && " + (
+        f"gunzip {file} && " if packed else ""
+    )
+    return f"{first}python -c {shlex.quote(code)} {unpacked}"

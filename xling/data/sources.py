@@ -105,21 +105,22 @@ def file_digests(config: Config, needed: Iterable[Key]) -> dict[str, str]:
     digests = {}
     for name in dict.fromkeys(name for names in files.values() for name in names):
         digests[name] = file_digest(folder / name)
-        if config.data.quotes == "auto" and has_csv_quotes(folder / name, digests[name]):
+        if config.data.quotes == "auto" and has_csv_quotes(folder, name, digests[name]):
             digests[name] += "-csv-quotes"
     return digests
 
 
 @cache
-def has_csv_quotes(path: Path, digest: str) -> bool:
+def has_csv_quotes(folder: Path, name: str, digest: str) -> bool:
     """Return whether a TSV file is found to write quotes as CSV does.
 
     Args:
+        name: of the file, below the folder.
         digest: of the file's contents, for which the answer is kept.
     """
-    if ending_of(path.name) not in ("tsv", "tsv.gz"):
+    if ending_of(name) not in ("tsv", "tsv.gz"):
         return False
-    return quotes_of(text_of(path, path.name), path.name).csv
+    return quotes_of(text_of(folder / name, name), name).csv
 
 
 def _folder(config: Config) -> Path:

@@ -84,7 +84,8 @@ def refuse_pointer(content: bytes, name: str) -> None:
     """
     if content.startswith(b"version https://git-lfs.github.com/spec/"):
         raise UserError(
-            f"{name} is not the file itself, but Git LFS's pointer to it. Fetch it: `git lfs pull`."
+            f"{name} is not the file itself, but Git LFS's pointer to it. Run `git lfs pull` in "
+            "that folder."
         )
 
 
