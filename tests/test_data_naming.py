@@ -54,6 +54,16 @@ def test_endings_in_capitals_are_read(corpus_folder: Path) -> None:
     assert "several files for language de, split test" in refusal(corpus_folder)
 
 
+def test_splits_in_capitals_are_read(corpus_folder: Path) -> None:
+    expected = texts(corpus_folder)
+    for path in [*corpus_folder.iterdir()]:
+        split, code, _ = path.name.split(".")
+        path.rename(path.with_name(f"{split.title()}.{code}.tsv"))
+    assert texts(corpus_folder) == expected
+    (corpus_folder / "TEST.de.tsv").write_text("")
+    assert "several files for language de, split test" in refusal(corpus_folder)
+
+
 def zip_all(folder: Path) -> None:
     with zipfile.ZipFile(folder / "all.zip", "w") as archive:
         for path in folder.glob("*.tsv"):

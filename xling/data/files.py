@@ -81,11 +81,14 @@ def index_of(names: Iterable[str], task: str, data: Data) -> Index:
     """
     splits = sorted({"train", "test", *DEV, *data.splits.values()}, key=len, reverse=True)
     patterns = [_pattern(layout, task, splits, data) for layout in layouts_of(data)]
+    written = {split.casefold(): split for split in splits} | {split: split for split in splits}
     index: Index = {}
     for name in sorted(names):
         for match in filter(None, (pattern.fullmatch(name) for pattern in patterns)):
             parts = match.groupdict()
-            key = (parts.get("lang", ANY), canonical_split(parts.get("split", ANY)))
+            split = parts.get("split", ANY)
+            split = written.get(split) or written.get(split.casefold(), split)
+            key = (parts.get("lang", ANY), canonical_split(split))
             if key[0] in NO_LANGUAGES:
                 continue
             if name not in index.setdefault(key, []):
@@ -97,7 +100,7 @@ def _pattern(layout: str, task: str, splits: list[str], data: Data) -> re.Patter
     """Return a layout as a regular expression; a placeholder stands for one value throughout."""
     pattern = re.escape(layout)
     for name, values in (("split", "|".join(map(re.escape, splits))), ("lang", "[^./]+")):
-        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>{values})", 1)
+        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>(?i:{values}))", 1)
         pattern = pattern.replace(rf"\{{{name}\}}", f"(?P={name})")
     pattern = pattern.replace(r"\{task\}", re.escape(task))
     pattern = re.sub(r"\\-\d{5}\\-of\\-\d{5}", r"-\\d{5}-of-\\d{5}", pattern)
