@@ -1,7 +1,7 @@
 """A SLURM of one node, this machine, from Debian's packages: started for a test, then stopped.
 
-By hand, as root: `python tests/one_node_slurm.py FOLDER` prints the variable that its commands need
-and stays until it is killed (SIGTERM).
+By hand, as root: `python tests/one_node_slurm.py FOLDER [CORES]` prints the variable that its
+commands need and stays until it is killed (SIGTERM). It may claim more cores than there are.
 """
 
 import os
@@ -63,11 +63,12 @@ def why_not() -> str | None:
 
 
 @contextmanager
-def slurm(folder: Path) -> Iterator[dict[str, str]]:
+def slurm(folder: Path, cores: int | None = None) -> Iterator[dict[str, str]]:
     """Start SLURM and yield the environment of its commands; stop its jobs and itself at the end.
 
     Args:
         folder: takes its state and logs; of a short path, for the sake of its socket.
+        cores: that it takes the machine to have; None: as many as it has.
     """
     folder.chmod(0o755)
     for name in ("state", "spool"):
@@ -77,7 +78,7 @@ def slurm(folder: Path) -> Iterator[dict[str, str]]:
     key.chmod(0o400)
     host = platform.node().split(".")[0]
     ports = {"controller_port": free_port(), "node_port": free_port()}
-    values = {"folder": folder, "host": host, "cores": os.cpu_count(), **ports}
+    values = {"folder": folder, "host": host, "cores": cores or os.cpu_count(), **ports}
     settings = folder / "slurm.conf"
     settings.write_text(SETTINGS.format(**values), "utf-8")
     files = {name: f"--{name}-file={folder}/munge.{name}" for name in ("key", "pid", "log", "seed")}
@@ -137,6 +138,6 @@ def wait(until: Callable[[], object], what: str, seconds: float = 60) -> None:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit())
-    with slurm(Path(sys.argv[1])):
+    with slurm(Path(sys.argv[1]), *map(int, sys.argv[2:])):
         print(f"export SLURM_CONF={sys.argv[1]}/slurm.conf", flush=True)
         signal.pause()

@@ -1,5 +1,6 @@
 """Whether quotes in TSV are CSV's or text is found out by reading, and told for each file."""
 
+import csv
 import dataclasses
 import io
 from pathlib import Path
@@ -153,15 +154,57 @@ def test_what_r_and_spark_write_is_read(
     assert "C:\\new" in texts(read(path, quotes))
 
 
-def test_backslashes_before_quotes_that_are_text_stay(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("ending", "separator"), [("tsv", "\t"), ("csv", ",")])
+@pytest.mark.parametrize("quoting", [0, 1, 2, 3], ids=["minimal", "all", "nonnumeric", "none"])
+@pytest.mark.parametrize("quotes", ["auto", "csv"])
+def test_what_python_writes_with_an_escapechar_is_read(
+    tmp_path: Path, ending: str, separator: str, quoting: int, quotes: str
+) -> None:
+    backslashes = ["C:\\new", "\\\\server\\", '\\"', "\\", 'a\\"b" \\\\"']
+    written = [*TEXTS, *backslashes, "a\ttab", "two\nlines", '"a" and "b"']
+    path = tmp_path / f"a.{ending}"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        form = {"quoting": quoting, "doublequote": False, "escapechar": "\\"}
+        writer = csv.writer(file, delimiter=separator, lineterminator="\n", **form)
+        writer.writerow(["id", "text", "label"])
+        writer.writerows([str(n), text, "good"] for n, text in enumerate(written))
+    table = read(path, quotes)
+    assert texts(table) == written
+    assert table.remark == ' (backslashes read as Python writes them, \\" for a quote)'
+    assert table.count == len(written)
+
+
+def test_backslashes_that_are_text_stay(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
-    for written in (['say \\"so\\"', "b"], ['"a \\"b\\""', 'he said "no"', 'and "yes"']):
+    for written in (
+        ['say \\"so\\"', "C:\\new"],  # Python would have doubled the second one
+        ['say \\"so\\"', 'he said "no"'],
+        ['"a \\"b\\""', 'he said "no"', 'and "yes"'],
+    ):
         lines = [f"{n}\t{text}\tgood" for n, text in enumerate(written)]
         path.write_text("\n".join(["id\ttext\tlabel", *lines]) + "\n")
-        assert texts(read(path)) == written
+        table = read(path)
+        assert texts(table) == written
+        behind = " (backslashes before the quotes of 1 field are taken as text)"
+        assert table.remark == (behind if written[0].startswith("say") else "")
+    path.write_text('id\ttext\tlabel\n1\tsay \\"so\\"\tgood\n')
+    assert texts(read(path, "none")) == ['say \\"so\\"']
     path = tmp_path / "a.csv"
     path.write_text('id,text,label\n1,"ends in a backslash\\",good\n2,"b",good\n')
     assert texts(read(path)) == ["ends in a backslash\\", "b"]
+    path.write_text('id,text,label\n1,"doubled \\"" behind one",good\n2,"b",good\n')
+    assert texts(read(path)) == ['doubled \\" behind one', "b"]
+
+
+@pytest.mark.parametrize(("ending", "separator"), [("tsv", "\t"), ("csv", ",")])
+def test_a_text_of_r_that_ends_in_a_backslash_is_named(
+    tmp_path: Path, ending: str, separator: str
+) -> None:
+    path = tmp_path / f"a.{ending}"
+    rows = ['"id","text","label"', '1,"a \\"b\\"","good"', '2,"c","good"', '3,"c:\\","good"']
+    path.write_text("\n".join([*rows, '4,"d","good"', ""]).replace(",", separator))
+    with pytest.raises(UserError, match=rf"a\.{ending}:4: .*ends in a backslash"):
+        read(path)
 
 
 def test_row_names_of_r_are_named(tmp_path: Path) -> None:

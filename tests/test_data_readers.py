@@ -11,6 +11,7 @@ from conftest import config
 
 from xling.config import Task
 from xling.data.readers import Table, read_table
+from xling.data.rows import separate_rows
 from xling.errors import UserError
 
 DATA = config().data
@@ -67,6 +68,31 @@ def test_ragged_rows_are_reported_and_keep_their_place(tmp_path: Path, xnli_task
         (4, ""),
         (5, "4 fields instead of 3"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "content", "halves"),
+    [
+        ("text\tlabel", "a\t0\nb\n\nc\nd\t0\ne\t0\n", 1),
+        ("label\ttext", "0\ta\n0\tb\n\nc\nd\n0\te\n", 1),
+        ("id\ttext\tlabel", "1\ta\t0\n2\tb\n\nc\t0\n5\te\t0\n", 0),
+        ("id\tlabel\ttext", "1\t0\ta\n2\t0\tb\nc\n\n5\t0\te\n\n", 1),
+        ("id\ttext\tlabel", "1\ta\t0\n2\n5\te\t0\n", 0),  # no half of a text
+    ],
+)
+@pytest.mark.parametrize("ending", ["tsv", "csv"])
+def test_no_half_of_a_text_with_a_line_break_stays(
+    tmp_path: Path, header: str, content: str, halves: int, ending: str
+) -> None:
+    task = config("task=sib200").task
+    columns = dataclasses.replace(task.columns, id="id" if "id" in header else None)
+    task = dataclasses.replace(task, labels={"x": ("0",)}, columns=columns)
+    content = f"{header}\n{content}".replace("\t", "," if ending == "csv" else "\t")
+    table = read_table(write(tmp_path / f"a.{ending}", content), f"a.{ending}", task, DATA)
+    rows, bad = separate_rows([table], task)
+    assert [row.text for row in rows] == ["a", "e"]
+    assert len(rows) + len(bad) == table.count
+    assert [row.reason for row in bad].count("half a text") == halves
 
 
 def test_a_file_without_a_header_is_recognised(tmp_path: Path, xnli_task: Task) -> None:

@@ -1,11 +1,15 @@
 """Fine-tuning: repeatable, resumable, undisturbed by the sketches, the same on two processes."""
 
+import gc
+
 import datasets
 import numpy as np
 import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
 from small_tunings import KIND, SETTINGS, deterministic, same, silent, tune, weights
+from torch import Tensor
+from torch.nn import Parameter
 
 from xling.errors import UserError
 from xling.sketch import Sketches
@@ -228,3 +232,20 @@ def test_a_fine_tuning_leaves_the_model_that_it_starts_from_as_it_was(
     fine_tune(settings, model, splits, Collator(tokenizer, LANGUAGES), tmp_path, [], silent)
     assert same(model.state_dict(), make_model().state_dict()) and not model.training
     assert not same(weights(tmp_path, 1), make_model().state_dict())
+
+
+@pytest.mark.parametrize("sketches", [True, False])
+def test_a_fine_tuning_leaves_no_tensor_alive(tmp_path, make_model, tokenizer, sketches):
+    def live() -> int:
+        tensors = [thing for thing in gc.get_objects() if type(thing) in (Tensor, Parameter)]
+        return sum(tensor.numel() for tensor in tensors)
+
+    gc.collect()
+    gc.disable()  # it comes by when it likes
+    try:
+        tune(tmp_path / "first", make_model, tokenizer, "tuning.epochs=1", sketches=sketches)
+        before = live()
+        tune(tmp_path / "second", make_model, tokenizer, "tuning.epochs=1", sketches=sketches)
+        assert live() == before
+    finally:
+        gc.enable()

@@ -6,14 +6,17 @@ default has changed, the name alone cannot tell.
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from xling.errors import UserError
+
+Item = TypeVar("Item")
+Made = TypeVar("Made")
 
 BEGUN, FINISHED = ".begun", ".finished"
 """Empty files in a stage's folder; their modification times say when it began and finished."""
@@ -22,25 +25,35 @@ SETTINGS = "settings.json"
 """File in a stage's folder: all settings that it depends on."""
 
 
+class BusyError(Exception):
+    """Another process fills the folder."""
+
+
 @contextmanager
 def stage(
-    folder: Path, since: float = 0, settings: dict[str, Any] | None = None
+    folder: Path, since: float = 0, settings: dict[str, Any] | None = None, wait: bool = True
 ) -> Iterator[Path | None]:
     """Yield a folder to fill, or None if it is already complete.
 
     The folder is filled under the name `<name>.part`, which keeps the files of an earlier attempt,
-    and is renamed at the end. Other processes that need it wait in the meantime.
+    and is renamed at the end. Other processes that need it wait in the meantime, if they may.
 
     Args:
         since: a folder completed or begun before this time (in seconds since 1970) is built again;
             the old folder stays until the new one is complete.
         settings: all settings that the folder depends on, as plain values; they are recorded.
+        wait: whether to wait for another process that fills it.
 
     Raises:
         UserError: the folder, or what an earlier attempt left of it, was made with other settings.
+        BusyError: another process fills it, and `wait` is false.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with FileLock(folder.with_name(f".{folder.name}.lock")):
+    with ExitStack() as held:
+        try:
+            held.enter_context(FileLock(lock_file(folder), timeout=-1 if wait else 0))
+        except Timeout:
+            raise BusyError(folder) from None
         if is_complete(folder, since):
             require_same_settings(folder, settings)
             yield None
@@ -62,6 +75,46 @@ def stage(
             folder.rename(old)
         part.rename(folder)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def in_any_order(items: Sequence[Item], build: Callable[[Item, bool], Made]) -> dict[Item, Made]:
+    """Build a stage for each item, in their order, but those last that other processes build.
+
+    So several processes that need the same stages build one each.
+
+    Args:
+        build: gets an item, and whether it may wait; it raises `BusyError` where it may not.
+    """
+    made: dict[Item, Made] = {}
+
+    def try_one(pending: Sequence[Item]) -> None:
+        for item in pending:
+            try:
+                made[item] = build(item, False)
+                return
+            except BusyError:
+                continue
+        made[pending[0]] = build(pending[0], True)
+
+    while pending := [item for item in items if item not in made]:
+        try_one(pending)
+    return {item: made[item] for item in items}
+
+
+def lock_file(folder: Path) -> Path:
+    """Return the file that the process that fills a folder holds a lock on."""
+    return folder.with_name(f".{folder.name}.lock")
+
+
+def is_held(lock: Path) -> bool:
+    """Return whether a process on any machine holds a lock."""
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except Timeout:
+        return True
 
 
 def is_complete(folder: Path, since: float = 0) -> bool:

@@ -13,8 +13,8 @@ from typing import Any
 
 from xling.cli.launchers import PRESETS, parallel_jobs
 
-OWN_FOLDER = "command-line"
-"""What Hydra calls where the folder of `--config-dir` comes from."""
+OWN_FOLDERS = ("command-line", "hydra.searchpath in command-line")
+"""What Hydra calls where the folder of `--config-dir` comes from, in a run and in a sweep."""
 
 
 def conf_folder() -> Path:
@@ -31,7 +31,7 @@ def repeat_command(hydra: Any) -> str:
     """
     dropped = ("sweep=", "experiment=", "force=")
     kept = [override for override in hydra.overrides.task if not override.startswith(dropped)]
-    own = [source.path for source in hydra.runtime.config_sources if source.provider == OWN_FOLDER]
+    own = [source.path for source in hydra.runtime.config_sources if source.provider in OWN_FOLDERS]
     return shlex.join(["xling", *(f"--config-dir={path}" for path in own), *kept])
 
 

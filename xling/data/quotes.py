@@ -2,13 +2,20 @@
 
 import csv
 import io
+import re
 from collections import Counter
 from dataclasses import dataclass
+from typing import Literal
 
 from xling.data.text import lines_of
 from xling.errors import UserError
 
 LIMIT = 2**31 - 1  # characters of a field; the library's own limit is 131,072
+
+Escapes = Literal["", "quotes", "all"]
+"""What a backslash escapes in a file with CSV's quotes: nothing (quotes inside are doubled); quotes
+in quotes alone, as R and Spark write them; or also separators, line ends and backslashes, in
+quotes and without, as Python does with an `escapechar`."""
 
 
 @dataclass(frozen=True)
@@ -17,12 +24,12 @@ class Quotes:
 
     Attributes:
         csv: whether fields in quotes lose them, and hold doubled ones for one.
-        escaped: whether they hold `\\"` for one instead.
+        escapes: what backslashes escape.
         remark: addition to the line about the file.
     """
 
     csv: bool
-    escaped: bool = False
+    escapes: Escapes = ""
     remark: str = ""
 
 
@@ -33,6 +40,7 @@ class Evidence:
     Attributes:
         doubled: in quotes, with doubled ones inside: as CSV writes them, and hardly anyone else.
         escaped: in quotes, with those inside behind backslashes, as R writes them.
+        bare: not in quotes, and all quotes behind backslashes, as Python may write them.
         open: begin with a quote, but are not in quotes: CSV cannot read them.
         inside: with quotes further on: CSV reads them, but does not write them.
         column: whether a column is in quotes in every row.
@@ -41,6 +49,7 @@ class Evidence:
 
     doubled: int
     escaped: int
+    bare: int
     open: int
     inside: int
     first_doubled: int
@@ -65,15 +74,18 @@ def quotes_of(text: str, name: str) -> Quotes:
     if '"' not in text:
         return Quotes(csv=False)
     seen = evidence(text)
-    if seen.escaped and not seen.doubled:
+    if (seen.escaped or seen.bare) and not seen.doubled:
         quotes = csv_quotes(text, "\t")
-        if quotes.escaped and (not seen.inside or (seen.ragged and _rectangular(text, True))):
+        if quotes.escapes == "all":
             return quotes
-    others = seen.open + seen.inside + seen.escaped
+        if quotes.escapes and (not seen.inside or (seen.ragged and _rectangular(text, "quotes"))):
+            return quotes
+    others = seen.open + seen.inside + seen.escaped + seen.bare
     if (seen.open and seen.ragged and _rectangular(text)) or (seen.column and not others):
         return Quotes(csv=True, remark=" (quotes read as CSV writes them)")
     if not seen.doubled:
-        return Quotes(csv=False)
+        behind = f" (backslashes before the quotes of {_fields(seen.bare)} are taken as text)"
+        return Quotes(csv=False, remark=behind if seen.bare else "")
     if seen.doubled <= others:
         remark = (
             f" (quotes taken as text, though {_fields(seen.doubled)} in quotes would be CSV's, and "
@@ -91,11 +103,36 @@ def quotes_of(text: str, name: str) -> Quotes:
 
 
 def csv_quotes(text: str, delimiter: str) -> Quotes:
-    """Find out how fields in quotes hold quotes: doubled, or as R and Spark write them."""
-    if '\\"' not in text or _readable(text, delimiter) or not _readable(text, delimiter, True):
+    """Find out how fields hold quotes: doubled, or behind backslashes.
+
+    Where every reading fails somewhere, the one that comes furthest is chosen, so that what is
+    refused is what is wrong.
+    """
+    if '\\"' not in text:
         return Quotes(csv=True)
-    remark = ' (quotes read as R and Spark write them, \\" for one inside)'
-    return Quotes(csv=True, escaped=True, remark=remark)
+    plain = parsed(text, delimiter, "")
+    with_quotes = "".join(field for _, row in plain.rows for field in row if '"' in field)
+    if not plain.refused and not _only_escaped(with_quotes):
+        return Quotes(csv=True)
+    quotes = parsed(text, delimiter, "quotes")
+    if _python_escapes(text, delimiter):
+        escaped = parsed(text, delimiter, "all")
+        if not escaped.refused and len(escaped.widths) == 1 and escaped.rows != quotes.rows:
+            remark = ' (backslashes read as Python writes them, \\" for a quote)'
+            return Quotes(csv=True, escapes="all", remark=remark)
+    if plain.refused and (not quotes.refused or quotes.refused > plain.refused):
+        remark = ' (quotes read as R and Spark write them, \\" for one inside)'
+        return Quotes(csv=True, escapes="quotes", remark=remark)
+    return Quotes(csv=True)
+
+
+def _python_escapes(text: str, delimiter: str) -> bool:
+    """Return whether every backslash stands before what Python escapes."""
+    return set(re.findall(r"\\(.?)", text, re.DOTALL)) <= {*'\\"\r\n', delimiter}
+
+
+def _only_escaped(field: str) -> bool:
+    return '"' in field and '"' not in re.sub(r"\\.", "", field)
 
 
 def _fields(count: int) -> str:
@@ -124,6 +161,7 @@ def evidence(text: str) -> Evidence:
     return Evidence(
         doubled=counts["doubled"],
         escaped=counts["escaped"],
+        bare=counts["bare"],
         open=counts["open"],
         inside=counts["inside"],
         first_doubled=first.get("doubled", 0),
@@ -137,7 +175,7 @@ def _kind(field: str) -> str:
     if '"' not in field:
         return ""
     if not field.startswith('"'):
-        return "inside"
+        return "bare" if _only_escaped(field) else "inside"
     inner = field[1:-1]
     if len(field) < 2 or not field.endswith('"') or '"' in inner.replace('""', ""):
         escaped = len(field) > 1 and field.endswith('"') and '"' not in inner.replace('\\"', "")
@@ -145,45 +183,69 @@ def _kind(field: str) -> str:
     return "doubled" if '""' in inner else "plain"
 
 
-def csv_rows(
-    text: str, delimiter: str, name: str, escaped: bool = False
-) -> list[tuple[int, list[str]]]:
-    """Return the rows of a text with CSV's quotes, each with the line where it starts.
+@dataclass(frozen=True)
+class Parsed:
+    """The rows of a text up to the first that cannot be read.
 
-    Args:
-        name: name of the file in messages.
-        escaped: whether `\\"` stands for a quote inside; all other backslashes are text.
-
-    Raises:
-        UserError: a quote that is left open, or text after a closing one.
+    Attributes:
+        rows: each with the line where it starts, counted from 1.
+        refused: where the row starts that cannot be read; 0 if all can.
+        reason: why it cannot.
     """
+
+    rows: list[tuple[int, list[str]]]
+    refused: int = 0
+    reason: str = ""
+
+    @property
+    def widths(self) -> set[int]:
+        """Numbers of fields that rows have."""
+        return {len(fields) for _, fields in self.rows if fields}
+
+
+def parsed(text: str, delimiter: str, escapes: Escapes) -> Parsed:
+    """Read the rows of a text with CSV's quotes."""
     csv.field_size_limit(LIMIT)
-    text = text.replace('\\"', '""') if escaped else text
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    text = text.replace('\\"', '""') if escapes == "quotes" else text
+    escapechar = "\\" if escapes == "all" else None
+    reader = csv.reader(
+        io.StringIO(text, newline=""), delimiter=delimiter, escapechar=escapechar, strict=True
+    )
     rows = []
     while True:
         start = reader.line_num + 1
         try:
             rows.append((start, next(reader)))
         except StopIteration:
-            return rows
+            return Parsed(rows)
         except csv.Error as error:
-            raise UserError(
-                f"{name}:{start}: the quotes in this row are not balanced: {error}."
-            ) from None
+            return Parsed(rows, start, str(error))
 
 
-def _readable(text: str, delimiter: str, escaped: bool = False) -> bool:
-    return bool(_widths(text, delimiter, escaped))
+def csv_rows(
+    text: str, delimiter: str, name: str, escapes: Escapes = ""
+) -> list[tuple[int, list[str]]]:
+    """Return the rows of a text with CSV's quotes, each with the line where it starts.
+
+    Args:
+        name: name of the file in messages.
+
+    Raises:
+        UserError: a quote that is left open, or text after a closing one.
+    """
+    result = parsed(text, delimiter, escapes)
+    if not result.refused:
+        return result.rows
+    line = lines_of(text)[result.refused - 1]
+    ends_so = escapes == "quotes" and re.search(rf'\\"({re.escape(delimiter)}|$)', line)
+    advice = " A text that ends in a backslash is written so: add a space to it." if ends_so else ""
+    raise UserError(
+        f"{name}:{result.refused}: the quotes in this row are not balanced: "
+        f"{result.reason}.{advice}"
+    )
 
 
-def _rectangular(text: str, escaped: bool = False) -> bool:
-    return len(_widths(text, "\t", escaped)) == 1
-
-
-def _widths(text: str, delimiter: str, escaped: bool) -> set[int]:
-    """Return the numbers of fields that rows have, or nothing if CSV cannot read the text."""
-    try:
-        return {len(fields) for _, fields in csv_rows(text, delimiter, "", escaped) if fields}
-    except UserError:
-        return set()
+def _rectangular(text: str, escapes: Escapes = "") -> bool:
+    """Return whether a TSV text can be read with CSV's quotes, all rows of one width."""
+    result = parsed(text, "\t", escapes)
+    return not result.refused and len(result.widths) == 1

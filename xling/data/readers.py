@@ -72,7 +72,7 @@ def _tsv(path: Path, name: str, task: Task, data: Data) -> Table:
     text = text_of(path, name)
     quotes = tsv_quotes(text, name, data)
     if quotes.csv:
-        rows = csv_rows(text, "\t", name, quotes.escaped)
+        rows = csv_rows(text, "\t", name, quotes.escapes)
         return _with_header(name, rows, task, data, quotes.remark)
     rows = [(number, line.split("\t")) for number, line in enumerate(lines_of(text), 1)]
     return _with_header(name, rows, task, data, quotes.remark)
@@ -95,7 +95,7 @@ def _csv(path: Path, name: str, task: Task, data: Data) -> Table:
     if data.quotes != "none":
         quotes = csv_quotes(text, ",")
         try:
-            rows = csv_rows(text, ",", name, quotes.escaped)
+            rows = csv_rows(text, ",", name, quotes.escapes)
         except UserError:
             start = (text.partition("\n")[0],)
             if advice := _parted_otherwise(start, alternatives(task.columns.text), ","):
@@ -260,7 +260,7 @@ def _with_header(
         names = tuple(str(getattr(columns, role, None) or role) for role in task.headerless)
         if columns.id not in names:
             columns = dataclasses.replace(columns, id=None)
-        records = [_record(line, fields, names) for line, fields in rows]
+        records = _records(rows, names, columns)
         remark = f" (no header: {', '.join(names)}){remark}"
         return Table(name, records, len(rows), columns, remark)
     columns = _file_columns(name, first, task, data)
@@ -269,15 +269,43 @@ def _with_header(
             f"{name}: every row has one field more than the first line. R writes row names so: "
             "write the file with row.names=FALSE, or a name for the first column."
         )
-    records = [_record(line, fields, first) for line, fields in rows[1:]]
+    records = _records(rows[1:], first, columns)
     return Table(name, records, len(rows) - 1, columns, remark)
+
+
+def _records(
+    rows: Sequence[tuple[int, list[str]]], names: tuple[str, ...], columns: Columns
+) -> list[Record]:
+    """Assign fields to columns; refuse what a line break in the middle of a text left of its row.
+
+    One in the first column leaves a single field, and then a row that looks whole but begins in
+    the middle of the text; one in the last column, a row that looks whole and then a single field.
+    """
+    records = [_record(line, fields, names) for line, fields in rows]
+    texts = (columns.text, columns.text_pair)
+    whole = single = None  # the last row of several fields, and a line of one field since then
+    for place, (line, fields) in enumerate(rows):
+        if len(fields) > 1:
+            if single is not None and names[0] in texts:
+                records[place] = _half(records[place], "rest", single)
+            whole, single = place, None
+        elif any(fields) and len(names) > 1:
+            if whole is not None and names[-1] in texts:
+                records[whole] = _half(records[whole], "start", line)
+            single = line
+    return records
+
+
+def _half(record: Record, which: str, line: int) -> Record:
+    problem = f"perhaps the {which} of a text with a line break (line {line})"
+    return record if record.problem else Record(record.line, {}, problem)
 
 
 def _record(line: int, fields: list[str], names: tuple[str, ...]) -> Record:
     if len(fields) != len(names):
+        count = f"{len(fields)} field{'s' if len(fields) > 1 else ''}"
         empty = not any(fields)
-        problem = "empty line" if empty else f"{len(fields)} fields instead of {len(names)}"
-        return Record(line, {}, problem)
+        return Record(line, {}, "empty line" if empty else f"{count} instead of {len(names)}")
     return Record(line, dict(zip(names, fields, strict=True)))
 
 

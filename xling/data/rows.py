@@ -10,6 +10,7 @@ from xling.errors import UserError, nearest
 
 IGNORED = -1  # the class of labels that a task leaves out on purpose
 WIDTH = "wrong number of fields"
+HALF = "half a text"
 OTHER_LABEL = "label differs between translations"
 SHOWN = 60  # characters of a label in a message
 
@@ -92,8 +93,9 @@ def _checked(
         return BadRow(table.name, record.line, reason, detail or reason, label)
 
     if record.problem:
-        counted = "fields instead" in record.problem
-        reason = WIDTH if counted else "unreadable row"
+        counted = " instead of " in record.problem
+        half = HALF if "line break" in record.problem else "unreadable row"
+        reason = WIDTH if counted else half
         return refused(reason, record.problem)
     identity, problem = _word(number if columns.id is None else values.get(columns.id))
     if problem:

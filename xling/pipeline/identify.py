@@ -16,7 +16,7 @@ from xling.pipeline.fine_tune import tune
 from xling.pipeline.inputs import RunInputs, at_epoch, prepare
 from xling.pipeline.paths import RunPaths, pruning, run_paths
 from xling.pipeline.provenance import software
-from xling.stage import stage
+from xling.stage import in_any_order, stage
 from xling.subnetwork import (
     Masks,
     PruningStep,
@@ -58,7 +58,7 @@ def subnetworks(config: Config, inputs: RunInputs) -> Subnetworks:
         folder = Path(choice.path).expanduser()
         masks = {name: read_mask(folder / f"{name}.json", size) for name in config.languages}
         return Subnetworks(masks, masks, None)
-    identified = {language: identify(config, language, size) for language in config.languages}
+    identified = in_any_order(config.languages, partial(identify, config, size))
     own = {language: mask for language, (mask, _) in identified.items()}
     steps = pd.concat([table for _, table in identified.values()], ignore_index=True)
     used = own
@@ -82,7 +82,7 @@ def subnetworks(config: Config, inputs: RunInputs) -> Subnetworks:
 
 
 def identify(
-    config: Config, language: str, size: tuple[int, int]
+    config: Config, size: tuple[int, int], language: str, wait: bool = True
 ) -> tuple[np.ndarray, pd.DataFrame]:
     """Return a language's mask and the steps of its pruning, made once for all runs.
 
@@ -90,11 +90,15 @@ def identify(
 
     Args:
         size: layers and heads of the model.
+        wait: whether to wait for another process that identifies it.
+
+    Raises:
+        BusyError: another process identifies it, and `wait` is false.
     """
     own = single_language(config, language)
     paths = run_paths(own)
     folder, settings = pruning(config.subnetwork, own, paths)
-    with stage(folder, config.force, settings) as part:
+    with stage(folder, config.force, settings, wait) as part:
         if part:
             say(f"Identifying the subnetwork of {language}")
             _fine_tune_and_prune(config.subnetwork, own, paths, part, settings)

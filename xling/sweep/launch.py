@@ -6,6 +6,7 @@ Hydra and the report are imported inside functions: the plan of a sweep is print
 import dataclasses
 import logging
 import shlex
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -27,6 +28,7 @@ from xling.sweep.plan import PlannedJob, plan_jobs, unfinished
 from xling.sweep.records import (
     Job,
     State,
+    can_go_on,
     job_of,
     read_jobs,
     recording_job,
@@ -50,6 +52,9 @@ LOCAL = (BASIC, "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLaunc
 
 REPORT_EVERY_SECONDS = 2.0
 """How often the states of jobs that run elsewhere are read."""
+
+LOOK_EVERY_SECONDS = 1.0
+"""How often a job that can only wait looks for what it waits for."""
 
 
 def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
@@ -75,8 +80,9 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
         if planned[0].config.dry_run:
             feasibility.check_inputs([step.config for step in remaining])
             return True
+        now = time.time()
         for step in planned:
-            write_job(step.job)
+            write_job(dataclasses.replace(step.job, launch=now if step in remaining else 0))
         for step in remaining:
             reset(step.job)
         if remaining:
@@ -131,6 +137,7 @@ def planned_jobs(sweep: Sweep) -> list[PlannedJob]:
             unforced = [override for override in overrides if not override.startswith("force=")]
             overrides = [*unforced, f"force={config.force}"]
         job = job_of(config, len(jobs) + 1, label)
+        job = dataclasses.replace(job, overrides=(*overrides, *sweep.hydra))
         jobs.setdefault(job.run, (job, config, overrides, state_of(job)))
     return plan_jobs([*jobs.values()])
 
@@ -154,6 +161,7 @@ def launch(jobs: Sequence[PlannedJob], settings: Any, hydra: Any) -> None:
                 for result in results:
                     if result.status == JobStatus.FAILED:
                         say(f"A job could not start: {result._return_value}")
+                wait_for_others([step.job for step in remaining])
                 return
             except Exception as error:  # of a worker or the queue: jobs record their own errors
                 if all(state_of(step.job).word == "waiting" for step in remaining):
@@ -168,31 +176,82 @@ def launch(jobs: Sequence[PlannedJob], settings: Any, hydra: Any) -> None:
         say("A worker was killed, perhaps for lack of memory: its unfinished jobs are resumed.")
 
 
+def wait_for_others(jobs: Sequence[Job]) -> None:
+    """Wait for jobs that run in another launch of the same sweep."""
+    while any(state_of(job).word == "running" for job in jobs):
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
 def run_job(composed: Any) -> None:
-    """Run one job of a sweep; record its errors, so that the other jobs continue."""
+    """Run one job of a sweep; record its errors, so that the other jobs continue.
+
+    Every job of a launch has a turn, but does not have to take its own: see `next_job`.
+    """
     from hydra.core.hydra_config import HydraConfig
 
     register_resolvers()  # the launcher may have started another process
     config = checked(resolved(composed))
-    hydra = HydraConfig.get()
-    jobs_by_run = {job.run: job for job in read_jobs(Path(config.folder) / "sweeps" / config.sweep)}
-    job = jobs_by_run.get(job_of(config).run)
-    if job is None:
+    to_terminal = HydraConfig.get().launcher._target_ == BASIC
+    jobs = {job.run: job for job in read_jobs(Path(config.folder) / "sweeps" / config.sweep)}
+    own = jobs.get(job_of(config).run)
+    if own is None:
         raise UserError(
             f"{job_of(config).run} was not planned: the data, the model or conf/ has changed since "
             "the sweep started. Run its command again."
         )
-    if config.fail_fast and any(state_of(other).word == "failed" for other in jobs_by_run.values()):
-        return
-    to_terminal = hydra.launcher._target_ == BASIC
-    if to_terminal:
-        say(f"\n── Job {job.number} of {len(jobs_by_run)} · {job.label}")
-    try:
-        with recording_job(job, to_terminal):
-            start(config, repeat_command(hydra))
-    except Exception:
+    mine = False
+    while not mine and (job := next_job(own, list(jobs.values()))):
+        if config.fail_fast and any(state_of(other).word == "failed" for other in jobs.values()):
+            return
         if to_terminal:
-            say(event_line(job, state_of(job), len(jobs_by_run)))
+            say(f"\n── Job {job.number} of {len(jobs)} · {job.label}")
+        try:
+            with recording_job(job, to_terminal, wait=False) as mine:
+                if mine:
+                    start(*composed_job(job))
+                else:
+                    time.sleep(LOOK_EVERY_SECONDS)
+        except Exception:
+            if to_terminal:
+                say(event_line(job, state_of(job), len(jobs)))
+            return
+
+
+def next_job(own: Job, jobs: Sequence[Job]) -> Job | None:
+    """Return which job to run in a job's turn: its own, unless that would wait and another not.
+
+    Waits while all would wait for stages that other processes build, and while another process
+    runs the own one, which may be killed.
+
+    Args:
+        jobs: of the sweep, in the order of its plan.
+
+    Returns:
+        None if no job of the same launch is left.
+    """
+    launched = [own, *(job for job in jobs if job.launch == own.launch and job != own)]
+    while True:
+        words = {job: state_of(job).word for job in launched}
+        left = [job for job, word in words.items() if word in ("waiting", "stopped")]
+        running = [job for job, word in words.items() if word == "running"]
+        if job := next((job for job in left if can_go_on(job, running)), None):
+            return job
+        if not left and own not in running:
+            return None
+        time.sleep(LOOK_EVERY_SECONDS)
+
+
+def composed_job(job: Job) -> tuple[Config, str]:
+    """Return a job's configuration, and the command that repeats it alone."""
+    from hydra import compose
+    from omegaconf import open_dict
+
+    with composer():
+        composed = compose("config", list(job.overrides), return_hydra_config=True)
+    command = repeat_command(composed.hydra)
+    with open_dict(composed):
+        del composed["hydra"]
+    return checked(resolved(composed)), command
 
 
 def instantiate_launcher(settings: Any, hydra: Any) -> Any:

@@ -103,6 +103,7 @@ def plan_jobs(jobs: Sequence[tuple[Job, Config, list[str], State]]) -> list[Plan
     planned, known = [], set()
     for job, config, overrides, state in jobs:
         stages = required_stages(config)
+        job = dataclasses.replace(job, stages=_shared(stages, Path(config.folder)))
         for stage in stages:
             if stage.complete:
                 require_same_settings(stage.folder, stage.settings)
@@ -120,6 +121,13 @@ def plan_jobs(jobs: Sequence[tuple[Job, Config, list[str], State]]) -> list[Plan
             known.add(stage.folder)
         planned.append(PlannedJob(job, config, overrides, state, new, reused))
     return planned
+
+
+def _shared(stages: Sequence[Stage], root: Path) -> tuple[str, ...]:
+    """Return the folders that a process may have to wait for; sketches are within others."""
+    inside = ("sketches", "representations")
+    folders = [stage.folder for stage in stages[:-1] if stage.kind not in inside]
+    return tuple(dict.fromkeys(folder.relative_to(root).as_posix() for folder in folders))
 
 
 def unfinished(planned: Sequence[PlannedJob]) -> list[PlannedJob]:

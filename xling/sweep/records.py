@@ -19,7 +19,7 @@ from xling.cli.mistakes import translate_argument_error
 from xling.config import Config, nothing_left_out
 from xling.errors import ArgumentError, UserError
 from xling.pipeline.paths import run_paths
-from xling.stage import is_complete
+from xling.stage import is_complete, is_held, lock_file
 
 if TYPE_CHECKING:
     from xling.report.sweep_results import SweepJob
@@ -39,6 +39,10 @@ class Job:
         run: the run's folder, relative to the folder of all runs.
         base: name of the run that a fine-tuning without some examples is compared with.
         masks: whether the job only identifies subnetworks.
+        overrides: the job's switches, and Hydra's own; empty for a single run.
+        stages: folders that it shares with other jobs, relative to the folder of all runs.
+        launch: when its launch began, in seconds since 1970.
+        since: what was completed before this time is made again.
     """
 
     sweep: Path
@@ -47,6 +51,10 @@ class Job:
     run: str
     base: str | None
     masks: bool
+    overrides: tuple[str, ...] = ()
+    stages: tuple[str, ...] = ()
+    launch: float = 0
+    since: float = 0
 
     @property
     def folder(self) -> Path:
@@ -89,7 +97,8 @@ def job_of(config: Config, number: int = 0, label: str = "") -> Job:
     if config.leave_out.example is not None:
         base = run_paths(nothing_left_out(config)).run.name
     run = paths.run.relative_to(root).as_posix()
-    return Job(root / "sweeps" / config.sweep, number, label, run, base, config.subnetwork.only)
+    sweep, masks = root / "sweeps" / config.sweep, config.subnetwork.only
+    return Job(sweep, number, label, run, base, masks, since=config.force)
 
 
 def write_job(job: Job) -> None:
@@ -111,8 +120,13 @@ def read_jobs(sweep: Path) -> list[Job]:
     files = [*sweep.glob("jobs/*.json")]
     if not files:
         raise UserError(f"{sweep}: not the folder of a sweep. Name a folder in .../sweeps/.")
-    jobs = [Job(sweep, **json.loads(file.read_text("utf-8"))) for file in files]
+    jobs = [_job(sweep, json.loads(file.read_text("utf-8"))) for file in files]
     return sorted(jobs, key=lambda job: (job.number, job.run))
+
+
+def _job(sweep: Path, values: dict[str, Any]) -> Job:
+    lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
+    return Job(sweep, **values | lists)
 
 
 def state_of(job: Job) -> State:
@@ -120,10 +134,10 @@ def state_of(job: Job) -> State:
     file = job._file("state")
     values = json.loads(file.read_text("utf-8")) if file.exists() else {}
     state = State(**{"word": "waiting", **values})
-    if _held(job._file("lock")):
+    if is_held(job._file("lock")):
         return state
     since = 0 if state.word == "finished" else state.began or 0
-    if is_complete(job.folder, since):
+    if is_complete(job.folder, max(since, job.since)):
         return dataclasses.replace(state, word="finished", error=None)
     removed = state.word == "finished"  # its folder no longer exists
     word = "waiting" if removed else {"running": "stopped"}.get(state.word, state.word)
@@ -145,38 +159,56 @@ def sweep_jobs(sweep: Path) -> "list[SweepJob]":
     ]
 
 
-def _held(lock: Path) -> bool:
-    """Return whether a process on any machine holds a lock."""
-    if not lock.exists():
-        return False
-    try:
-        with FileLock(lock, timeout=0):
-            return False
-    except Timeout:
-        return True
-
-
 def reset(job: Job) -> None:
     """Set a job back to waiting unless it is running."""
-    if state_of(job).word != "running":
+    with contextlib.suppress(Timeout), FileLock(job._file("lock"), timeout=0):
         job._file("state").unlink(missing_ok=True)
 
 
+def can_go_on(job: Job, running: Sequence[Job] = ()) -> bool:
+    """Return whether a job has something to do but wait for stages that others build.
+
+    Args:
+        running: jobs that do, each of which has begun its first stage, or soon will.
+    """
+    missing = _missing(job)
+    begun = [stage for other in running for stage in _missing(other)[:1]]
+    built_elsewhere = {stage for stage in missing if stage in begun or is_held(lock_file(stage))}
+    return not built_elsewhere or not built_elsewhere.issuperset(missing)
+
+
+def _missing(job: Job) -> list[Path]:
+    """Return the folders that a job shares with others and that are not complete."""
+    folders = [job.sweep.parent.parent / stage for stage in job.stages]
+    return [folder for folder in folders if not is_complete(folder, job.since)]
+
+
 @contextlib.contextmanager
-def recording_job(job: Job, to_terminal: bool) -> Iterator[None]:
+def recording_job(job: Job, to_terminal: bool, wait: bool = True) -> Iterator[bool]:
     """Record a job's state and output while a block runs it.
 
     Args:
         to_terminal: whether the output goes to the terminal as well.
+        wait: whether to wait for another process that runs it.
+
+    Yields:
+        Whether the block is to run the job: another process does so if it may not wait.
     """
     write_job(job)
-    with FileLock(job._file("lock")), job.log.open("a", encoding="utf-8") as log:
+    lock = FileLock(job._file("lock"), timeout=-1 if wait else 0)
+    with contextlib.ExitStack() as held:
+        try:
+            held.enter_context(lock)
+        except Timeout:
+            yield False
+            return
+        log = held.enter_context(job.log.open("a", encoding="utf-8"))
         begun = {"began": time.time(), "host": platform.node(), "process": os.getpid()}
         log.write(f"=== {time.strftime('%Y-%m-%d %H:%M:%S')} on {begun['host']}: {job.label}\n")
         _write(job._file("state"), {"word": "running", **begun})
         try:
             with _logged(log, to_terminal):
-                yield
+                yield True
         except BaseException as error:
             traceback.print_exc(file=log)
             word = "failed" if isinstance(error, Exception) else "stopped"

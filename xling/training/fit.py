@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import gc
 import logging
 import os
 import shutil
@@ -151,7 +152,23 @@ def fine_tune(
     tuning = config.tuning
     if finished(read_history(folder), tuning.epochs, tuning.patience):
         return read_history(folder)
-    sparse = tuning.name == "sparse"
+    together(_fit(config, model, encoded, collate, folder, dumps, masks, without), log)
+    gc.collect()  # Lightning's objects refer to each other, and to weights and optimiser's state
+    shutil.rmtree(folder / "resume")
+    return read_history(folder)
+
+
+def _fit(
+    config: Config,
+    model: Classifier,
+    encoded: datasets.DatasetDict,
+    collate: Collator,
+    folder: Path,
+    dumps: Sequence[SketchDump],
+    masks: Masks | None,
+    without: frozenset[int],
+) -> Fit:
+    tuning, sparse = config.tuning, config.tuning.name == "sparse"
     settings = (
         kind_of(config.task),
         config.languages,
@@ -165,10 +182,7 @@ def fine_tune(
     else:
         module = FullFineTuning(model, *settings)
     data = TuningData(encoded, collate, tuning.batch_size, config.seed, sparse, without)
-    resume = folder / "resume"
-    together(Fit(config, module, data, folder, dumps, latest(resume)), log)
-    shutil.rmtree(resume)
-    return read_history(folder)
+    return Fit(config, module, data, folder, dumps, latest(folder / "resume"))
 
 
 def latest(resume: Path) -> str | None:
