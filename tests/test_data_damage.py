@@ -76,7 +76,7 @@ def test_an_array_of_objects_is_read_and_its_faults_named(tmp_path: Path, xnli_t
         '[{"premise": "a"}': "a.json: not JSON: Expecting ',' delimiter: line 1",
         "[]": "a.json is empty",
         "{\n}": "a.json:1: not JSON: Expecting property name enclosed in double quotes",
-        '{"data": []}': "a.json has no column 'label'",
+        '{"dat": 1}': "a.json has no column 'label'",
     }.items():
         path.write_text(content)
         assert problem in refusal(path, xnli_task)

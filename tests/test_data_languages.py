@@ -1,8 +1,8 @@
-"""Codes of any standard mean their language, and nothing else."""
+"""Codes of any standard, and names, mean their language, and nothing else."""
 
 import pytest
 
-from xling.data.languages import matching
+from xling.data.languages import likely_name, matching
 from xling.errors import UserError
 
 
@@ -36,6 +36,43 @@ def test_a_code_is_known_in_another_standard(language: str, code: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("language", "name"),
+    [
+        ("hi", "Hindi"),
+        ("deu_Latn", "german"),
+        ("de", "Deutsch"),
+        ("zh", "Chinese (Simplified)"),
+        ("zh_Hant", "chinese_traditional"),
+        ("zh-Hant", "Traditional Chinese"),
+        ("pt", "Portuguese (Brazil)"),
+        ("pt-BR", "Brazilian Portuguese"),
+        ("sw", "Kiswahili"),
+        ("ar", "العربية"),
+        ("ja", "日本語"),
+        ("bn", "Bengali"),
+        ("sr-Latn", "Serbian (Latin)"),
+        ("no", "Norwegian"),
+        ("fa", "Persian"),
+        ("el", "GREEK"),
+    ],
+)
+def test_a_language_is_known_by_its_name(language: str, name: str) -> None:
+    others = ["French", "Cantonese", "Low German", "train", "data", "english_dev", "all_languages"]
+    assert matching(language, [*others, name], "DIR") == name
+
+
+def test_codes_come_before_names_and_what_only_seems_to_be_a_name_is_advised() -> None:
+    assert matching("hi", ["hi-IN", "Hindi"], "DIR") == "hi-IN"
+    with pytest.raises(UserError, match="DIR: Deutsch and German may each be language de"):
+        matching("de", ["Deutsch", "German"], "DIR")
+    assert matching("de", ["german news"], "DIR") is None
+    expected = " 'german news' seems to be de: write de in its place."
+    assert likely_name("de", ["french", "german news"]) == expected
+    assert likely_name("fr", ["german news", "fr_dev"]) == ""
+    assert likely_name("German", ["en", "deu_Latn"]) == " Write deu_Latn for German."
+
+
+@pytest.mark.parametrize(
     ("language", "code"),
     [
         ("zh", "zho_Hant"),
@@ -50,7 +87,12 @@ def test_a_code_is_known_in_another_standard(language: str, code: str) -> None:
         ("de", "de_dev"),
         ("de", "de_train"),
         ("de", "de_test"),
-        ("de", "German"),
+        ("de", "german_train"),
+        ("de", "Low German"),
+        ("zh", "Chinese (Traditional)"),
+        ("sr", "Serbian (Latin)"),
+        ("pt-PT", "Brazilian Portuguese"),
+        ("de", "train"),
     ],
 )
 def test_another_script_region_or_language_is_another(language: str, code: str) -> None:

@@ -20,7 +20,7 @@ import pytest
 from conftest import config, run_command
 from corpus_files import forget
 from huggingface_hub import constants
-from served_hub import COMMIT, Hub, Repo
+from served_hub import COMMIT, Handler, Hub, Repo
 from test_hub_cache import BRANCH, PINNED, cut_off, load, nli
 from test_hub_models import OTHERS, RUN, get
 from test_hub_models import tiny as tiny  # a fixture
@@ -47,6 +47,11 @@ def replaced(content: bytes) -> bytes:
 
 def cut_off_early(content: bytes) -> bytes:
     return content[:50]
+
+
+def flipped(content: bytes) -> bytes:
+    """Change one letter of a text, which stays as easy to read."""
+    return content.replace(b"test 3", b"tesd 3")
 
 
 def damaged(path: Path, change: Callable[[bytes], bytes]) -> Path:
@@ -78,14 +83,47 @@ def test_a_damaged_file_of_data_is_named_by_the_hubs_id_and_fetched_again_once_d
     load(*PINNED)
     snapshot = tmp_path / "cache/datasets--owner--nli/snapshots" / COMMIT
     contents = damaged(snapshot / name, change)
-    settings = config(*PINNED)
-    early = change is cut_off_early  # known by its size
-    text = message(lambda: (require_data if early else load_corpus)(settings, print))
-    assert text.startswith(f"Data set owner/nli: {name} is ")
-    assert "damaged in the hub's cache" in text and "snapshots" not in text
-    assert text.endswith(f"Delete it and run again, which fetches it anew:\n  rm {contents}")
+    for use in (require_data, load_corpus):
+        text = message(lambda use=use: use(config(*PINNED), print))
+        assert text.startswith(f"Data set owner/nli: {name} is damaged in the hub's cache: it")
+        assert text.endswith(f". Delete it and run again, which fetches it anew:\n  rm {contents}")
     follow(text)
     assert "1 file, " in load(*PINNED)[0]
+
+
+@pytest.mark.parametrize("large", [True, False], ids=["large", "small"])
+def test_a_letter_that_changed_in_the_cache_is_not_read_as_if_it_were_the_hubs(
+    hub, tmp_path, large
+):
+    names = [f"{code}.{split}.tsv" for code in ("de", "en") for split in ("train", "dev", "test")]
+    rows = [[f"{name[:-4]} test {n}\tso\t{n % 3}" for n in range(12)] for name in names]
+    files = {
+        name: "\n".join(["premise\thypothesis\tlabel", *lines]).encode()
+        for name, lines in zip(names, rows, strict=True)
+    }
+    hub.repos["datasets/owner/nli"] = Repo(files, frozenset(names if large else []))
+    load(*PINNED)
+    folder = tmp_path / "cache/datasets--owner--nli/snapshots" / COMMIT
+    contents = damaged(folder / "en.test.tsv", flipped)
+    assert len(contents.name) == (64 if large else 40)
+    text = message(lambda: require_data(config(*PINNED), print))
+    assert text == (
+        "Data set owner/nli: en.test.tsv is damaged in the hub's cache: its contents are others "
+        f"than on the hub. Delete it and run again, which fetches it anew:\n  rm {contents}"
+    )
+    damaged(folder / "de.test.tsv", flipped)
+    text = message(lambda: require_data(config(*PINNED), print))
+    assert "de.test.tsv, en.test.tsv are damaged" in text
+    follow(text)
+    assert "2 files, " in load(*PINNED)[0]
+    assert load(*PINNED)[0].endswith("from the cache")
+
+
+def test_what_arrives_otherwise_than_the_hub_has_it_is_not_read(data_set, monkeypatch):
+    stored = Handler.stored
+    monkeypatch.setattr(Handler, "stored", lambda self, path: replaced(stored(self, path)))
+    text = message(lambda: load_corpus(config(*PINNED), print))
+    assert text.startswith(f"Data set owner/nli: {TRAIN} is damaged in the hub's cache: its cont")
 
 
 def test_a_file_that_was_cut_off_between_two_lines_is_not_read_as_a_shorter_one(data_set, tmp_path):
@@ -101,7 +139,7 @@ def test_a_file_that_was_cut_off_between_two_lines_is_not_read_as_a_shorter_one(
         path = tmp_path / f"cache/datasets--owner--nli/snapshots/{COMMIT}/{language}.test.tsv"
         damaged(path, lambda text: b"".join(text.splitlines(keepends=True)[:7]))
     text = message(lambda: require_data(config(*PINNED), print))
-    assert text.startswith("Data set owner/nli: de.test.tsv is damaged in the hub's cache: it has ")
+    assert text.startswith("Data set owner/nli: de.test.tsv, en.test.tsv are damaged in the hub")
 
 
 @pytest.mark.parametrize(
@@ -121,23 +159,32 @@ def test_what_is_wrong_on_the_hub_itself_is_not_called_damaged(data_set, columns
     assert "damaged" not in text and "cache" not in text
 
 
+def test_files_on_the_hub_are_converted_in_a_copy(data_set, monkeypatch, tmp_path):
+    files = data_set.repos["datasets/owner/nli"].files
+    table = "premise\thypothesis\tlabel\n" + "süß\tschön\t1\n" * 12
+    for name in [name for name in files if name.startswith("de/")]:
+        del files[name]
+    for split in ("train", "validation", "test"):
+        files[f"de/{split}.tsv"] = table.encode("cp1252")
+    lines = message(lambda: load_corpus(config(*PINNED), print)).splitlines()
+    assert lines[0].startswith("Data set owner/nli: de/train.tsv:2: not UTF-8")
+    assert lines[-3:] == [
+        "  mv DIR/de/train.tsv DIR/de/train.tsv.orig && "
+        "iconv -f CP1252 -t UTF-8 DIR/de/train.tsv.orig > DIR/de/train.tsv",
+        "That is for a copy of the files, which data=files data.path=DIR reads:",
+        f"  hf download owner/nli --repo-type dataset --revision {COMMIT} --local-dir DIR",
+    ]
+    assert str(tmp_path) not in "".join(lines)
+
+
 @pytest.mark.parametrize("name", ["config.json", "model.safetensors", "tokenizer.json"])
 def test_a_damaged_file_of_a_model_is_named_by_the_hubs_id_and_fetched_again_once_deleted(
     tiny, name
 ):
     folder, _ = get()
     contents = damaged(folder / name, replaced)
-    settings = config(*MODEL)
-    early = name != "tokenizer.json"  # which is parsed with the library alone
-    text = message(
-        lambda: (
-            require_model(settings.model, print)
-            if early
-            else load_model(settings, lambda: (), print)
-        )
-    )
-    assert text.startswith("model.path=owner/tiny") and str(folder) not in text
-    assert f"\n{name}: damaged in the hub's cache. Delete it and run again" in text
+    text = message(lambda: require_model(config(*MODEL).model, print))
+    assert text.startswith(f"Model owner/tiny: {name} is damaged in the hub's cache: its contents")
     assert text.endswith(f"\n  rm {contents}")
     follow(text)
     assert "1 file, " in get()[1][0]

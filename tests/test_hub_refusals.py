@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from types import SimpleNamespace
 from typing import Any, NamedTuple
 
 import pytest
@@ -12,6 +13,7 @@ from served_hub import COMMIT, Hub, Repo
 from test_hub_cache import PINNED, SMALL, nli
 
 from xling.data import load_corpus, require_data
+from xling.data.refusals import refusal
 from xling.errors import UserError
 from xling.models.available import fetched, require_model
 
@@ -24,7 +26,8 @@ class Case(NamedTuple):
     """A fault and what is said of it.
 
     Attributes:
-        expected: regular expressions that the message contains, one after the other.
+        expected: regular expressions that the message contains, one after the other; STORAGE is
+            the host that sends large files.
         retries: what the lines about further attempts begin with, and how many there are.
         token: whether the user is logged in.
         early: whether it is found before the run begins.
@@ -129,8 +132,41 @@ CASES = {
     ),
     "error of the storage": Case(
         dict(path="/storage/", status=503),
-        (r"a fault of its own \(503 Service Unavailable\)", "finished files are kept"),
-        ("The hub answers 503: trying again in ", 5),
+        (
+            r"^STORAGE, from where .* has a fault of its own \(503 Service Unavailable\), so",
+            "finished files are kept",
+        ),
+        ("STORAGE answers 503: trying again in ", 5),
+        early=False,
+    ),
+    "storage refused": Case(
+        dict(path="/storage/", status=403, text="<html>Blocked by policy</html>"),
+        (
+            r"^Data set \S+ at \w+ could not be fetched: STORAGE, from where the hub sends its ",
+            r"files, answers 403 Forbidden\. .* allow connections to STORAGE, too\.",
+        ),
+        early=False,
+    ),
+    "storage refused to a user": Case(
+        dict(path="/storage/", status=401),
+        (r"STORAGE, from where the hub sends its files, answers 401 Unauthorized\.",),
+        token=True,
+        early=False,
+    ),
+    "storage without the file": Case(
+        dict(path="/storage/", status=404),
+        (r"STORAGE, from where the hub sends its files, answers 404 Not Found\.",),
+        early=False,
+    ),
+    "too many requests of the storage": Case(
+        dict(path="/storage/", status=429, headers={"Retry-After": "7200"}),
+        (r"^STORAGE has had too many requests from here \(429\) and asks to wait 120 min, so ",),
+        early=False,
+    ),
+    "slow storage": Case(
+        dict(path="/storage/", seconds=2.5),
+        (r"STORAGE did not answer within 1 s", "HF_HUB_DOWNLOAD_TIMEOUT=60"),
+        ("STORAGE does not answer", 5),
         early=False,
     ),
     "slow listing": Case(
@@ -182,12 +218,14 @@ def test_each_refusal_has_its_reason_and_its_remedy(data_set, monkeypatch, case)
         require_data(settings, said.append)
     with pytest.raises(UserError) as caught:
         (require_data if case.early else load_corpus)(settings, said.append)
-    first, *others = str(caught.value).splitlines()
+    host = data_set.storage.removeprefix("http://")
+    first, *others = str(caught.value).replace(host, "STORAGE").splitlines()
     for expected in case.expected:
         assert re.search(expected, first), first
     assert others[0].startswith("To read files in a folder:  data=files data.path=DIR")
     begin, count = case.retries
-    retries = [line for line in said if "to be fetched" not in line]
+    lines = [line.replace(host, "STORAGE") for line in said]
+    retries = [line for line in lines if "to be fetched" not in line]
     assert len(retries) == count
     assert all(line.startswith(begin) for line in retries)
 
@@ -244,6 +282,14 @@ def test_a_host_of_files_that_cannot_be_reached_is_named(data_set, unused_addres
     data_set.storage = unused_address
     with pytest.raises(UserError, match=rf"{unused_address[7:]} cannot be reached\. Allow"):
         load_corpus(config(*PINNED), print)
+
+
+def test_a_proxy_names_the_host_that_it_refuses():
+    class ProxyError(Exception):
+        request = SimpleNamespace(url=SimpleNamespace(netloc=b"cdn.hf.co"))
+
+    text = refusal(ProxyError("403 Forbidden"), "Data set a/b", "PAGE", "data.path")
+    assert "the proxy refuses the way to cdn.hf.co (403 Forbidden). Check HTTPS_PROXY" in text
 
 
 def test_xet_storage_that_cannot_be_reached_is_reported_before_its_client_tries_for_minutes(

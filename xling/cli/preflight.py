@@ -11,7 +11,7 @@ from xling.training.ranks import require_processes
 def preflight(config: Config) -> None:
     """Check that processes, data and model are available or can be fetched.
 
-    Without a network, that takes less than two seconds.
+    Without a network, that takes two seconds at most, and one for each 2 GB that are cached.
 
     Raises:
         UserError: names what is missing, the command that fetches it, and the alternatives.

@@ -144,6 +144,17 @@ def check_files(data: Data) -> None:
             )
     if data.files is None:
         return
+    if wild := next((mark for mark in "*?[" if mark in data.files), ""):
+        raise UserError(
+            f"data.files={data.files}: {wild} stands for itself here. Write {{lang}} where the "
+            "language stands, {split} where the split does, and all else as it is in the names; "
+            "files in parts are named by one of them, as in {lang}/{split}-00000-of-00002.parquet."
+        )
+    if data.files.startswith(("/", "~", "./", "../")):
+        raise UserError(
+            f"data.files={data.files}: names are those below data.path: write the folder there, "
+            "and here what comes after it, as in {lang}/{split}.tsv."
+        )
     try:
         placeholders = [name for _, name, _, _ in string.Formatter().parse(data.files)]
     except ValueError as error:

@@ -19,7 +19,13 @@ from urllib.request import getproxies, proxy_bypass
 
 from tqdm import tqdm
 
-from xling.data.refusals import LongWaitError, is_passing, short_reason, wait_asked_for
+from xling.data.refusals import (
+    LongWaitError,
+    is_passing,
+    short_reason,
+    storage_at,
+    wait_asked_for,
+)
 from xling.errors import UserError
 
 Say = Callable[[str], None]
@@ -171,24 +177,29 @@ class _Retries(logging.Handler):
     def __init__(self, say: Say, patience: float) -> None:
         super().__init__(logging.WARNING)
         self.say, self.patience = say, patience
-        self.reasons: dict[int | None, tuple[str, int]] = {}
+        self.reasons: dict[int | None, tuple[str, int, str]] = {}
         self.waited: dict[int | None, float] = {}
         self.times: dict[str, float] = {}
 
     def emit(self, record: logging.LogRecord) -> None:
         message, thread = record.getMessage(), record.thread
-        if match := re.match(r"HTTP Error (\d+) thrown while requesting", message):
-            self.reasons[thread] = f"the hub answers {match[1]}", int(match[1])
-        elif match := re.match(r"'(?P<why>.*)' thrown while requesting", message, re.DOTALL):
-            self.reasons[thread] = f"the hub does not answer ({match['why']})", 0
+        if match := re.match(r"HTTP Error (\d+) thrown while requesting \S+ (\S+)", message):
+            why = f"{storage_at(match[2]) or 'the hub'} answers {match[1]}"
+            self.reasons[thread] = why, int(match[1]), match[2]
+        elif match := re.match(
+            r"'(?P<why>.*)' thrown while requesting \S+ (?P<url>\S+)", message, re.DOTALL
+        ):
+            host = storage_at(match["url"]) or "the hub"
+            self.reasons[thread] = f"{host} does not answer ({match['why']})", 0, match["url"]
         elif match := re.search(r"([\d.]+)s(?: before retry)? \[Retry (\d+)/(\d+)\]", message):
             seconds, number, attempts = float(match[1]), int(match[2]), int(match[3])
-            reason, status = self.reasons.pop(thread, ("the hub does not answer", 0))
+            unknown = "the hub does not answer", 0, ""
+            reason, status, address = self.reasons.pop(thread, unknown)
             before = self.waited.get(thread, 0) if number > 1 else 0  # 1: another request
             self.waited[thread] = before + seconds
             if self.waited[thread] > self.patience:
                 asked = int(seconds) - 1 if message.startswith("Rate limited") else None
-                raise LongWaitError(reason, status, asked)
+                raise LongWaitError(reason, status, asked, address)
             self.tell(_retry_line(reason, seconds, number, attempts))
         elif match := re.match(r"Error while downloading from (\S+): (.*)\nTrying", message):
             host = urlsplit(match[1]).netloc

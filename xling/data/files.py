@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 from xling.config import Data
-from xling.data.languages import matching, read_code
-from xling.data.readers import READERS, ending_of, marks_of
+from xling.data.languages import likely_name, matching, read_code, read_name
+from xling.data.readers import READERS, ending_of
 from xling.errors import UserError, nearest
 
 DEV = ("dev", "validation", "valid", "val")
@@ -81,11 +81,14 @@ def index_of(names: Iterable[str], task: str, data: Data) -> Index:
     """
     splits = sorted({"train", "test", *DEV, *data.splits.values()}, key=len, reverse=True)
     patterns = [_pattern(layout, task, splits, data) for layout in layouts_of(data)]
+    written = {split.casefold(): split for split in splits} | {split: split for split in splits}
     index: Index = {}
     for name in sorted(names):
         for match in filter(None, (pattern.fullmatch(name) for pattern in patterns)):
             parts = match.groupdict()
-            key = (parts.get("lang", ANY), canonical_split(parts.get("split", ANY)))
+            split = parts.get("split", ANY)
+            split = written.get(split) or written.get(split.casefold(), split)
+            key = (parts.get("lang", ANY), canonical_split(split))
             if key[0] in NO_LANGUAGES:
                 continue
             if name not in index.setdefault(key, []):
@@ -97,13 +100,14 @@ def _pattern(layout: str, task: str, splits: list[str], data: Data) -> re.Patter
     """Return a layout as a regular expression; a placeholder stands for one value throughout."""
     pattern = re.escape(layout)
     for name, values in (("split", "|".join(map(re.escape, splits))), ("lang", "[^./]+")):
-        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>{values})", 1)
+        pattern = pattern.replace(rf"\{{{name}\}}", f"(?P<{name}>(?i:{values}))", 1)
         pattern = pattern.replace(rf"\{{{name}\}}", f"(?P={name})")
     pattern = pattern.replace(r"\{task\}", re.escape(task))
+    pattern = re.sub(r"\\-\d{5}\\-of\\-\d{5}", r"-\\d{5}-of-\\d{5}", pattern)
     if data.files is not None:
         return re.compile(pattern)
-    pattern = pattern.replace(r"\.ext", rf"\.(?:{'|'.join(map(re.escape, READERS))})")
-    pattern = pattern.replace(r"\-00000\-of\-00001", r"-\d{5}-of-\d{5}").replace("0000", r"\d{4}")
+    pattern = pattern.replace(r"\.ext", rf"\.(?i:{'|'.join(map(re.escape, READERS))})")
+    pattern = pattern.replace("0000", r"\d{4}")
     return re.compile(f"(?:(?:{re.escape(task)}|data)/)?{pattern}")
 
 
@@ -141,61 +145,12 @@ def find(index: Index, language: str, split: str, where: str) -> list[str]:
     return names
 
 
-FOREIGN = {
-    ".txt": "rename such files to .tsv if tabs part their columns, or to .csv if commas do.",
-    ".xlsx": "save such files as CSV in UTF-8.",
-    ".xls": "save such files as CSV in UTF-8.",
-}
-"""Endings of files that are not read, and what to do about it."""
-
-
-def require_files(names: list[str], task: str, data: Data, where: str) -> None:
-    """Check that a folder has files that are named as expected.
-
-    Args:
-        names: paths of all files, relative to the folder.
-        where: name of the folder in messages.
-
-    Raises:
-        UserError: there are none; says which are expected, and where else there are some.
-    """
-    if index_of(names, task, data):
-        return
-    layouts = [layout.format(split="train", lang="de", task=task) for layout in layouts_of(data)]
-    shown = ", ".join(layout.replace(".ext", ".tsv") for layout in layouts[:6])
-    deeper = _deeper(names, task, data)
-    for ending, advice in FOREIGN.items():
-        if other := next((name for name in names if name.endswith(ending)), None):
-            raise UserError(f"{where} has no data file that xling reads, but {other}: {advice}")
-    what = "language and split"
-    if marks_of(data):
-        what = "split" if data.split_column is None else "language"
-    raise UserError(
-        f"{where} has no data file that xling recognises. "
-        + (f"There are some in its folder {deeper}: write that folder.\n" if deeper else "")
-        + f"Name the files by {what}, as in {shown} ({', '.join(READERS)}), or write how they "
-        "are named, as in 'data.files=\"{split}/{lang}_{split}.tsv\"'. If columns of the files "
-        "hold the language or the split, write data.language_column=NAME or data.split_column=NAME."
-    )
-
-
-def _deeper(names: list[str], task: str, data: Data) -> str | None:
-    """Return the first folder in a folder whose files are named as expected."""
-    folders = sorted({folder.as_posix() for name in names for folder in Path(name).parents})
-    for folder in folders:
-        inside = [
-            name.removeprefix(f"{folder}/") for name in names if name.startswith(f"{folder}/")
-        ]
-        if inside and index_of(inside, task, data):
-            return folder
-    return None
-
-
 def _no_file_message(index: Index, language: str, split: str, where: str) -> str:
     codes = {code for code, _ in index}
     if not codes:
         return f"{where} has no data file that xling recognises."
-    languages = sorted(filter(read_code, codes)) or sorted(codes)  # all_languages is none
+    named = [code for code in codes if read_code(code) or read_name(code)]
+    languages = sorted(named or codes)  # all_languages is none
     code = language if ANY in codes else matching(language, languages, where)
     splits = sorted({name for other, name in index if other in (code, ANY)})
     with_split = sorted({other for other, name in index if name == split} - {ANY})
@@ -207,8 +162,11 @@ def _no_file_message(index: Index, language: str, split: str, where: str) -> str
         advice = f"Language {code} has {', '.join(splits)}: {_rename(split)}"
         if with_split:
             advice += f" Split {split} exists for {', '.join(with_split)}."
-    elif any(map(read_code, codes)):
+    elif named:
         advice = f"It has the languages {', '.join(languages)}.{nearest(language, languages)}"
+        advice += likely_name(language, codes)
+    elif seems := likely_name(language, codes):
+        advice = seems.strip()
     else:
         advice = (
             f"Where its files' names should say the language, they say {', '.join(languages)}. "

@@ -8,6 +8,7 @@ from pathlib import Path
 from xling.config import Config
 from xling.data.connection import Say
 from xling.data.files import find, index_of
+from xling.data.naming import unread
 from xling.data.repository import fetch_missing, folder_of, locate, named_by_id, require
 from xling.data.snapshot import Repository, Snapshot
 from xling.errors import UserError
@@ -121,10 +122,13 @@ def _located(config: Config, needed: Iterable[tuple[str, str]], say: Say) -> Sna
         except UserError as error:
             if index or "convert" in (repository.revision or ""):
                 raise
-            raise UserError(
+            text = (
                 f"{error}\nThe hub's own copy as Parquet may do, where there is one: "
                 f"data.path={repository.name}@refs/convert/parquet"
-            ) from None
+            )
+            if other := unread(names, "DIR"):
+                text += f"\nxling does not read {other}\n{repository.copying}"
+            raise UserError(text) from None
 
     return locate(repository, select, say)
 

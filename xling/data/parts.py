@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from xling.config import Data
 from xling.data.files import canonical_split
-from xling.data.languages import matching
+from xling.data.languages import likely_name, matching
 from xling.data.readers import Record, Table, marks_of
 from xling.errors import UserError, nearest
 
@@ -61,7 +61,7 @@ def parts_of(
             raise UserError(
                 f"{where}: no row is of language {language}; it has {', '.join(sorted(codes))}. "
                 "Write languages=[...] as the column has them."
-                f"{nearest(language, codes)}"
+                f"{likely_name(language, codes) or nearest(language, codes)}"
             )
     if data.split_column:
         wanted = canonical_split(split)

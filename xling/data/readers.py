@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from xling.config import Columns, Data, Task
+from xling.data.json_tables import advice_on
 from xling.data.quotes import Quotes, csv_quotes, csv_rows, quotes_of
 from xling.data.text import lines_of, refuse_pointer, text_of
 from xling.errors import UserError, nearest
@@ -106,26 +107,36 @@ def _csv(path: Path, name: str, task: Task, data: Data) -> Table:
 
 
 def _jsonl(path: Path, name: str, task: Task, data: Data) -> Table:
-    return _json_lines(name, text_of(path, name), task, data)
+    return _json_lines(path, name, text_of(path, name), task, data)
 
 
 def _json(path: Path, name: str, task: Task, data: Data) -> Table:
     """Read an array of objects, or an object per line."""
     text = text_of(path, name)
     if not text.lstrip().startswith("["):
-        return _json_lines(name, text, task, data)
+        return _json_lines(path, name, text, task, data)
     try:
         rows = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise UserError(f"{name}: {_json_problem(error)}.") from None
     records = [_object(number, row) for number, row in enumerate(rows, 1)]
+    if records and all(record.problem for record in records):
+        _refuse_table(path, name, text, task)
     return _of_objects(name, records, task, data)
 
 
-def _json_lines(name: str, text: str, task: Task, data: Data) -> Table:
+def _json_lines(path: Path, name: str, text: str, task: Task, data: Data) -> Table:
     lines = lines_of(text)
     records = [_json_record(number, line) for number, line in enumerate(lines, 1)]
+    if len(records) == 1 or (records and records[0].problem):
+        _refuse_table(path, name, text, task)
     return _of_objects(name, records, task, data)
+
+
+def _refuse_table(path: Path, name: str, text: str, task: Task) -> None:
+    """Refuse a file that holds a table in another form than as rows."""
+    if advice := advice_on(text, path, name, _names(task.columns)):
+        raise UserError(advice)
 
 
 def _of_objects(name: str, records: list[Record], task: Task, data: Data) -> Table:
@@ -215,8 +226,9 @@ READERS = {
 
 
 def ending_of(name: str) -> str | None:
-    """Return which of the known endings a file's name has."""
-    return next((ending for ending in READERS if name.endswith(f".{ending}")), None)
+    """Return which of the known endings a file's name has, in small letters or capitals."""
+    folded = name.casefold()
+    return next((ending for ending in READERS if folded.endswith(f".{ending}")), None)
 
 
 def alternatives(column: str | tuple[str, ...] | None) -> tuple[str, ...]:

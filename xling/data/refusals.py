@@ -13,6 +13,7 @@ from contextlib import suppress
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlsplit
 
 PASSING = (408, 429, 500, 502, 503, 504)
 """Status codes that another attempt may not meet."""
@@ -31,11 +32,13 @@ class LongWaitError(Exception):
         reason: why it would be needed, in a few words.
         status: of the Hub's answer; 0: there was none.
         seconds: that the Hub asks to wait for; None: it does not ask for it.
+        address: what was asked.
     """
 
-    def __init__(self, reason: str, status: int, seconds: int | None) -> None:
+    def __init__(self, reason: str, status: int, seconds: int | None, address: str) -> None:
         super().__init__(reason)
         self.reason, self.status, self.seconds = reason, status, seconds
+        self.address = address
 
 
 def refusal(error: BaseException, what: str, page: str, switch: str) -> str:
@@ -72,12 +75,20 @@ def short_reason(error: BaseException) -> str:
     if isinstance(error, LongWaitError):
         return error.reason
     if status := _status(error):
-        return f"the hub answers {status}"
+        return f"{storage_at(_address(error)) or 'the hub'} answers {status}"
     if "TimeoutException" in _names(error):
         return f"{_host(error)} does not answer in time"
     if _names(error) & BROKEN:
         return f"the connection to {_host(error)} broke"
     return f"{_host(error)} cannot be reached"
+
+
+def storage_at(address: str) -> str:
+    """Return the host of an address if it is another than the Hub's: that which sends files."""
+    from huggingface_hub import constants
+
+    host = urlsplit(address).netloc
+    return "" if host == urlsplit(constants.ENDPOINT).netloc else host
 
 
 def wait_asked_for(error: BaseException) -> int | None:
@@ -115,6 +126,14 @@ def _of_answer(error: Any, what: str, page: str, switch: str) -> str:
     status, names = _status(error), _names(error)
     message = _headers(error).get("x-error-message", "")
     known = bool(get_token())
+    storage = storage_at(_address(error))
+    if storage and status not in PASSING:
+        return (
+            f"{what} could not be fetched: {storage}, from where the hub sends its files, answers "
+            f"{_phrased(status)}. A firewall or proxy that lets only the hub through does so: "
+            f"allow connections to {storage}, too. Otherwise, run the same command again; finished "
+            "files are kept."
+        )
     if "GatedRepoError" in names:
         log_in = "" if known else "log in with `hf auth login` (or set HF_TOKEN), and "
         once = "; run again once it is granted" if known else ""
@@ -147,20 +166,25 @@ def _of_answer(error: Any, what: str, page: str, switch: str) -> str:
         )
     if status == 429:
         asks, then = _asks(error)
-        more = "" if known else ", or log in with `hf auth login` for a higher limit"
+        log_in = ", or log in with `hf auth login` for a higher limit"
         return (
-            f"The hub has had too many requests from here ({status}){asks}, so {what[0].lower()}"
-            f"{what[1:]} could not be fetched. Run the same command again {then}{more}."
+            f"{storage or 'The hub'} has had too many requests from here ({status}){asks}, so "
+            f"{what[0].lower()}{what[1:]} could not be fetched. Run the same command again {then}"
+            f"{'' if known or storage else log_in}."
         )
     if status >= 500:
-        phrase = HTTPStatus(status).phrase if status in [*HTTPStatus] else "error"
         asks, then = _asks(error)
+        sender = f"{storage}, from where the hub sends its files," if storage else "The hub"
         return (
-            f"The hub has a fault of its own ({status} {phrase}){asks}, so {what[0].lower()}"
+            f"{sender} has a fault of its own ({_phrased(status)}){asks}, so {what[0].lower()}"
             f"{what[1:]} could not be fetched. Run the same command again {then}; finished files "
             "are kept."
         )
     return f"{what} could not be fetched: the hub answers {status}. {_first_line(error)}"
+
+
+def _phrased(status: int) -> str:
+    return f"{status} {HTTPStatus(status).phrase}" if status in [*HTTPStatus] else f"{status} error"
 
 
 def _asks(error: BaseException) -> tuple[str, str]:
@@ -179,7 +203,8 @@ def _of_connection(error: BaseException, what: str) -> str:
     names, text, host = _names(error), str(error), _host(error)
     lost = f"{what} could not be fetched"
     if "ProxyError" in names:
-        return f"{lost}: the proxy refuses ({_first_line(error)}). Check HTTPS_PROXY."
+        why = _first_line(error)
+        return f"{lost}: the proxy refuses the way to {host} ({why}). Check HTTPS_PROXY."
     if "TimeoutException" in names:
         seconds = constants.HF_HUB_DOWNLOAD_TIMEOUT
         return (
@@ -237,6 +262,13 @@ def _status(error: BaseException) -> int:
     if isinstance(error, LongWaitError):
         return error.status
     return getattr(getattr(error, "response", None), "status_code", 0)
+
+
+def _address(error: BaseException) -> str:
+    """Return the address that gave an answer, at the end of all redirects; "" if not known."""
+    if isinstance(error, LongWaitError):
+        return error.address
+    return str(getattr(getattr(error, "response", None), "url", ""))
 
 
 def _headers(error: BaseException) -> Any:

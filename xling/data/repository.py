@@ -120,6 +120,7 @@ def fetch_missing(snapshot: Snapshot, say: Say) -> Path:
         snapshot = replace(cached(repository, commit), files=snapshot.files)
         if lacking := snapshot.missing:
             raise UserError(f"{repository}: the hub lists {lacking[0]} but does not give it.")
+        require_whole(snapshot)
     return Path(snapshot.folder or "")
 
 
@@ -166,8 +167,6 @@ def offline(repository: Repository, files: Sequence[str], missing: Sequence[str]
     if len(missing) < len(files):
         more = f" and {len(missing) - 2} more" if len(missing) > 2 else ""
         state = f"is only partly on this machine (without {', '.join(missing[:2])}{more})"
-    options = " --repo-type dataset" if repository.kind == "dataset" else ""
-    options += f" --revision {repository.revision}" if repository.revision else ""
     folders = {name.rpartition("/")[0] for name in files}
     patterns = {f"{folder}/*" for folder in folders if folder}
     patterns |= {name for name in files if "/" not in name}
@@ -175,7 +174,7 @@ def offline(repository: Repository, files: Sequence[str], missing: Sequence[str]
     return UserError(
         f"{repository} {state} and {reason}.\n"
         "Fetch it on a machine with a network and the same HF_HOME, and run again:\n"
-        f"  hf download {repository.name}{options}{filters or repository.filters}\n"
+        f"  {repository.download}{filters or repository.filters}\n"
         "Or fetch it with --local-dir DIR and copy that folder here.\n"
         f"{repository.otherwise}"
     )

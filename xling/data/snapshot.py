@@ -9,8 +9,9 @@ import hashlib
 import os
 import re
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +55,22 @@ class Repository:
         from huggingface_hub import constants
 
         return f"{constants.ENDPOINT}/{'datasets/' if self.kind == 'dataset' else ''}{self.name}"
+
+    @property
+    def download(self) -> str:
+        """The line for a shell that fetches all of it."""
+        options = " --repo-type dataset" if self.kind == "dataset" else ""
+        options += f" --revision {self.revision}" if self.revision else ""
+        return f"hf download {self.name}{options}"
+
+    @property
+    def copying(self) -> str:
+        """What is said after lines that change files, which those of the cache must not be."""
+        source = "data=files data" if self.kind == "dataset" else "model=local model"
+        return (
+            f"That is for a copy of the files, which {source}.path=DIR reads:\n"
+            f"  {self.download} --local-dir DIR"
+        )
 
     @property
     def folder(self) -> Path:
@@ -151,66 +168,80 @@ def last_commit(repository: Repository) -> str | None:
 
 
 def require_whole(snapshot: Snapshot) -> None:
-    """Check that the files in the cache can be read, and have the size that they have on the Hub.
+    """Check that the needed files in the cache can be read, and are what the Hub has.
+
+    A process reads a file once for that, at about 2 GB/s: the size alone would not show a change.
 
     Raises:
-        UserError: names a file that cannot, or has not, and what to do.
+        UserError: names the files that cannot, or are not, and what to do.
     """
     missing = set(snapshot.missing)
+    damaged = {}
     for name in snapshot.files:
         if name in missing or snapshot.folder is None:
             continue
         path = snapshot.folder / name
         try:
-            path.open("rb").close()
+            problem = _damage(path, (snapshot.sizes or {}).get(name))
         except OSError as error:
             raise _unreadable(snapshot.repository, path, error) from error
-        size = (snapshot.sizes or {}).get(name)
-        here = path.stat().st_size
-        if size not in (None, here):
-            raise UserError(
-                f"{snapshot.repository}: {name} is damaged in the hub's cache: it has {here:,} "
-                f"bytes, and {size:,} on the hub. {_fetch_again([path])}"
-            )
+        if problem:
+            damaged[name] = problem
+    if damaged and snapshot.folder:
+        contents = dict.fromkeys(str((snapshot.folder / name).resolve()) for name in damaged)
+        (problem, *others), what = damaged.values(), "them" if len(damaged) > 1 else "it"
+        raise UserError(
+            f"{snapshot.repository}: {', '.join(damaged)} {'are' if others else 'is'} damaged in "
+            f"the hub's cache{'' if others else f': {problem}'}. Delete {what} and run again, "
+            f"which fetches {what} anew:\n  rm {shlex.join(contents)}"
+        )  # the hub's client would keep files that are there
 
 
 def named(error: UserError, snapshot: Snapshot) -> UserError:
-    """Return an error that names a repository by its id, where it names the cache's folder or none.
+    """Return an error that names a repository by its id, where it names the cache's folder.
 
-    It also says which of the files it speaks of are damaged in the cache: of all, if it names none.
+    Its lines for a shell are for a copy of the files.
     """
-    text = str(error).replace(str(snapshot.folder), snapshot.repository.name)
-    if snapshot.repository.name not in text:
-        text = f"{snapshot.repository}: {text}"
-    folder = snapshot.folder or Path()
-    files = list_files(folder)
-    paths = [folder / name for name in [name for name in files if name in text] or files]
-    damaged = [path for path in paths if not _is_whole(path)]
-    if damaged:
-        names = ", ".join(path.relative_to(folder).as_posix() for path in damaged)
-        text += f"\n{names}: damaged in the hub's cache. {_fetch_again(damaged)}"
-    return UserError(text)
+    folder, repository = str(snapshot.folder), snapshot.repository
+    lines = str(error).split("\n")
+    commands = [line for line in lines if line.startswith("  ") and folder in line]
+    text = "\n".join(
+        line.replace(folder, "DIR" if line in commands else repository.name) for line in lines
+    )
+    if repository.name not in text:
+        text = f"{repository}: {text}"
+    return UserError(f"{text}\n{repository.copying}" if commands else text)
 
 
-def _is_whole(path: Path) -> bool:
-    """Return whether a file in the cache is what was fetched: its name there is its digest."""
-    content = path.resolve()
-    known = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", content.name)
-    if not known or not os.access(content, os.R_OK):
-        return True  # a cache without links, or another user's: nothing tells
-    git = len(content.name) == 40
-    digest = hashlib.sha1(b"blob %d\0" % content.stat().st_size) if git else hashlib.sha256()
-    with content.open("rb") as file:
+def _damage(path: Path, size: int | None) -> str:
+    """Say how a file in the cache differs from what the Hub has; "" if nothing shows.
+
+    Its contents lie under the name of their digest, but for a cache that has no links.
+
+    Args:
+        size: of the file on the Hub, if known.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    path.open("rb").close()
+    contents = path.resolve()
+    state = contents.stat()
+    if size not in (None, state.st_size):
+        return f"it has {state.st_size:,} bytes, and {size:,} on the hub"
+    digest = re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", contents.name)
+    whole = not digest or _has_digest(contents, digest[0], state.st_size, state.st_mtime_ns)
+    return "" if whole else "its contents are others than on the hub"
+
+
+@cache
+def _has_digest(path: Path, digest: str, size: int, changed: int) -> bool:
+    """Return whether a file has a SHA-256, or Git's SHA-1 of a file; asked again if it changed."""
+    hashed = hashlib.sha1(b"blob %d\0" % size) if len(digest) == 40 else hashlib.sha256()
+    with path.open("rb") as file:
         while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest() == content.name
-
-
-def _fetch_again(paths: Sequence[Path]) -> str:
-    """Say how to fetch files anew: the Hub's client believes in those that are there."""
-    files = shlex.join(str(path.resolve()) for path in paths)
-    what = "it" if len(paths) == 1 else "them"
-    return f"Delete {what} and run again, which fetches {what} anew:\n  rm {files}"
+            hashed.update(block)
+    return hashed.hexdigest() == digest
 
 
 def _folder(repository: Repository, commit: str) -> Path | None:

@@ -9,8 +9,15 @@ from functools import cache
 from pathlib import Path
 
 from xling.config import Config
-from xling.data.files import broken_links, file_digest, find, index_of, list_files, require_files
+from xling.data.files import (
+    broken_links,
+    file_digest,
+    find,
+    index_of,
+    list_files,
+)
 from xling.data.hub import hub_folder, is_listed, require_hub
+from xling.data.naming import require_files, unread_data
 from xling.data.parts import divided, parts_of
 from xling.data.quotes import quotes_of
 from xling.data.readers import Record, Table, ending_of, marks_of, read_table
@@ -56,7 +63,7 @@ def tables_of(
 
 
 def require(config: Config, needed: Iterable[Key], say: Callable[[str], None]) -> None:
-    """Check that the data exists or can be fetched; without a network, in less than two seconds.
+    """Check that the data exists or can be fetched, in two seconds and one for each 2 GB cached.
 
     Raises:
         UserError: neither is the case.
@@ -98,21 +105,22 @@ def file_digests(config: Config, needed: Iterable[Key]) -> dict[str, str]:
     digests = {}
     for name in dict.fromkeys(name for names in files.values() for name in names):
         digests[name] = file_digest(folder / name)
-        if config.data.quotes == "auto" and has_csv_quotes(folder / name, digests[name]):
+        if config.data.quotes == "auto" and has_csv_quotes(folder, name, digests[name]):
             digests[name] += "-csv-quotes"
     return digests
 
 
 @cache
-def has_csv_quotes(path: Path, digest: str) -> bool:
+def has_csv_quotes(folder: Path, name: str, digest: str) -> bool:
     """Return whether a TSV file is found to write quotes as CSV does.
 
     Args:
+        name: of the file, below the folder.
         digest: of the file's contents, for which the answer is kept.
     """
-    if ending_of(path.name) not in ("tsv", "tsv.gz"):
+    if ending_of(name) not in ("tsv", "tsv.gz"):
         return False
-    return quotes_of(text_of(path, path.name), path.name).csv
+    return quotes_of(text_of(folder / name, name), name).csv
 
 
 def _folder(config: Config) -> Path:
@@ -121,6 +129,8 @@ def _folder(config: Config) -> Path:
     folder = Path(config.data.path).expanduser()
     if not folder.is_dir():
         what = "no such folder"
+        if any(mark in config.data.path for mark in "*?{["):
+            what += "; write the folder alone, and how its files are named in data.files"
         if folder.exists():
             what = (
                 f"is a file; write its folder, data.path={folder.parent}, and how it is named there"
@@ -137,9 +147,11 @@ def _files(config: Config, folder: Path, needed: list[Key]) -> dict[Key, list[st
         index = index_of(names, config.task.name, config.data)
         files = {key: find(index, *key, where=str(folder)) for key in needed}
     except UserError as error:
-        if broken := broken_links(folder):
-            raise UserError(f"{error}\nIts link {broken[0]} leads to no file.") from None
-        raise
+        more = [f"Its link {link} leads to no file." for link in broken_links(folder)[:1]]
+        other = unread_data(names, config.task.name, config.data, str(folder))
+        if other and other not in str(error):
+            more.append(f"xling does not read {other}")
+        raise UserError("\n".join([str(error), *more])) from None
     if config.data.language_column is None:
         _refuse_shared(files, "")
     return files

@@ -1,13 +1,11 @@
-"""The text of a file, whatever it is packed and encoded in; or what is wrong with it.
-
-`charset_normalizer` is imported inside a function: only a file that is not UTF-8 needs it.
-"""
+"""The text of a file, whatever it is packed and encoded in; or what is wrong with it."""
 
 import codecs
 import gzip
 import zlib
 from pathlib import Path
 
+from xling.data.encodings import advice, conversion
 from xling.errors import UserError
 
 MARKS = {
@@ -26,11 +24,11 @@ WITHOUT_MARK = {
 }
 """Encodings with NUL bytes, as iconv names them → their line feed."""
 
+ESCAPES = {"\x1b$B": "ISO-2022-JP", "\x1b$@": "ISO-2022-JP", "\x1b$)C": "ISO-2022-KR"}
+"""What begins a text in encodings that are ASCII to the eye, which UTF-8 does not tell."""
+
 PLAIN_SIGNS = (b"\n", b"\r", b"\t", b" ", b",", b"[", b"{")
 """Signs of ASCII of which every file has some."""
-
-GUESSED_FROM = 1 << 16  # bytes
-SHOWN = 60  # characters of a line in a message
 
 
 def text_of(path: Path, name: str) -> str:
@@ -47,8 +45,13 @@ def text_of(path: Path, name: str) -> str:
     """
     content = _content(path, name)
     if b"\0" in content and not content.startswith(tuple(MARKS)):
-        raise UserError(_with_nul(content, name))
-    text = _decoded(content, name)
+        raise UserError(_with_nul(content, path, name))
+    text = _decoded(content, path, name)
+    if escape := next((escape for escape in ESCAPES if escape in text), ""):
+        raise UserError(
+            f"{name} is {ESCAPES[escape]}. Convert it; {path.name}.orig will be the file as it is "
+            f"now:\n  {conversion(ESCAPES[escape], path)}"
+        )
     return text.replace("\r", "\n") if "\r" in text and "\n" not in text else text
 
 
@@ -62,7 +65,7 @@ def lines_of(text: str) -> list[str]:
 
 def _content(path: Path, name: str) -> bytes:
     content = path.read_bytes()
-    if path.suffix == ".gz":
+    if path.suffix.casefold() == ".gz":
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
@@ -81,18 +84,22 @@ def refuse_pointer(content: bytes, name: str) -> None:
     """
     if content.startswith(b"version https://git-lfs.github.com/spec/"):
         raise UserError(
-            f"{name} is not the file itself, but Git LFS's pointer to it. Fetch it: `git lfs pull`."
+            f"{name} is not the file itself, but Git LFS's pointer to it. Run `git lfs pull` in "
+            "that folder."
         )
 
 
-def _with_nul(content: bytes, name: str) -> str:
+def _with_nul(content: bytes, path: Path, name: str) -> str:
     """Say what a file with NUL bytes is: each character of ASCII has some in UTF-16 and UTF-32."""
     for encoding, newline in WITHOUT_MARK.items():
         width = len(newline)
         units = {content[at : at + width] for at in range(0, len(content), width)}
         plain = {newline.replace(b"\n", sign) for sign in PLAIN_SIGNS}
         if plain & units and len(content) % width == 0 and _decodes(content, encoding):
-            return f"{name} is {encoding}, without the mark of it. {_conversion(encoding, name)}."
+            return (
+                f"{name} is {encoding}, without the mark of it. Convert it; {path.name}.orig will "
+                f"be the file as it is now:\n  {conversion(encoding, path)}"
+            )
     line = content[: content.index(b"\0")].count(b"\n") + 1
     return f"{name}:{line}: a NUL character. The file is damaged; fetch it again."
 
@@ -104,13 +111,7 @@ def _decodes(content: bytes, encoding: str) -> bool:
         return False
 
 
-def _conversion(encoding: str, name: str) -> str:
-    unpacked = name.removesuffix(".gz")
-    first = f"Unpack it with `gunzip {name}`, and convert" if unpacked != name else "Convert"
-    return f"{first} it with `iconv -f {encoding} -t UTF-8 {unpacked}`"
-
-
-def _decoded(content: bytes, name: str) -> str:
+def _decoded(content: bytes, path: Path, name: str) -> str:
     for mark, encoding in MARKS.items():
         if content.startswith(mark):
             try:
@@ -123,26 +124,14 @@ def _decoded(content: bytes, name: str) -> str:
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise UserError(_not_utf8(content, name, error)) from None
+        raise UserError(_not_utf8(content, path, name, error)) from None
 
 
-def _not_utf8(content: bytes, name: str, error: UnicodeDecodeError) -> str:
+def _not_utf8(content: bytes, path: Path, name: str, error: UnicodeDecodeError) -> str:
     line = content[: error.start].count(b"\n") + 1
     what = f"{name}:{line}: not UTF-8 ({error.reason})."
     lenient = content.decode("utf-8-sig", "replace")
     damaged = lenient.count("\N{REPLACEMENT CHARACTER}")
     if sum(not character.isascii() for character in lenient) > 10 * damaged:
         return f"{what} The rest of the file is, so fix this line, or leave it out of the file."
-    from charset_normalizer import from_bytes
-
-    foreign = b"\n".join(row for row in content.split(b"\n") if not row.isascii())
-    guess = from_bytes(foreign[:GUESSED_FROM]).best()
-    if guess is None:
-        return f"{what} Find out its encoding. {_conversion('ENCODING', name)}."
-    wrong = content.split(b"\n")[line - 1].decode(guess.encoding, "replace").strip()
-    shown = wrong if len(wrong) <= SHOWN else wrong[:SHOWN] + "…"
-    encoding = guess.encoding.replace("_", "-")  # as iconv names it
-    return (
-        f"{what} It may be {encoding}, in which the line reads:\n  {shown}\n"
-        f"If that is wrong, find out its encoding first. {_conversion(encoding, name)}."
-    )
+    return f"{what} {advice(content, path, name)}"
