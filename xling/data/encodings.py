@@ -1,63 +1,36 @@
 """Which encoding a file that is not UTF-8 may be in, and how to convert it.
 
-`charset_normalizer` and `fontTools` are imported inside functions: only such a file needs them.
+`charset_normalizer` is imported inside a function: only such a file needs it.
 """
 
 import codecs
 import re
 import shlex
-import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import NamedTuple
 
 from xling.data.languages import read_code, read_name
 
 USUAL = {
-    ("CP1251", "KOI8-R", "ISO-8859-5", "CP866"): dict.fromkeys(("bg", "mk", "ru", "sr"), "Cyrl"),
-    ("CP1251", "KOI8-U", "ISO-8859-5", "CP866"): dict.fromkeys(("be", "uk"), "Cyrl"),
-    ("CP1252", "ISO-8859-15", "MACINTOSH"): {
-        "ca": "àçéèíïòóúü",
-        "da": "åæéø",
-        "de": "äöüß",
-        "es": "áéíñóúü",
-        "fi": "äåö",
-        "fr": "àâæçéèêëîïôœùûüÿ",
-        "is": "áæðéíóöúýþ",
-        "it": "àèéìíòóùú",
-        "nb": "åæéø",
-        "nl": "áèéëíïóöúü",
-        "pt": "àáâãçéêíóôõúü",
-        "sv": "äåéö",
-    },
-    ("CP1250", "ISO-8859-2"): {
-        "bs": "ćčđšž",
-        "cs": "áčďéěíňóřšťúůýž",
-        "hr": "ćčđšž",
-        "hu": "áéíóöőúüű",
-        "pl": "ąćęłńóśźż",
-        "ro": "ăâîşţ",
-        "sk": "áäčďéíĺľňóôŕšťúýž",
-        "sl": "čšž",
-    },
-    ("CP1253", "ISO-8859-7"): {"el": "Grek"},
-    ("CP1254",): {"az": "çöğıəşü", "tr": "âçîöûüğış"},
-    ("CP1255",): dict.fromkeys(("he", "yi"), "Hebr"),
-    ("CP1256", "ISO-8859-6"): dict.fromkeys(("ar", "fa", "ur"), "Arab"),
-    ("CP1257", "ISO-8859-13"): {"et": "äõöüšž", "lt": "ąčęėįšūųž", "lv": "āčēģīķļņšūž"},
-    ("CP1258",): {"vi": "àâèéêóôùúýăđơư"},
-    ("CP874",): {"th": "Thai"},
-    ("GB18030", "BIG5"): {"zh": "Hani"},
-    ("CP932", "EUC-JP"): {"ja": "Hani Hira Kana"},
-    ("CP949",): {"ko": "Hang Hani"},
+    "bg mk ru sr": "CP1251 KOI8-R ISO-8859-5 CP866",
+    "be uk": "CP1251 KOI8-U ISO-8859-5 CP866",
+    "ca da de es fi fr is it nb nl pt sv": "CP1252 ISO-8859-15 MACINTOSH",
+    "bs cs hr hu pl ro sk sl": "CP1250 ISO-8859-2",
+    "el": "CP1253 ISO-8859-7",
+    "az tr": "CP1254",
+    "he yi": "CP1255 ISO-8859-8",
+    "ar fa ur": "CP1256 ISO-8859-6",
+    "et lt lv": "CP1257 ISO-8859-13",
+    "vi": "CP1258",
+    "th": "CP874",
+    "zh": "GB18030 BIG5",
+    "ja": "CP932 EUC-JP",
+    "ko": "CP949",
 }
-"""Encodings, as iconv and Python name them, the commonest first → languages that are written in
-them → letters beside a to z, or the scripts that they are of."""
+"""Languages → the encodings that were usual for them, as iconv names them, the commonest first."""
 
-COMMON = {"gb2312": 0xD7, "big5": 0xC6, "euc-jp": 0xCF}
-"""Standards with Chinese characters → the last first byte of their commonest ones."""
+OF_LANGUAGE = {language: names.split() for key, names in USUAL.items() for language in key.split()}
 
 GUESSED_FROM = 1 << 14
 """Bytes that a guess is made from, about."""
@@ -65,23 +38,12 @@ GUESSED_FROM = 1 << 14
 SHOWN = 60
 """Characters of a line in a message."""
 
-READINGS = 3
-"""How many encodings a message shows a line in."""
-
-MARGIN = 0.25
-"""How much odder than the best an encoding may be to be shown."""
-
-
-class Reading(NamedTuple):
-    """How lines read in an encoding, and how odd that is."""
-
-    encoding: str
-    odd: float
-    lines: tuple[str, ...]
+READINGS = 4
+"""In how many encodings a message shows a line."""
 
 
 def advice(content: bytes, path: Path, name: str) -> str:
-    """Say in which encodings a file may be, how a line that tells reads in each, and what to do.
+    """Show how a line of a file reads in the encodings that it may be in, and how to convert it.
 
     Args:
         content: of the file, unpacked; not in UTF-8.
@@ -89,27 +51,26 @@ def advice(content: bytes, path: Path, name: str) -> str:
         name: of the file in messages, which may say its language.
     """
     sample = _sample(content)
-    lines = list(sample.values())
-    readings = likely_readings(lines, languages_of(name)) or likely_readings(lines, set())
+    readings = likely_readings([*sample.values()], languages_of(name))
     if not readings:
         return f"Find out its ENCODING, and convert it:\n  {conversion('ENCODING', path)}"
-    best, *others = readings
-    columns = enumerate(zip(*(reading.lines for reading in readings), strict=True))
-    at = next((at for at, column in columns if len({*column}) > 1), 0)
-    certainty = "may be" if others and others[0].odd <= best.odd else "is probably"
-    more = "".join(f"\nIn {other.encoding}, it reads:\n  {_shown(other, at)}" for other in others)
-    convert = "If that is right, convert it"
-    if others:
-        convert = f"Convert it, from the encoding in which that is right ({best.encoding} here)"
+    lines = list(zip(*readings.values(), strict=True))
+    at = max(range(len(lines)), key=lambda place: (len({*lines[place]}), -place))
+    shown = "".join(
+        f"\n  {encoding + ':':<12} {_short(line)}"
+        for encoding, line in zip(readings, lines[at], strict=True)
+    )
+    best = next(iter(readings))
+    example = f" ({best} here)" if len(readings) > 1 else ""
     return (
-        f"It {certainty} {best.encoding}, in which line {[*sample][at]} reads:\n"
-        f"  {_shown(best, at)}{more}\n{convert}; {path.name}.orig will be the file as it is now:\n"
-        f"  {conversion(best.encoding, path)}"
+        f"Line {[*sample][at]} may read:{shown}\n"
+        f"Convert it from the encoding in which that is right{example}, or find out its encoding; "
+        f"{path.name}.orig will be the file as it is now:\n  {conversion(best, path)}"
     )
 
 
-def _shown(reading: Reading, at: int) -> str:
-    line = reading.lines[at].strip()
+def _short(line: str) -> str:
+    line = line.strip()
     return line if len(line) <= SHOWN else line[:SHOWN] + "…"
 
 
@@ -127,16 +88,15 @@ def languages_of(name: str) -> set[str]:
     """Return the languages that a file's name names, if they have usual encodings."""
     words = re.split(r"[./]", name)[:-1]
     parts = {*words, *(part for word in words for part in re.split(r"[_-]", word))}
-    known = {language for languages in USUAL.values() for language in languages}
     codes = (read_code(part) or read_name(part) for part in parts)
-    return {code.language for code in codes if code} & known
+    return {code.language for code in codes if code} & set(OF_LANGUAGE)
 
 
-def likely_readings(lines: Sequence[bytes], languages: set[str]) -> list[Reading]:
-    """Return how lines read in the usual encodings that they are likely to be in, best first.
+def likely_readings(lines: Sequence[bytes], languages: set[str]) -> dict[str, list[str]]:
+    """Return how lines read in each encoding that they are likely to be in, the likeliest first.
 
-    Those that are as odd are ordered by charset_normalizer, by the frequencies of letters; alone,
-    it is often wrong on short texts, as it does not know which language they are in.
+    charset_normalizer orders them. On a few lines it is often wrong by one place, so that more
+    than one are shown; and by many without the language, whose encodings alone it is asked about.
 
     Args:
         lines: of a file; at least one that is not ASCII alone.
@@ -145,26 +105,20 @@ def likely_readings(lines: Sequence[bytes], languages: set[str]) -> list[Reading
     from charset_normalizer import from_bytes
 
     content = b"\n".join(lines)
-    odds: dict[str, float] = {}
-    for encodings, alphabets in USUAL.items():
-        chosen = {its for name, its in alphabets.items() if name in languages or not languages}
-        for encoding in encodings if chosen else ():
+    texts: dict[str, str] = {}
+    for language in sorted(languages) or OF_LANGUAGE:
+        for encoding in OF_LANGUAGE[language]:
             with suppress(UnicodeDecodeError):
-                text = content.decode(encoding)
-                odd = min(oddity(text, alphabet) for alphabet in chosen)
-                odds[encoding] = min(odd, odds.get(encoding, odd))
-    matches = from_bytes(content, cp_isolation=list(odds)) if len(odds) > 1 else ()
-    ranks = {codecs.lookup(match.encoding).name: rank for rank, match in enumerate(matches)}
-    order = {
-        name: (odd, ranks.get(codecs.lookup(name).name, len(ranks))) for name, odd in odds.items()
-    }
-    readings: dict[str, Reading] = {}
-    for encoding in sorted(order, key=lambda encoding: order[encoding]):
-        text = content.decode(encoding)
-        if odds[encoding] <= min(odds.values()) + MARGIN:
-            reading = Reading(encoding, odds[encoding], tuple(text.split("\n")))
-            readings.setdefault(text, reading)
-    return list(readings.values())[:READINGS]
+                texts[encoding] = content.decode(encoding)
+    if not texts:
+        return likely_readings(lines, set()) if languages else {}
+    names = {codecs.lookup(name).name: name for name in texts}
+    matches = from_bytes(content, cp_isolation=list(names))
+    ranked = [names.get(codecs.lookup(match.encoding).name) for match in matches]
+    order = [*(encoding for encoding in ranked if encoding), *texts]
+    readings = {texts[encoding]: encoding for encoding in reversed(order)}  # the first of equals
+    first = [encoding for encoding in dict.fromkeys(order) if encoding in readings.values()]
+    return {encoding: texts[encoding].split("\n") for encoding in first[:READINGS]}
 
 
 def _sample(content: bytes) -> dict[int, bytes]:
@@ -176,58 +130,3 @@ def _sample(content: bytes) -> dict[int, bytes]:
             chosen[number] = line
             size += len(line)
     return chosen
-
-
-def oddity(text: str, alphabet: str) -> float:
-    """Return the share of a text's letters and signs that a language would hardly have there.
-
-    That are those from elsewhere, signs within words, and capitals after small letters; a little,
-    capitals side by side: KOI8-R has the capitals where CP1251 has the small letters.
-
-    Args:
-        text: ASCII counts for nothing.
-        alphabet: the language's letters beside a to z, or the scripts that they are of.
-    """
-    other_script = alphabet[0].isupper()
-    odd = 0.0 + sum(n for letter, n in Counter(text).items() if _is_foreign(letter, alphabet))
-    places = [place for place, letter in enumerate(text) if not letter.isascii()]
-    for place in places:
-        letter = text[place]
-        before, after = text[place - 1 : place], text[place + 1 : place + 2]
-        if letter.isalpha():
-            beside_latin = any(sign.isascii() and sign.isalpha() for sign in (before, after))
-            odd += other_script and beside_latin
-            odd += letter.isupper() and before.islower()
-            odd += letter.islower() and after.isascii() and after.isupper()
-            odd += 0.1 * (letter.isupper() and before.isupper())
-        elif unicodedata.category(letter)[0] in "SN" or letter in "§¶†‡•":
-            odd += any(sign.isalpha() or not sign.isascii() for sign in (before, after))
-        elif after.isalpha():
-            odd += (letter == "’") != before.isalpha() and letter not in "‘·–—"
-    return odd / max(1, len(places))
-
-
-def _is_foreign(letter: str, alphabet: str) -> bool:
-    """Return whether a letter is none of an alphabet, or a sign is one that no text has."""
-    from fontTools.unicodedata import script
-
-    category = unicodedata.category(letter)
-    if letter.isascii() or category[0] not in "LMC" or category == "Cf":
-        return False
-    if category[0] == "C" or "\uff61" <= letter <= "\uff9f":  # half-width, as in no plain text
-        return True
-    if category[0] == "M":
-        return False
-    if alphabet[0].islower():
-        return letter.lower()[0] not in alphabet
-    its = script(letter)
-    return its not in f"{alphabet} Zyyy Zinh" or (its == "Hani" and _is_rare(letter))
-
-
-def _is_rare(character: str) -> bool:
-    """Return whether a Chinese character is not among the commonest of any standard."""
-    for standard, last in COMMON.items():
-        with suppress(UnicodeEncodeError):
-            if character.encode(standard)[0] <= last:
-                return False
-    return True
