@@ -10,9 +10,10 @@ import pytest
 from conftest import SMALL, run_command
 from filelock import FileLock
 
+from xling.cli.compose import conf_folder, register_resolvers
 from xling.stage import FINISHED, SETTINGS, BusyError, in_any_order, lock_file, stage
 from xling.sweep import launch
-from xling.sweep.launch import next_job
+from xling.sweep.launch import composed_job, next_job
 from xling.sweep.records import Job, can_go_on, read_jobs, recording_job, state_of, write_job
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -185,3 +186,13 @@ def test_no_job_waits_while_another_could_run(tmp_path):
     assert short[0] < tuned[1].stat().st_mtime <= short[1]  # the first of each makes it
     assert long[0] < tuned[20].stat().st_mtime <= long[1]
     assert short[1] < tuned[20].stat().st_mtime  # meanwhile the third process had work
+
+
+def test_the_command_of_a_job_names_the_users_own_files(jobs, tmp_path):
+    (tmp_path / "task").mkdir()
+    (tmp_path / "task/mine.yaml").write_text((conf_folder() / "task/xnli.yaml").read_text())
+    overrides = ("task=mine", "seed=3", "sweep=s", f"hydra.searchpath=[file://{tmp_path}]")
+    register_resolvers()
+    run, command = composed_job(dataclasses.replace(jobs[0], overrides=overrides))
+    assert run.seed == 3
+    assert command == f"xling --config-dir={tmp_path} task=mine seed=3"
