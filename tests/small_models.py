@@ -121,6 +121,17 @@ def save(tmp_path, tokenizer) -> Callable[[str], Path]:
     return make
 
 
+@pytest.fixture(scope="session")
+def letters(tmp_path_factory) -> Path:
+    """A text to train on, with letters that come too rarely to be known."""
+    pytest.importorskip("sentencepiece")
+    file = tmp_path_factory.mktemp("text") / "text"
+    words = "die Katze sah drei alte Häuser und eine neue Straße am kleinen Fluss".split()
+    lines = [" ".join(words[n % 5 : n % 5 + 3 + n % 7]) + "." for n in range(200)]
+    file.write_text("\n".join([*lines, "fine full zero width Zero Leerzeichen, zwei."] * 2))
+    return file
+
+
 def loaded(folder: Path, *overrides: str) -> tuple[Classifier, list[str]]:
     """Load a classifier for three languages, and what is said about it."""
     said: list[str] = []

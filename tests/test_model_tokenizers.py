@@ -150,7 +150,7 @@ CLASSES = {
         dict(pad_id=0, eos_id=1, bos_id=2, unk_id=3, control_symbols=["[SEP]", "[MASK]", "[CLS]"]),
         ("[CLS]", "[SEP]"),
     ),
-    "LlamaTokenizer": ("tokenizer.model", PAIRED, (None, None)),
+    "LlamaTokenizer": ("tokenizer.model", PAIRED, ("<s>", None)),
     "NllbTokenizer": (
         "sentencepiece.bpe.model",
         dict(FAIRSEQ, model_type="bpe"),
@@ -158,17 +158,6 @@ CLASSES = {
     ),
     "MBartTokenizer": ("sentencepiece.bpe.model", FAIRSEQ, (None, "en_XX")),
 }
-
-
-@pytest.fixture(scope="session")
-def letters(tmp_path_factory) -> Path:
-    """A text to train on, with letters that come too rarely to be known."""
-    pytest.importorskip("sentencepiece")
-    file = tmp_path_factory.mktemp("text") / "text"
-    words = "die Katze sah drei alte Häuser und eine neue Straße am kleinen Fluss".split()
-    lines = [" ".join(words[n % 5 : n % 5 + 3 + n % 7]) + "." for n in range(200)]
-    file.write_text("\n".join([*lines, "fine full zero width Zero Leerzeichen, zwei."] * 2))
-    return file
 
 
 @pytest.mark.parametrize("fallback", [False, True])

@@ -28,6 +28,7 @@ from xling.data.connection import Say
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
 from xling.models.available import fetched, named_by_hub
+from xling.models.beginnings import follow_convention
 from xling.models.classifier import Classifier
 from xling.models.configuration import check_sizes
 from xling.models.files import (
@@ -104,27 +105,31 @@ def load_encoder(
         config = _loaded(model, of_model, AutoConfig.from_pretrained, **place)
         check_sizes(model.path, config)
         encoder, missing, unexpected = _weights(model, config, place)
-        tokenizer = _tokenizer(model, place)
+        tokenizer = _tokenizer(model, place, config.model_type, say)
     if unused := [*unexpected, *behind_pooling(_json(model, "modules.json"))]:
         say(f"Not used of the model's files: {', '.join(unused)}")
     fit_tokenizer(model.path, tokenizer, encoder, say)
     return encoder, tokenizer, missing
 
 
-def _tokenizer(model: Model, place: dict[str, Any]) -> PreTrainedTokenizerBase:
+def _tokenizer(
+    model: Model, place: dict[str, Any], model_type: str, say: Say
+) -> PreTrainedTokenizerBase:
     """Load the tokenizer, by the class that its configuration names if by no other."""
     folder = _folder(model) / place["subfolder"]
+    settings = read_object(model.path or "", folder, "tokenizer_config.json") or {}
     with files_read_anew():
         try:
             tokenizer = _loaded(model, of_tokenizer, AutoTokenizer.from_pretrained, **place)
         except UserError as refusal:
-            kind = named_class(read_object(model.path or "", folder, "tokenizer_config.json"))
+            kind = named_class(settings)
             try:
                 tokenizer = kind.from_pretrained(model.path, **place)
             except Exception:  # of any kind: what the library's own choice failed for is said
                 raise refusal from None
     try:
         follow_files(tokenizer, folder)
+        follow_convention(tokenizer, settings, folder, model_type, say)
         tokenizer(f"a {UNKNOWN}")
     except Exception as error:  # of any kind: it is the library's, or the model's own code
         raise UserError(of_tokenizer(model, error, folder)) from error

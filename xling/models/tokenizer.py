@@ -41,7 +41,7 @@ CONFIGURED = (
 CONFIGURING = {
     "normalizer": ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "clean_text"),
     "pre_tokenizer": ("add_prefix_space", "trim_offsets"),
-    "post_processor": ("add_bos_token", "add_eos_token", "src_lang", "language"),
+    "post_processor": ("src_lang", "language"),
 }
 """Parts in tokenizer.json → the settings in tokenizer_config.json that may change them."""
 

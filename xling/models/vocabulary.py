@@ -23,6 +23,15 @@ LEAST_SHARE = 0.5
 
 ByT5 has the smallest share among well-known models: 259 tokens for 384 rows."""
 
+COMPARING = ("funnel", "xlnet")
+"""Types of models that only compare the types of two tokens, so that they need no table of them."""
+
+UNTRAINED = (
+    "big_bird camembert data2vec-text ibert longformer luke roberta roberta-prelayernorm "
+    "xlm-roberta xlm-roberta-xl xmod"
+).split()
+"""Types of models that may have a row for second texts, but are pretrained without any."""
+
 WORDS = 2000
 """Distinct words of a language that are looked up, the most frequent ones."""
 
@@ -68,14 +77,8 @@ def fit_tokenizer(
             "positive number is expected. Correct it, or copy or download the file again."
         )
     tokenizer.padding_side = tokenizer.truncation_side = "right"
-    takes = inspect.signature(encoder.forward).parameters
-    types = getattr(encoder.config, "type_vocab_size", None)
-    wanted = ["input_ids", "attention_mask"]
-    # Without a table of types, GPT-2 and its like would add rows of the tokens' own table.
-    typed = types > 1 if isinstance(types, int) else encoder.config.model_type == "xlnet"
-    if "token_type_ids" in takes and typed:
-        wanted += [key for key in tokenizer.model_input_names if key == "token_type_ids"]
-    tokenizer.model_input_names = wanted
+    typed = ["token_type_ids"] if _is_typed(name, tokenizer, encoder) else []
+    tokenizer.model_input_names = ["input_ids", "attention_mask", *typed]
     pad = tokenizer.pad_token_id
     if pad is not None and (rows is None or pad < rows):
         return
@@ -92,6 +95,34 @@ def fit_tokenizer(
         )
     tokenizer.pad_token = usable[0]
     say(f"Padding: the tokenizer has none; {usable[0]} serves, behind the attention mask")
+
+
+def _is_typed(name: str, tokenizer: PreTrainedTokenizerBase, encoder: nn.Module) -> bool:
+    """Tell whether the model is told which of two texts a token is of.
+
+    Several classes of transformers 5 leave it out by default, though they know it: ALBERT's,
+    RemBERT's, XLNet's, Funnel's, HerBERT's and those that are nothing but a tokenizer.json.
+
+    Raises:
+        UserError: a number of the tokenizer's is beyond the model's table.
+    """
+    kind, rows = encoder.config.model_type, getattr(encoder.config, "type_vocab_size", None)
+    # Without a table of types, GPT-2 and its like would add rows of the tokens' own table.
+    typed = rows > 1 if isinstance(rows, int) else kind in COMPARING
+    if not typed or "token_type_ids" not in inspect.signature(encoder.forward).parameters:
+        return False
+    types = tokenizer("a", "b", return_token_type_ids=True).get("token_type_ids", [0])
+    fits = rows is None or max(types) < rows
+    if "token_type_ids" in tokenizer.model_input_names:
+        if not fits:
+            raise UserError(
+                f"model.path={name}: its tokenizer numbers the parts of a pair of texts up to "
+                f"{max(types)}, but config.json has type_vocab_size={rows}. The tokenizer belongs "
+                "to another model."
+            )
+        return True
+    chosen = "model_input_names" in tokenizer.init_kwargs or kind in UNTRAINED
+    return fits and any(types) and not chosen
 
 
 def check_encoded(
