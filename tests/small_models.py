@@ -146,6 +146,25 @@ def change(file: Path, **values: object) -> None:
     file.write_text(json.dumps({key: value for key, value in merged.items() if value is not None}))
 
 
+def sentence_transformer(save, folder, layout: str, stored: dict) -> None:
+    """Make a folder as sentence-transformers writes it."""
+    save("bert")
+    place = ""
+    if layout == "older":
+        place = "0_Transformer"
+        (folder / place).mkdir()
+        for file in [file for file in folder.iterdir() if file.is_file()]:
+            file.rename(folder / place / file.name)
+    kinds = "sentence_transformers.models"
+    modules = [
+        {"idx": 0, "name": "0", "path": place, "type": f"{kinds}.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{kinds}.Pooling"},
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    change(folder / "1_Pooling" / "config.json", word_embedding_dimension=32, **stored)
+
+
 def same(one: nn.Module, other: nn.Module) -> bool:
     """Tell whether all weights are equal, bit for bit."""
     first, second = one.state_dict(), other.state_dict()

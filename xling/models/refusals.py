@@ -11,7 +11,8 @@ from tokenizers import Tokenizer
 from xling.config import Model
 from xling.models.available import tokenizer_files
 from xling.models.configuration import mistake
-from xling.models.files import AGAIN, weights_files
+from xling.models.files import weights_files
+from xling.models.json_files import AGAIN
 from xling.models.packages import missing_package
 from xling.models.tokenizer import read_sentencepiece
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from tokenizers import Tokenizer, normalizers
+from tokenizers import Regex, Tokenizer, normalizers
 from tokenizers.models import BPE, Model, Unigram
 from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import (
@@ -44,6 +44,12 @@ CONFIGURING = {
     "post_processor": ("src_lang", "language"),
 }
 """Parts in tokenizer.json → the settings in tokenizer_config.json that may change them."""
+
+LAST_SIGMA = (
+    r"(?<=\p{Cased}|\p{Cased}\p{Case_Ignorable}|\p{Cased}\p{Case_Ignorable}{2})Σ"
+    r"(?!\p{Case_Ignorable}*\p{Cased})"
+)
+"""A capital sigma at the end of a word, whose small letter is not the one within a word."""
 
 PREPARING = (
     {"type": "Lowercase"},
@@ -78,6 +84,20 @@ def follow_files(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
             backend.post_processor = stored.post_processor
     elif vocabulary and (proto := read_sentencepiece(Path(vocabulary))) is not None:
         _follow_sentencepiece(tokenizer, backend, proto)
+
+
+def lower_first(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Lower-case texts before anything else, as `str.lower` does.
+
+    Raises:
+        ValueError: the tokenizer is one that is written in Python.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ValueError(f"texts cannot be lower-cased for {type(tokenizer).__name__}")
+    steps = [normalizers.Replace(Regex(LAST_SIGMA), "ς"), normalizers.Lowercase()]
+    own = [] if backend.normalizer is None else [backend.normalizer]
+    backend.normalizer = normalizers.Sequence([*steps, *own])
 
 
 def read_sentencepiece(file: Path) -> Any:
