@@ -106,7 +106,7 @@ def load_encoder(
         tokenizer = _tokenizer(model, place, config.model_type, say)
     if unused := [*unexpected, *behind_pooling(_json(model, "modules.json"))]:
         say(f"Not used of the model's files: {', '.join(unused)}")
-    fit_tokenizer(model.path, tokenizer, encoder, say)
+    fit_tokenizer(model.path, tokenizer, encoder, say, place["subfolder"])
     return encoder, tokenizer, missing
 
 
