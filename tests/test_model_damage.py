@@ -79,22 +79,6 @@ def test_a_tokenizer_json_that_holds_no_tokenizer_is_named(content, save):
     assert "Copy or download it again" in message
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"tokenizer_class": 5}, {"pad_token": 5}, {"model_max_length": "x"}, {"padding_side": "up"}],
-)
-def test_a_configuration_of_which_no_tokenizer_can_be_made_is_named(settings, save):
-    folder = save("bert")
-    change(folder / "tokenizer_config.json", **settings)
-    assert "cannot be made from tokenizer.json, tokenizer_config.json (" in refused(folder)
-
-
-def test_a_length_that_is_none_is_named(save):
-    folder = save("bert")
-    change(folder / "tokenizer_config.json", model_max_length=-1)
-    assert "tokenizer_config.json has model_max_length=-1" in refused(folder)
-
-
 def words(folder: Path) -> Path:
     """A model whose tokenizer is a vocab.txt."""
     build("bert").save_pretrained(folder)
@@ -303,7 +287,10 @@ VALUES = [
     ("bert", {"auto_map": 5}, "auto_map=5"),
     ("bert", {"model_type": "brt"}, 'model_type="brt".*Did you mean "bert"'),
     ("bert", {"model_type": None}, "has no model_type"),
-    ("bert", {"quantization_config": "x"}, "quantised"),
+    ("bert", {"model_type": 5}, "has model_type=5, where the name of an architecture is expected"),
+    ("bert", {"quantization_config": "x"}, 'quantization_config="x", which names no quant_method'),
+    ("bert", {"quantization_config": {}}, "quantization_config={}, which names no quant_method"),
+    ("bert", {"compression_config": {}}, "compression_config={}, which names no quant_method"),
     ("llama", {"rope_parameters": {"rope_type": "nope"}}, 'rope_parameters={"rope_type": "nope"}'),
     ("qwen2", {"layer_types": ["full_attention"]}, "layer_types=.*must be equal to the number"),
     ("xlm with languages", {"lang2id": 5}, "lang2id=5"),

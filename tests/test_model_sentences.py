@@ -61,7 +61,7 @@ def test_texts_longer_than_sentence_transformers_reads_are_told_of(longest, line
     ("settings", "expected"),
     [
         ({"do_lower_case": "false"}, 'do_lower_case="false", where true or false is expected'),
-        ({"do_lower_case": 1}, "do_lower_case=1, where true or false"),
+        ({"do_lower_case": 2}, "do_lower_case=2, where true or false"),
         ({"max_seq_length": "128"}, 'max_seq_length="128", where a whole number'),
         ({"max_seq_length": [128]}, "max_seq_length=.128., where a whole number"),
     ],

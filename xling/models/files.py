@@ -12,8 +12,16 @@ from pathlib import Path
 from typing import Any
 
 from xling.errors import UserError
-from xling.models.json_files import AGAIN, LFS_POINTER, read_json, read_object, starts_with
+from xling.models.json_files import (
+    AGAIN,
+    LFS_POINTER,
+    read_json,
+    read_object,
+    shown,
+    starts_with,
+)
 from xling.models.sentence import sentence_settings, transformer_folder
+from xling.models.settings import check_settings
 
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
 TOKENIZER = "tokenizer.json"
@@ -77,6 +85,7 @@ def check_folder(name: str) -> None:
 def _check_tokenizer(name: str, folder: Path) -> None:
     """Refuse a tokenizer's files that are damaged; which of them are needed is unknown yet."""
     described = {file: read_object(name, folder, file) for file in (TOKENIZER, *OBJECTS)}
+    check_settings(name, folder)
     whole = described[TOKENIZER]
     if whole is not None:
         model = whole.get("model")
@@ -143,13 +152,21 @@ def _refuse_adapter(name: str, config: dict[str, Any] | None) -> None:
 
 def _refuse_quantised(name: str, config: dict[str, Any]) -> None:
     """Refuse quantised weights: they cannot be fine-tuned, and have no gradients."""
-    quantised = config.get("quantization_config") or config.get("compression_config")
-    if quantised:
-        method = isinstance(quantised, dict) and quantised.get("quant_method")
-        method = method or "by an unnamed method"
+    for key in ("quantization_config", "compression_config"):
+        value = config.get(key)
+        if value is None:
+            continue
+        method = value.get("quant_method") if isinstance(value, dict) else None
+        if method:
+            raise UserError(
+                f"model.path={name}: its weights are quantised ({method}), and such weights have "
+                "no gradients. Name the model that it was made from, with weights in float or "
+                "bfloat."
+            )
         raise UserError(
-            f"model.path={name}: its weights are quantised ({method}), and such weights have no "
-            "gradients. Name the model that it was made from, with weights in float or bfloat."
+            f"model.path={name}: config.json has {key}={shown(value)}, which names no "
+            "quant_method. Remove it if the weights are not quantised; if they are, name the "
+            "model that it was made from."
         )
 
 

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 from textwrap import shorten
-from typing import Any
+from typing import Any, NoReturn
 
 from xling.errors import UserError
 
@@ -56,13 +56,27 @@ def expect(name: str, file: str, values: Mapping[str, Any], key: str, kind: type
         UserError: it has another.
     """
     value = values.get(key)
-    if value is None or type(value) is kind:
-        return value
-    shown = shorten(json.dumps(value, ensure_ascii=False), 60)
+    as_switch = kind is bool and value in (0, 1) and type(value) is int
+    if not (value is None or type(value) is kind or as_switch):
+        refuse_value(name, file, key, value, KINDS[kind])
+    return value
+
+
+def refuse_value(name: str, file: str, key: str, value: object, expected: str) -> NoReturn:
+    """Refuse a value of an object.
+
+    Raises:
+        UserError: always.
+    """
     raise UserError(
-        f"model.path={name}: {file} has {key}={shown}, where {KINDS[kind]} is expected. Correct "
-        "it, or copy or download the file again."
+        f"model.path={name}: {file} has {key}={shown(value)}, where {expected} is expected. "
+        "Correct it, or copy or download the file again."
     )
+
+
+def shown(value: object) -> str:
+    """Return a value as it stands in a JSON file, if that is short."""
+    return shorten(json.dumps(value, ensure_ascii=False), 60)
 
 
 def starts_with(file: Path, start: bytes) -> bool:

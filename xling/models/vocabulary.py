@@ -89,11 +89,6 @@ def fit_tokenizer(
     rows = table_rows(encoder)
     if rows is not None:
         _check_vocabulary(name, Path(name) / inner, tokenizer, rows, say)
-    if (most := tokenizer.model_max_length) < 1:
-        raise UserError(
-            f"model.path={name}: tokenizer_config.json has model_max_length={most}, where a "
-            "positive number is expected. Correct it, or copy or download the file again."
-        )
     tokenizer.padding_side = tokenizer.truncation_side = "right"
     typed = ["token_type_ids"] if _is_typed(name, tokenizer, encoder) else []
     tokenizer.model_input_names = ["input_ids", "attention_mask", *typed]
