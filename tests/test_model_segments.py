@@ -1,5 +1,6 @@
 """A model that was pretrained to tell two texts apart is told which of them a token is of."""
 
+import json
 from pathlib import Path
 
 import datasets
@@ -164,3 +165,24 @@ def test_weights_that_compare_types_may_not_be_missing(tmp_path):
     save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
     with pytest.raises(UserError, match=r"XLNetModel needs: layer.1.rel_attn.seg_embed"):
         whole(folder)
+
+
+def test_the_types_of_a_pair_reach_canine_whose_class_has_one_for_both(tmp_path):
+    architecture("canine", torch.float32).encoder.save_pretrained(tmp_path)
+    change(tmp_path / "tokenizer_config.json", tokenizer_class="CanineTokenizer")
+    pair = {"text": ["ab"], "text_pair": ["c"], "language": ["de"]}
+    encoded = encode(datasets.Dataset.from_dict(pair), loaded(tmp_path)[1], 16)
+    assert list(encoded["token_type_ids"]) == [[0, 0, 0, 0, 1, 1]]
+
+
+def test_one_token_stands_between_the_texts_of_a_pair_in_deberta(tmp_path):
+    """Whose class in transformers 5 puts two there; published models have no tokenizer.json."""
+    architecture("deberta", torch.float32).encoder.save_pretrained(tmp_path)
+    names = ["[CLS]", "[PAD]", "[SEP]", "[UNK]", "[MASK]", "a", "b", *(f"w{n}" for n in range(50))]
+    table = {name: n for n, name in enumerate([*names, "ab"])}
+    (tmp_path / "vocab.json").write_text(json.dumps(table))
+    (tmp_path / "merges.txt").write_text("#version: 0.2\na b\n")
+    pair = {"text": ["ab"], "text_pair": ["b"], "language": ["de"]}
+    encoded = encode(datasets.Dataset.from_dict(pair), loaded(tmp_path)[1], 16)
+    assert list(encoded["input_ids"]) == [[0, table["ab"], 2, table["b"], 2]]
+    assert list(encoded["token_type_ids"]) == [[0, 0, 0, 1, 1]]

@@ -299,3 +299,17 @@ def test_a_class_that_the_configuration_names_is_used_where_the_models_own_reads
         vocab_size=80, hard_vocab_limit=False, **GOOGLE,
     )  # fmt: skip
     assert type(tokenizer_of(tmp_path)).__name__ == "T5Tokenizer"
+
+
+def test_the_unknown_token_is_that_of_sentencepieces_file(letters, tmp_path):
+    """RemBERT's is [UNK], where its class takes <unk> for granted."""
+    import sentencepiece
+
+    model_in(tmp_path, rows=90, tokenizer_class="RemBertTokenizer")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(letters), model_prefix=str(tmp_path / "sentencepiece"), minloglevel=2,
+        vocab_size=80, hard_vocab_limit=False, **(CONTROLLED | {"unk_piece": "[UNK]"}),
+    )  # fmt: skip
+    made = tokenizer_of(tmp_path)
+    tokens = made.convert_ids_to_tokens(made("好", add_special_tokens=False)["input_ids"])
+    assert tokens == ["▁", "[UNK]"] and made.unk_token == "[UNK]"

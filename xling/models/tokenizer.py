@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from tokenizers import Regex, Tokenizer, normalizers
+from tokenizers import Regex, Tokenizer, normalizers, processors
 from tokenizers.models import BPE, Model, Unigram
 from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import (
@@ -84,6 +84,13 @@ def follow_files(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
             backend.post_processor = stored.post_processor
     elif vocabulary and (proto := read_sentencepiece(Path(vocabulary))) is not None:
         _follow_sentencepiece(tokenizer, backend, proto)
+    elif type(tokenizer).__name__ == "DebertaTokenizer":  # which puts two tokens between a pair
+        first, then = str(tokenizer.cls_token), str(tokenizer.sep_token)
+        backend.post_processor = processors.TemplateProcessing(
+            f"{first} $A {then}",
+            f"{first} $A {then} $B:1 {then}:1",
+            [(name, tokenizer.convert_tokens_to_ids(name)) for name in (first, then)],
+        )
 
 
 def lower_first(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -154,6 +161,8 @@ def _follow_sentencepiece(
     own = _state(backend.model)["vocab"]
     names = [name for name, _ in own] if isinstance(own, list) else sorted(own, key=own.get)
     unknown = str(tokenizer.unk_token or proto.trainer_spec.unk_piece)
+    if unknown not in names:  # RemBERT's class takes another for granted
+        unknown = tokenizer.unk_token = proto.trainer_spec.unk_piece
     backend.model = _model(_state(plain.model), names, dict(pieces), unknown)
     backend.normalizer = normalizers.Sequence([*_prepared(backend), plain.normalizer])
     backend.pre_tokenizer = plain.pre_tokenizer  # none, if it puts no space before a text

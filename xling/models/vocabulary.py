@@ -90,6 +90,8 @@ def fit_tokenizer(
     if rows is not None:
         _check_vocabulary(name, Path(name) / inner, tokenizer, rows, say)
     tokenizer.padding_side = tokenizer.truncation_side = "right"
+    if encoder.config.model_type == "canine":  # whose class has the first type for both texts
+        tokenizer.token_type_ids_pattern = "bert_style"
     typed = ["token_type_ids"] if _is_typed(name, tokenizer, encoder) else []
     tokenizer.model_input_names = ["input_ids", "attention_mask", *typed]
     pad = tokenizer.pad_token_id
