@@ -1,5 +1,6 @@
 """The tokens around a text are those that a model was trained with, or a line tells of them."""
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -126,3 +127,14 @@ def test_that_a_stored_tokenizer_begins_no_text_is_said_of_llamas(tmp_path):
     change(tmp_path / "tokenizer_config.json", bos_token="<s>", unk_token="<unk>")
     tokens, said = around(tmp_path)
     assert "<s>" not in tokens and said.startswith("Tokenizer: no <s> stands before a text")
+
+
+def test_that_a_vocabulary_of_tiktoken_has_no_beginning_is_said(tmp_path):
+    pytest.importorskip("tiktoken")
+    model_in(tmp_path, "llama", 256)
+    ranks = (f"{base64.b64encode(bytes([n])).decode()} {n}\n" for n in range(256))
+    (tmp_path / "tokenizer.model").write_text("".join(ranks))
+    change(tmp_path / "tokenizer_config.json", pad_token="!")
+    tokens, said = around(tmp_path)
+    assert tokens == ["w", "4", "w", "5"]
+    assert said.startswith("Tokenizer: no token stands before a text, though one did")

@@ -38,24 +38,30 @@ def follow_convention(
         model_type: of the model, as in config.json.
         say: is told what no file says.
     """
-    if not hasattr(tokenizer, "add_bos_token") or not _is_known(tokenizer, tokenizer.bos_token):
+    if not hasattr(tokenizer, "add_bos_token"):
         return
-    kind = _kind(tokenizer, settings, model_type)
+    kind, token = _kind(tokenizer, settings, model_type), tokenizer.bos_token
     begins, ends = settings.get("add_bos_token"), settings.get("add_eos_token")
     stored = (folder / "tokenizer.json").is_file()
-    from_pieces = str(getattr(tokenizer, "vocab_file", None) or "").endswith(".model")
+    alone = not stored and str(getattr(tokenizer, "vocab_file", None) or "").endswith(".model")
+    if not _is_known(tokenizer, token):
+        if alone and kind in BEGINNING:
+            say(
+                "Tokenizer: no token stands before a text, though one did in the training of "
+                "models of this kind: the vocabulary has none for it. Fetch tokenizer.json too"
+            )
+        return
     if stored and kind in SETTABLE:
         _surround(tokenizer, begins, ends)
-    if begins is not None or not (stored or from_pieces):
+    if begins is not None or not (stored or alone):
         return
-    token = tokenizer.bos_token
-    if from_pieces and not stored and kind in BEGINNING:
+    if alone and kind in BEGINNING:
         _surround(tokenizer, True, ends)
         say(
             f"Tokenizer: {token} stands before each text, as in all models of this kind; "
             '"add_bos_token": false in tokenizer_config.json leaves it out'
         )
-    elif (kind in BEGINNING or not stored) and not tokenizer.num_special_tokens_to_add():
+    elif (kind in BEGINNING or alone) and not tokenizer.num_special_tokens_to_add():
         say(
             f"Tokenizer: no {token} stands before a text, as no file says that it does; "
             '"add_bos_token": true in tokenizer_config.json puts it there'
