@@ -13,6 +13,7 @@ from transformers import PreTrainedTokenizerFast
 from xling.errors import UserError
 from xling.models.encoder import load_encoder
 from xling.models.files import check_folder
+from xling.models.sentence import PROMPTS
 from xling.models.tokenizer import lower_first
 
 MEAN = {"pooling_mode": "mean"}
@@ -88,6 +89,18 @@ def test_a_module_of_another_type_is_refused(key, value, expected, inner, tmp_pa
     modules[0][key] = value
     (tmp_path / "modules.json").write_text(json.dumps(modules))
     with pytest.raises(UserError, match=expected):
+        check_folder(str(tmp_path))
+
+
+@pytest.mark.parametrize(("which", "told"), [("query", True), (None, False), ("none", False)])
+def test_a_prompt_that_sentence_transformers_puts_before_texts_is_told_of(
+    which, told, inner, tmp_path
+):
+    change(tmp_path / PROMPTS, prompts={"query": "query: "}, default_prompt_name=which)
+    line = "Texts: sentence-transformers puts 'query: ' before each; here nothing is"
+    assert (line in loaded(tmp_path)[1]) == told
+    change(tmp_path / PROMPTS, default_prompt_name=5)
+    with pytest.raises(UserError, match=f"{PROMPTS} has default_prompt_name=5, where text"):
         check_folder(str(tmp_path))
 
 

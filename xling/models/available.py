@@ -28,7 +28,12 @@ WEIGHTS = (
 """Names of weights, in the order of preference; those in several files have an index."""
 
 DESCRIPTION = ("config.json", "adapter_config.json")
-MODULES = ("modules.json", "*_Pooling/config.json", "sentence_*_config.json")
+MODULES = (
+    "modules.json",
+    "*_Pooling/config.json",
+    "sentence_*_config.json",
+    "config_sentence_transformers.json",
+)
 """What a folder of sentence-transformers has beside the model."""
 
 TOKENIZER = ("*token*", "*vocab*", "*merges*", "*bpe*", "*.model", "*.spm", "*.codes", "dict.txt")

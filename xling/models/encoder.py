@@ -36,7 +36,12 @@ from xling.models.json_files import expect, read_json, read_object
 from xling.models.languages import language_input, select_adapters
 from xling.models.pooling import FLAGS, Pooling, behind_pooling, pooling_folder, stored_pooling
 from xling.models.refusals import of_model, of_tokenizer
-from xling.models.sentence import SentenceSettings, sentence_settings, transformer_folder
+from xling.models.sentence import (
+    SentenceSettings,
+    default_prompt,
+    sentence_settings,
+    transformer_folder,
+)
 from xling.models.tiny import tiny_encoder
 from xling.models.tokenizer import files_read_anew, follow_files, lower_first, named_class
 from xling.models.trial import trial
@@ -71,6 +76,8 @@ def load(
         with named_by_hub(config.model):
             encoder, tokenizer, missing = load_encoder(model, say)
             _say_longest(_sentences(model), config.data.max_length, say)
+            if prompt := default_prompt(model.path, _folder(model)):
+                say(f"Texts: sentence-transformers puts {prompt!r} before each; here nothing is")
             stored = _stored_pooling(model) if model.pooling == "auto" else None
             language = language_input(model.path, encoder, config.languages)
             with quiet():

@@ -20,7 +20,7 @@ from xling.models.json_files import (
     shown,
     starts_with,
 )
-from xling.models.sentence import sentence_settings, transformer_folder
+from xling.models.sentence import default_prompt, sentence_settings, transformer_folder
 from xling.models.settings import check_settings
 
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
@@ -68,6 +68,7 @@ def check_folder(name: str) -> None:
         named = f" in {inner}, which modules.json names" if inner else ""
         raise UserError(f"model.path={name}: it has no config.json{named}.{_inside(root)}")
     sentence_settings(name, folder)
+    default_prompt(name, root)
     _refuse_quantised(name, config)
     for file in sorted(file for file in folder.iterdir() if file.is_file()):
         if starts_with(file, LFS_POINTER):

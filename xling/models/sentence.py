@@ -8,6 +8,8 @@ from typing import Any
 from xling.errors import UserError
 from xling.models.json_files import AGAIN, expect, read_object
 
+PROMPTS = "config_sentence_transformers.json"
+
 
 @dataclasses.dataclass(frozen=True)
 class SentenceSettings:
@@ -74,3 +76,19 @@ def sentence_settings(name: str, folder: Path) -> SentenceSettings:
         longest = expect(name, file.name, stored, "max_seq_length", int)
         return SentenceSettings(file.name, bool(lower), longest)
     return SentenceSettings()
+
+
+def default_prompt(name: str, root: Path) -> str:
+    """Return what sentence-transformers puts before each text unless told otherwise; "" if nothing.
+
+    Args:
+        name: of the model, for errors.
+        root: folder of the model.
+
+    Raises:
+        UserError: a value of another type.
+    """
+    stored = read_object(name, root, PROMPTS) or {}
+    which = expect(name, PROMPTS, stored, "default_prompt_name", str)
+    prompts = expect(name, PROMPTS, stored, "prompts", dict) or {}
+    return (expect(name, PROMPTS, prompts, which, str) or "") if which else ""
