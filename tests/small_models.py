@@ -121,6 +121,17 @@ def save(tmp_path, tokenizer) -> Callable[[str], Path]:
     return make
 
 
+@pytest.fixture(scope="session")
+def letters(tmp_path_factory) -> Path:
+    """A text to train on, with letters that come too rarely to be known."""
+    pytest.importorskip("sentencepiece")
+    file = tmp_path_factory.mktemp("text") / "text"
+    words = "die Katze sah drei alte Häuser und eine neue Straße am kleinen Fluss".split()
+    lines = [" ".join(words[n % 5 : n % 5 + 3 + n % 7]) + "." for n in range(200)]
+    file.write_text("\n".join([*lines, "fine full zero width Zero Leerzeichen, zwei."] * 2))
+    return file
+
+
 def loaded(folder: Path, *overrides: str) -> tuple[Classifier, list[str]]:
     """Load a classifier for three languages, and what is said about it."""
     said: list[str] = []
@@ -133,6 +144,25 @@ def change(file: Path, **values: object) -> None:
     """Set values of a JSON file; None removes one."""
     merged = {**(json.loads(file.read_text()) if file.exists() else {}), **values}
     file.write_text(json.dumps({key: value for key, value in merged.items() if value is not None}))
+
+
+def sentence_transformer(save, folder, layout: str, stored: dict) -> None:
+    """Make a folder as sentence-transformers writes it."""
+    save("bert")
+    place = ""
+    if layout == "older":
+        place = "0_Transformer"
+        (folder / place).mkdir()
+        for file in [file for file in folder.iterdir() if file.is_file()]:
+            file.rename(folder / place / file.name)
+    kinds = "sentence_transformers.models"
+    modules = [
+        {"idx": 0, "name": "0", "path": place, "type": f"{kinds}.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{kinds}.Pooling"},
+    ]
+    (folder / "modules.json").write_text(json.dumps(modules))
+    (folder / "1_Pooling").mkdir()
+    change(folder / "1_Pooling" / "config.json", word_embedding_dimension=32, **stored)
 
 
 def same(one: nn.Module, other: nn.Module) -> bool:

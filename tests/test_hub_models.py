@@ -135,6 +135,7 @@ def test_weights_in_several_files_come_with_their_index():
     assert model_files(names, "it") == sorted(wanted)
     older = ["modules.json", "0_Transformer/config.json", "0_Transformer/vocab.txt"]
     older += ["0_Transformer/pytorch_model.bin", "1_Pooling/config.json"]
+    older += ["0_Transformer/sentence_bert_config.json"]
     assert model_files([*older, "README.md", "0_Transformer/tf_model.h5"], "it") == sorted(older)
     bin_only = ["config.json", "sentencepiece.bpe.model", "pytorch_model.bin", "flax_model.msgpack"]
     assert model_files(bin_only, "it") == sorted(bin_only[:3])

@@ -9,14 +9,16 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import run_xling
+from conftest import SHAPE, run_xling
 from safetensors.torch import load_file
 from small_models import build, change, loaded
 from tokenizers import pre_tokenizers
+from transformers import BertConfig, BertModel
 from transformers.convert_slow_tokenizer import import_protobuf
 
 from xling.errors import UserError
 from xling.models.files import check_folder
+from xling.models.vocabulary import PADDING, is_padding
 
 WEIGHTS, BIN = "model.safetensors", "pytorch_model.bin"
 POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 9\n"
@@ -77,22 +79,6 @@ def test_a_tokenizer_json_that_holds_no_tokenizer_is_named(content, save):
     assert "Copy or download it again" in message
 
 
-@pytest.mark.parametrize(
-    "settings",
-    [{"tokenizer_class": 5}, {"pad_token": 5}, {"model_max_length": "x"}, {"padding_side": "up"}],
-)
-def test_a_configuration_of_which_no_tokenizer_can_be_made_is_named(settings, save):
-    folder = save("bert")
-    change(folder / "tokenizer_config.json", **settings)
-    assert "cannot be made from tokenizer.json, tokenizer_config.json (" in refused(folder)
-
-
-def test_a_length_that_is_none_is_named(save):
-    folder = save("bert")
-    change(folder / "tokenizer_config.json", model_max_length=-1)
-    assert "tokenizer_config.json has model_max_length=-1" in refused(folder)
-
-
 def words(folder: Path) -> Path:
     """A model whose tokenizer is a vocab.txt."""
     build("bert").save_pretrained(folder)
@@ -138,6 +124,73 @@ def test_a_damaged_vocabulary_is_named(make, file, spoil, expected, tmp_path):
     path.write_bytes(spoil(path.read_bytes())) if spoil else path.unlink()
     with pytest.raises(UserError, match=expected):
         loaded(tmp_path)
+
+
+def vocabulary(folder: Path, lines: int, rows: int, end: str = "\n") -> list[str]:
+    """Save a model and a vocab.txt of some lines; return what is said of the vocabulary."""
+    BertModel(BertConfig(**dict(SHAPE, vocab_size=rows))).save_pretrained(folder)
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{n}" for n in range(lines - 5))]
+    (folder / "vocab.txt").write_text("\n".join(names) + end)
+    return [line for line in loaded(folder)[1] if line.startswith("Vocabulary: ")]
+
+
+@pytest.mark.parametrize(
+    ("lines", "rows", "end", "told"),
+    [
+        (2003, 2003, "\n", None),
+        (2003, 2003, "", None),  # as many editors leave it
+        (1995, 2003, "\n", None),
+        (1994, 2003, "\n", "1,994 tokens for 2,003 rows of the model's table. Unless"),
+        (1200, 2003, "\n", "1,200 tokens for 2,003 rows"),
+        (1200, 2000, "\n", None),  # a table that may be padded
+        (1999, 2000, "", "1,999 tokens for 2,000 rows of the model's table, and vocab.txt ends wi"),
+    ],
+)
+def test_a_vocabulary_that_is_a_bit_smaller_than_the_table_is_told_of(
+    lines, rows, end, told, tmp_path
+):
+    said = vocabulary(tmp_path, lines, rows, end)
+    assert len(said) == (told is not None) and all(told in line for line in said)
+
+
+def test_a_large_vocabulary_of_which_a_tenth_is_missing_is_refused(tmp_path):
+    assert vocabulary(tmp_path, 10_801, 12_000)
+    with pytest.raises(UserError, match=r"has 10,799 tokens.*rows for 12,000.*vocab.txt"):
+        vocabulary(tmp_path, 10_799, 12_000)
+
+
+PUBLISHED = {
+    "XLM-R": (250_002, 250_002),
+    "mBERT": (119_547, 119_547),
+    "mT5": (250_100, 250_112),
+    "T5": (32_100, 32_128),
+    "umT5": (256_300, 256_384),
+    "ByT5": (259, 384),
+    "DeBERTa-v3": (128_001, 128_100),
+    "mDeBERTa-v3": (250_102, 251_000),
+    "RemBERT": (250_300, 250_300),
+    "GTE": (250_002, 250_048),
+    "Nomic BERT": (30_522, 30_528),
+    "ModernBERT": (50_280, 50_368),
+    "HerBERT": (50_000, 50_560),
+    "GPT-2": (50_257, 50_257),
+    "Pythia": (50_277, 50_688),
+    "Phi-2": (50_295, 51_200),
+    "Llama 2": (32_000, 32_000),
+    "Qwen2": (151_643, 151_936),
+    "Gemma 3": (262_145, 262_208),
+    "BLOOM": (250_680, 250_880),
+    "NLLB": (256_204, 256_206),
+    "M2M100": (128_104, 128_112),
+    "mBART-50": (250_054, 250_054),
+    "BART": (50_265, 50_264),
+}
+
+
+@pytest.mark.parametrize("model", PUBLISHED)
+def test_the_tables_of_published_models_raise_no_alarm(model):
+    size, rows = PUBLISHED[model]
+    assert is_padding(size, rows) and (size >= 0.9 * rows or rows - size <= PADDING)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +287,10 @@ VALUES = [
     ("bert", {"auto_map": 5}, "auto_map=5"),
     ("bert", {"model_type": "brt"}, 'model_type="brt".*Did you mean "bert"'),
     ("bert", {"model_type": None}, "has no model_type"),
-    ("bert", {"quantization_config": "x"}, "quantised"),
+    ("bert", {"model_type": 5}, "has model_type=5, where the name of an architecture is expected"),
+    ("bert", {"quantization_config": "x"}, 'quantization_config="x", which names no quant_method'),
+    ("bert", {"quantization_config": {}}, "quantization_config={}, which names no quant_method"),
+    ("bert", {"compression_config": {}}, "compression_config={}, which names no quant_method"),
     ("llama", {"rope_parameters": {"rope_type": "nope"}}, 'rope_parameters={"rope_type": "nope"}'),
     ("qwen2", {"layer_types": ["full_attention"]}, "layer_types=.*must be equal to the number"),
     ("xlm with languages", {"lang2id": 5}, "lang2id=5"),

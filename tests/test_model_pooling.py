@@ -7,7 +7,16 @@ import pytest
 import torch
 from encoders import batch, combined, error, fused, gradients, projected
 from safetensors.torch import load_model, save_model
-from small_models import ALL, BOTH_WAYS, CAUSAL, MIXES_PADDING, build, change, loaded, same
+from small_models import (
+    ALL,
+    BOTH_WAYS,
+    CAUSAL,
+    MIXES_PADDING,
+    build,
+    loaded,
+    same,
+    sentence_transformer,
+)
 from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
 from transformers import (
@@ -261,7 +270,7 @@ def test_a_pooling_that_is_none_is_refused(stored, save, tmp_path):
 def test_a_list_of_modules_that_is_none_is_refused(modules, save, tmp_path):
     sentence_transformer(save, tmp_path, "newer", {"pooling_mode": "mean"})
     (tmp_path / "modules.json").write_text(modules)
-    with pytest.raises(UserError, match="modules.json|sentence-transformers begins with 5"):
+    with pytest.raises(UserError, match="modules.json"):
         loaded(tmp_path)
 
 
@@ -289,22 +298,3 @@ def test_a_sentence_transformer_that_is_none_is_refused(save, tmp_path):
     (tmp_path / "modules.json").write_text(json.dumps([first]))
     with pytest.raises(UserError, match="StaticEmbedding"):
         loaded(tmp_path)
-
-
-def sentence_transformer(save, folder, layout: str, stored: dict) -> None:
-    """Make a folder as sentence-transformers writes it."""
-    save("bert")
-    place = ""
-    if layout == "older":
-        place = "0_Transformer"
-        (folder / place).mkdir()
-        for file in [file for file in folder.iterdir() if file.is_file()]:
-            file.rename(folder / place / file.name)
-    kinds = "sentence_transformers.models"
-    modules = [
-        {"idx": 0, "name": "0", "path": place, "type": f"{kinds}.Transformer"},
-        {"idx": 1, "name": "1", "path": "1_Pooling", "type": f"{kinds}.Pooling"},
-    ]
-    (folder / "modules.json").write_text(json.dumps(modules))
-    (folder / "1_Pooling").mkdir()
-    change(folder / "1_Pooling" / "config.json", word_embedding_dimension=32, **stored)

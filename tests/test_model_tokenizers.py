@@ -150,7 +150,7 @@ CLASSES = {
         dict(pad_id=0, eos_id=1, bos_id=2, unk_id=3, control_symbols=["[SEP]", "[MASK]", "[CLS]"]),
         ("[CLS]", "[SEP]"),
     ),
-    "LlamaTokenizer": ("tokenizer.model", PAIRED, (None, None)),
+    "LlamaTokenizer": ("tokenizer.model", PAIRED, ("<s>", None)),
     "NllbTokenizer": (
         "sentencepiece.bpe.model",
         dict(FAIRSEQ, model_type="bpe"),
@@ -158,17 +158,6 @@ CLASSES = {
     ),
     "MBartTokenizer": ("sentencepiece.bpe.model", FAIRSEQ, (None, "en_XX")),
 }
-
-
-@pytest.fixture(scope="session")
-def letters(tmp_path_factory) -> Path:
-    """A text to train on, with letters that come too rarely to be known."""
-    pytest.importorskip("sentencepiece")
-    file = tmp_path_factory.mktemp("text") / "text"
-    words = "die Katze sah drei alte Häuser und eine neue Straße am kleinen Fluss".split()
-    lines = [" ".join(words[n % 5 : n % 5 + 3 + n % 7]) + "." for n in range(200)]
-    file.write_text("\n".join([*lines, "fine full zero width Zero Leerzeichen, zwei."] * 2))
-    return file
 
 
 @pytest.mark.parametrize("fallback", [False, True])
@@ -310,3 +299,17 @@ def test_a_class_that_the_configuration_names_is_used_where_the_models_own_reads
         vocab_size=80, hard_vocab_limit=False, **GOOGLE,
     )  # fmt: skip
     assert type(tokenizer_of(tmp_path)).__name__ == "T5Tokenizer"
+
+
+def test_the_unknown_token_is_that_of_sentencepieces_file(letters, tmp_path):
+    """RemBERT's is [UNK], where its class takes <unk> for granted."""
+    import sentencepiece
+
+    model_in(tmp_path, rows=90, tokenizer_class="RemBertTokenizer")
+    sentencepiece.SentencePieceTrainer.train(
+        input=str(letters), model_prefix=str(tmp_path / "sentencepiece"), minloglevel=2,
+        vocab_size=80, hard_vocab_limit=False, **(CONTROLLED | {"unk_piece": "[UNK]"}),
+    )  # fmt: skip
+    made = tokenizer_of(tmp_path)
+    tokens = made.convert_ids_to_tokens(made("好", add_special_tokens=False)["input_ids"])
+    assert tokens == ["▁", "[UNK]"] and made.unk_token == "[UNK]"

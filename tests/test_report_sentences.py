@@ -1,5 +1,6 @@
 """What a run's report says in words, and what it refuses to read."""
 
+import json
 import re
 
 import numpy as np
@@ -23,6 +24,25 @@ def test_the_paper_is_quoted_for_languages_left_out(tmp_path):
     sentence = papers.paper(report.load(folder)).sentences["accuracy"]
     assert "83% on the development set" in sentence
     assert sentence.endswith("Left out of training, ko reaches 74% (§8.3).")
+
+
+@pytest.mark.parametrize(
+    ("reads", "sentence"),
+    [
+        (None, "A multilingual model is"),
+        (("GPT2Model", "last"), "A classifier on the last token’s state of GPT2Model is"),
+        (("T5Stack", "mean"), "A classifier on the mean of all tokens’ states of T5Stack is"),
+    ],
+)
+def test_the_page_says_what_is_fine_tuned(reads, sentence, tmp_path):
+    folder = make_run(tmp_path / "run")
+    file = folder / "results.json"
+    results = json.loads(file.read_text("utf-8"))
+    if reads:
+        results["classifier"] = dict(zip(("encoder", "pooling"), reads, strict=True))
+        file.write_text(json.dumps(results), "utf-8")
+    page = report.write_page(folder).read_text("utf-8")
+    assert f"{sentence} fine-tuned on all languages together." in page
 
 
 def test_finding_is_computed_from_the_table():

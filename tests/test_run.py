@@ -18,7 +18,10 @@ def test_a_run_leaves_all_its_files(undisturbed):
     assert results["command"].startswith("xling task=xnli") and results["software"]["torch"]
     assert results["sketch"]["parameters_covered"] == 1
     assert results["sketch"]["square_norm_covered"] == pytest.approx(1)
-    assert (run / "report.html").stat().st_size > 10_000
+    assert results["classifier"] == {"encoder": "XLMRobertaModel", "pooling": "first"}
+    page = (run / "report.html").read_text("utf-8")
+    assert len(page) > 10_000
+    assert "A classifier on the first token’s state of XLMRobertaModel is fine-tuned on" in page
     tables = {file.stem: pd.read_parquet(file) for file in (run / "tables").glob("*.parquet")}
     for name, table in tables.items():
         assert len(pd.read_csv(run / "tables" / f"{name}.csv")) == len(table) > 0

@@ -8,6 +8,7 @@ import dataclasses
 import re
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -27,7 +28,12 @@ WEIGHTS = (
 """Names of weights, in the order of preference; those in several files have an index."""
 
 DESCRIPTION = ("config.json", "adapter_config.json")
-MODULES = ("modules.json", "*_Pooling/config.json")
+MODULES = (
+    "modules.json",
+    "*_Pooling/config.json",
+    "sentence_*_config.json",
+    "config_sentence_transformers.json",
+)
 """What a folder of sentence-transformers has beside the model."""
 
 TOKENIZER = ("*token*", "*vocab*", "*merges*", "*bpe*", "*.model", "*.spm", "*.codes", "dict.txt")
@@ -164,21 +170,44 @@ def _is_folder(model: Model) -> bool:
         UserError: it can only be one, but there is none.
     """
     path = model.path or ""
-    if Path(path).expanduser().is_dir():
+    folder = Path(path).expanduser()
+    if folder.is_dir():
         return True
-    local = Path(path).is_absolute() or path.startswith((".", "~"))
+    if folder.is_file():
+        raise UserError(
+            f"model.path={path}: that is a file. Name its folder: model.path={folder.parent}"
+        )
+    local = folder.is_absolute() or path.startswith((".", "~")) or path.endswith("/")
     if local or path.count("/") > 1:
-        raise UserError(f"model.path={path}: there is no such folder.")
+        raise UserError(f"model.path={path}: there is no such folder. {nearest(path)}".rstrip())
     return False
 
 
+def nearest(path: str) -> str:
+    """Return a sentence about the folder that was probably meant; "" if none is like it."""
+    folder = Path(path).expanduser()
+    above = next(parent for parent in folder.parents if parent.is_dir())
+    wanted = folder.relative_to(above).parts[0]
+    folders = (other for other in above.iterdir() if other.is_dir())
+    beside = sorted(other.name for other in folders if not other.name.startswith("."))
+    if near := get_close_matches(wanted, beside, 1):
+        return f"Did you mean model.path={above / near[0]}?"
+    if above == Path():
+        return ""
+    has = [*beside[:5], *(["..."] if len(beside) > 5 else [])]
+    return f"{above} has {', '.join(has) or 'no folders'}, but not {wanted}."
+
+
 def _repository(model: Model) -> Repository:
+    path = model.path or ""
+    hint = nearest(path)
     return Repository(
         "model",
-        model.path or "",
+        path,
         model.revision,
         switch="model.path and model.revision",
         filters="".join(f' --exclude "{pattern}"' for pattern in UNUSED),
-        otherwise="To use a folder on this machine:  model=local model.path=DIR\n"
+        otherwise=(f"There is no folder {path} on this machine. {hint}\n" if hint else "")
+        + "To use a folder on this machine:  model=local model.path=DIR\n"
         "To try the program without either:  profile=sample",
     )

@@ -11,9 +11,10 @@ from typing import Any
 
 import torch
 import transformers
-from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, PreTrainedConfig
+from transformers import CONFIG_MAPPING, AutoConfig, AutoModel, AutoTokenizer, PreTrainedConfig
 
 from xling.errors import UserError
+from xling.models.json_files import shown
 
 SIZES = (
     "hidden_size",
@@ -62,7 +63,7 @@ def mistake(name: str, folder: Path) -> str:
     if error is None:
         return ""
     keys = next(filter(None, (_fits(values, without) for without in _candidates(values))), ())
-    what = " and ".join(f"{key}={_shown(values[key])}" for key in keys)
+    what = " and ".join(f"{key}={shown(values[key])}" for key in keys)
     reason = "" if isinstance(error, KeyError) and keys else f" ({_reason(error)})"
     return (
         f"model.path={name}: transformers {transformers.__version__} cannot build a model from "
@@ -71,16 +72,53 @@ def mistake(name: str, folder: Path) -> str:
     )
 
 
+def wrong_setting(folder: Path) -> str:
+    """Return the setting without which a tokenizer can be made, and its file; "" if none is so.
+
+    No code of the model's own is run.
+
+    Args:
+        folder: of the tokenizer.
+    """
+    for file in ("tokenizer_config.json", "special_tokens_map.json"):
+        path = folder / file
+        values = json.loads(path.read_text("utf-8")) if path.is_file() else {}
+        for key, value in values.items():
+            others = {other: values[other] for other in values if other != key}
+            if _makes_tokenizer(folder, file, others):
+                return f"{key}={shown(value)} in {file}"
+    return ""
+
+
+def _makes_tokenizer(folder: Path, file: str, values: Mapping[str, Any]) -> bool:
+    """Tell whether a tokenizer can be made with other values in one of its files."""
+    with tempfile.TemporaryDirectory() as changed:
+        for other in (other for other in folder.iterdir() if other.is_file()):
+            Path(changed, other.name).symlink_to(other.resolve())
+        Path(changed, file).unlink()
+        Path(changed, file).write_text(json.dumps(values), "utf-8")
+        try:
+            AutoTokenizer.from_pretrained(changed, trust_remote_code=False)("a")
+        except Exception:  # of any kind: every class has its own checks
+            return False
+    return True
+
+
 def _unknown_type(kind: object) -> str:
     if kind is None:
         return (
             "has no model_type, so the model's architecture is unknown. Write the one it was made "
             'with, as in "model_type": "bert", or copy or download the file again.'
         )
-    near = get_close_matches(str(kind).lower(), list(CONFIG_MAPPING), 1)
+    if not isinstance(kind, str):
+        return (
+            f"has model_type={shown(kind)}, where the name of an architecture is expected, as in "
+            '"model_type": "bert". Correct it, or copy or download the file again.'
+        )
+    near = get_close_matches(kind.lower(), list(CONFIG_MAPPING), 1)
     return (
-        f"has model_type={_shown(kind)}, which transformers {transformers.__version__} does not "
-        f"know.{f' Did you mean {_shown(near[0])}?' if near else ''} A newer model needs a newer "
+        f"has model_type={shown(kind)}, which transformers {transformers.__version__} does not "
+        f"know.{f' Did you mean {shown(near[0])}?' if near else ''} A newer model needs a newer "
         "transformers: pip install --upgrade transformers."
     )
 
@@ -118,7 +156,3 @@ def _reason(error: Exception) -> str:
     if len(lines) > 1 and lines[0].endswith(":"):  # of a check by field: what failed comes second
         lines = [lines[1].partition("Error: ")[2] or lines[1]]
     return shorten(lines[-1].lstrip(") ").rstrip("."), 160) if lines else type(error).__name__
-
-
-def _shown(value: object) -> str:
-    return shorten(json.dumps(value, ensure_ascii=False), 60)

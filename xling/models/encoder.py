@@ -28,19 +28,22 @@ from xling.data.connection import Say
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
 from xling.models.available import fetched, named_by_hub
+from xling.models.beginnings import follow_convention
 from xling.models.classifier import Classifier
 from xling.models.configuration import check_sizes
-from xling.models.files import (
-    check_folder,
-    read_json,
-    read_object,
+from xling.models.files import check_folder
+from xling.models.json_files import expect, read_json, read_object
+from xling.models.languages import language_input, select_adapters
+from xling.models.pooling import FLAGS, Pooling, behind_pooling, pooling_folder, stored_pooling
+from xling.models.refusals import of_model, of_tokenizer
+from xling.models.sentence import (
+    SentenceSettings,
+    default_prompt,
+    sentence_settings,
     transformer_folder,
 )
-from xling.models.languages import language_input, select_adapters
-from xling.models.pooling import Pooling, behind_pooling, pooling_folder, stored_pooling
-from xling.models.refusals import of_model, of_tokenizer
 from xling.models.tiny import tiny_encoder
-from xling.models.tokenizer import files_read_anew, follow_files, named_class
+from xling.models.tokenizer import files_read_anew, follow_files, lower_first, named_class
 from xling.models.trial import trial
 from xling.models.vocabulary import fit_tokenizer
 
@@ -72,6 +75,9 @@ def load(
         model = fetched(model, say)
         with named_by_hub(config.model):
             encoder, tokenizer, missing = load_encoder(model, say)
+            _say_longest(_sentences(model), config.data.max_length, say)
+            if prompt := default_prompt(model.path, _folder(model)):
+                say(f"Texts: sentence-transformers puts {prompt!r} before each; here nothing is")
             stored = _stored_pooling(model) if model.pooling == "auto" else None
             language = language_input(model.path, encoder, config.languages)
             with quiet():
@@ -104,31 +110,51 @@ def load_encoder(
         config = _loaded(model, of_model, AutoConfig.from_pretrained, **place)
         check_sizes(model.path, config)
         encoder, missing, unexpected = _weights(model, config, place)
-        tokenizer = _tokenizer(model, place)
+        tokenizer = _tokenizer(model, place, config.model_type, say)
     if unused := [*unexpected, *behind_pooling(_json(model, "modules.json"))]:
         say(f"Not used of the model's files: {', '.join(unused)}")
-    fit_tokenizer(model.path, tokenizer, encoder, say)
+    fit_tokenizer(model.path, tokenizer, encoder, say, place["subfolder"])
     return encoder, tokenizer, missing
 
 
-def _tokenizer(model: Model, place: dict[str, Any]) -> PreTrainedTokenizerBase:
+def _tokenizer(
+    model: Model, place: dict[str, Any], model_type: str, say: Say
+) -> PreTrainedTokenizerBase:
     """Load the tokenizer, by the class that its configuration names if by no other."""
     folder = _folder(model) / place["subfolder"]
+    settings = read_object(model.path or "", folder, "tokenizer_config.json") or {}
     with files_read_anew():
         try:
             tokenizer = _loaded(model, of_tokenizer, AutoTokenizer.from_pretrained, **place)
         except UserError as refusal:
-            kind = named_class(read_object(model.path or "", folder, "tokenizer_config.json"))
+            kind = named_class(settings)
             try:
                 tokenizer = kind.from_pretrained(model.path, **place)
             except Exception:  # of any kind: what the library's own choice failed for is said
                 raise refusal from None
     try:
         follow_files(tokenizer, folder)
+        follow_convention(tokenizer, settings, folder, model_type, say)
+        if (sentences := _sentences(model)).lower:
+            lower_first(tokenizer)
+            say(f"Tokenizer: texts are lower-cased first, as {sentences.file} says")
         tokenizer(f"a {UNKNOWN}")
     except Exception as error:  # of any kind: it is the library's, or the model's own code
         raise UserError(of_tokenizer(model, error, folder)) from error
     return tokenizer
+
+
+def _sentences(model: Model) -> SentenceSettings:
+    inner = transformer_folder(model.path or "", _json(model, "modules.json"))
+    return sentence_settings(model.path or "", _folder(model) / inner)
+
+
+def _say_longest(sentences: SentenceSettings, max_length: int, say: Say) -> None:
+    if sentences.longest is not None and sentences.longest < max_length:
+        say(
+            f"Length: sentence-transformers cuts this model's texts to {sentences.longest} tokens "
+            f"({sentences.file}); here data.max_length={max_length} holds"
+        )
 
 
 def _folder(model: Model) -> Path:
@@ -160,6 +186,8 @@ def _stored_pooling(model: Model) -> Pooling | None:
             f"model.path={model.path}: modules.json says that {file} names the pooling, but "
             "there is no such file. Fetch it too, or choose model.pooling=first, last or mean."
         )
+    for flag in FLAGS:
+        expect(model.path or "", file, config, flag, bool)
     return stored_pooling(model.path, modules, config)
 
 

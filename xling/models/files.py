@@ -12,9 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from xling.errors import UserError
+from xling.models.json_files import (
+    AGAIN,
+    LFS_POINTER,
+    read_json,
+    read_object,
+    shown,
+    starts_with,
+)
+from xling.models.sentence import default_prompt, sentence_settings, transformer_folder
+from xling.models.settings import check_settings
 
-AGAIN = "Copy or download it again."
-LFS_POINTER = b"version https://git-lfs.github.com/spec/v1"
 SAFETENSORS, PICKLED = "model.safetensors", "pytorch_model.bin"
 TOKENIZER = "tokenizer.json"
 OBJECTS = ("tokenizer_config.json", "special_tokens_map.json", "added_tokens.json", "vocab.json")
@@ -53,13 +61,17 @@ def check_folder(name: str) -> None:
     """
     root = Path(name)
     _refuse_adapter(name, read_object(name, root, "adapter_config.json"))
-    folder = root / transformer_folder(name, read_json(name, root, "modules.json"))
+    inner = transformer_folder(name, read_json(name, root, "modules.json"))
+    folder = root / inner
     config = read_object(name, folder, "config.json")
     if config is None:
-        raise UserError(f"model.path={name}: it has no config.json.{_inside(root)}")
+        named = f" in {inner}, which modules.json names" if inner else ""
+        raise UserError(f"model.path={name}: it has no config.json{named}.{_inside(root)}")
+    sentence_settings(name, folder)
+    default_prompt(name, root)
     _refuse_quantised(name, config)
     for file in sorted(file for file in folder.iterdir() if file.is_file()):
-        if _starts_with(file, LFS_POINTER):
+        if starts_with(file, LFS_POINTER):
             raise UserError(
                 f"model.path={name}: {file.name} is a pointer of Git LFS, not the file itself: run "
                 "`git lfs pull` in that folder."
@@ -74,6 +86,7 @@ def check_folder(name: str) -> None:
 def _check_tokenizer(name: str, folder: Path) -> None:
     """Refuse a tokenizer's files that are damaged; which of them are needed is unknown yet."""
     described = {file: read_object(name, folder, file) for file in (TOKENIZER, *OBJECTS)}
+    check_settings(name, folder)
     whole = described[TOKENIZER]
     if whole is not None:
         model = whole.get("model")
@@ -140,65 +153,22 @@ def _refuse_adapter(name: str, config: dict[str, Any] | None) -> None:
 
 def _refuse_quantised(name: str, config: dict[str, Any]) -> None:
     """Refuse quantised weights: they cannot be fine-tuned, and have no gradients."""
-    quantised = config.get("quantization_config") or config.get("compression_config")
-    if quantised:
-        method = isinstance(quantised, dict) and quantised.get("quant_method")
-        method = method or "by an unnamed method"
-        raise UserError(
-            f"model.path={name}: its weights are quantised ({method}), and such weights have no "
-            "gradients. Name the model that it was made from, with weights in float or bfloat."
-        )
-
-
-def transformer_folder(name: str, modules: Any) -> str:
-    """Return the subfolder of the encoder, "" as a rule, as sentence-transformers' list says.
-
-    Raises:
-        UserError: a model of sentence-transformers that does not begin with a transformer.
-    """
-    if modules is None:
-        return ""
-    listed = isinstance(modules, list) and all(isinstance(module, dict) for module in modules)
-    if not listed or not modules:
-        raise UserError(
-            f"model.path={name}: modules.json does not list modules: [{{...}}]. {AGAIN}"
-        )
-    kind = str(modules[0].get("type", ""))
-    if kind.rpartition(".")[2] != "Transformer":
-        raise UserError(
-            f"model.path={name}: this model of sentence-transformers begins with {kind}, and only "
-            "a Transformer can be fine-tuned here."
-        )
-    return str(modules[0].get("path", ""))
-
-
-def read_json(name: str, folder: Path, file: str) -> Any:
-    """Return what a JSON file holds; None if there is none."""
-    path = folder / file
-    if not path.is_file():
-        return None
-    if _starts_with(path, LFS_POINTER):
-        raise UserError(
-            f"model.path={name}: {file} is a pointer of Git LFS, not the file itself: run "
-            "`git lfs pull` in that folder."
-        )
-    try:
-        value = json.loads(path.read_text("utf-8"))
+    for key in ("quantization_config", "compression_config"):
+        value = config.get(key)
         if value is None:
-            raise ValueError("it holds nothing but null")
-        return value
-    except (ValueError, RecursionError) as error:
+            continue
+        method = value.get("quant_method") if isinstance(value, dict) else None
+        if method:
+            raise UserError(
+                f"model.path={name}: its weights are quantised ({method}), and such weights have "
+                "no gradients. Name the model that it was made from, with weights in float or "
+                "bfloat."
+            )
         raise UserError(
-            f"model.path={name}: {file} cannot be read as JSON: {error}. {AGAIN}"
-        ) from None
-
-
-def read_object(name: str, folder: Path, file: str) -> dict[str, Any] | None:
-    """Return the object that a JSON file holds; None if there is no such file."""
-    value = read_json(name, folder, file)
-    if value is not None and not isinstance(value, dict):
-        raise UserError(f"model.path={name}: {file} does not hold an object: {{...}}. {AGAIN}")
-    return value
+            f"model.path={name}: config.json has {key}={shown(value)}, which names no "
+            "quant_method. Remove it if the weights are not quantised; if they are, name the "
+            "model that it was made from."
+        )
 
 
 def weights_files(name: str, folder: Path) -> list[Path]:
@@ -240,7 +210,7 @@ def _damage(file: Path) -> str:
         # A file of torch.save is a ZIP archive, whose list of contents stands at its end, or, up to
         # torch 1.5, begins with a pickle.
         if not zipfile.is_zipfile(file):
-            whole = _starts_with(file, b"\x80")
+            whole = starts_with(file, b"\x80")
             return "" if whole else f"is damaged or cut off ({size:,} bytes)"
         with zipfile.ZipFile(file) as archive:
             damaged = archive.testzip()
@@ -258,11 +228,6 @@ def _damage(file: Path) -> str:
     except (ValueError, KeyError, TypeError, AttributeError, struct.error):
         return f"is damaged: it does not begin as a file of safetensors ({size:,} bytes)"
     return "" if size == expected else f"is cut off: it has {size:,} of {expected:,} bytes"
-
-
-def _starts_with(file: Path, start: bytes) -> bool:
-    with file.open("rb") as stream:
-        return stream.read(len(start)) == start
 
 
 def _inside(root: Path) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from xling.errors import UserError
+from xling.models.sentence import module_kind
 
 Pooling = Literal["first", "last", "mean"]
 
@@ -119,14 +120,12 @@ def stored_pooling(name: str, modules: Any, config: Any) -> Pooling | None:
 def pooling_folder(modules: Any) -> str | None:
     """Return the folder of the pooling's configuration in a model of sentence-transformers."""
     for module in modules or ():
-        if str(module.get("type", "")).rpartition(".")[2] == "Pooling":
-            return str(module.get("path", ""))
+        if module_kind(module) == "Pooling":
+            return module.get("path", "")
     return None
 
 
 def behind_pooling(modules: Any) -> list[str]:
     """Return the folders of what a model of sentence-transformers has behind its pooling."""
-    kinds = {
-        str(m.get("path", "")): str(m.get("type", "")).rpartition(".")[2] for m in modules or ()
-    }
+    kinds = {module.get("path", ""): module_kind(module) for module in modules or ()}
     return [path for path, kind in kinds.items() if kind not in ("Transformer", "Pooling")]

@@ -10,8 +10,9 @@ from tokenizers import Tokenizer
 
 from xling.config import Model
 from xling.models.available import tokenizer_files
-from xling.models.configuration import mistake
-from xling.models.files import AGAIN, weights_files
+from xling.models.configuration import mistake, wrong_setting
+from xling.models.files import weights_files
+from xling.models.json_files import AGAIN
 from xling.models.packages import missing_package
 from xling.models.tokenizer import read_sentencepiece
 
@@ -60,6 +61,11 @@ def of_tokenizer(model: Model, error: Exception, folder: Path) -> str:
         return f"model.path={model.path}: its tokenizer needs a package: {package}"
     if "backend tokenizer" in str(error) or not files:
         return NO_TOKENIZER.format(name=model.path)
+    if wrong := wrong_setting(folder):
+        return (
+            f"model.path={model.path}: no tokenizer can be made with {wrong} "
+            f"({first_line(error)}). Correct it, or copy or download the file again."
+        )
     return (
         f"model.path={model.path}: its tokenizer cannot be made from {', '.join(files)} "
         f"({first_line(error)}). Copy or download them again, unless tokenizer_config.json names "

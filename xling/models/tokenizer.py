@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import DecodeError
-from tokenizers import Tokenizer, normalizers
+from tokenizers import Regex, Tokenizer, normalizers, processors
 from tokenizers.models import BPE, Model, Unigram
 from transformers import PreTrainedTokenizerBase
 from transformers.convert_slow_tokenizer import (
@@ -41,9 +41,15 @@ CONFIGURED = (
 CONFIGURING = {
     "normalizer": ("do_lower_case", "strip_accents", "tokenize_chinese_chars", "clean_text"),
     "pre_tokenizer": ("add_prefix_space", "trim_offsets"),
-    "post_processor": ("add_bos_token", "add_eos_token", "src_lang", "language"),
+    "post_processor": ("src_lang", "language"),
 }
 """Parts in tokenizer.json → the settings in tokenizer_config.json that may change them."""
+
+LAST_SIGMA = (
+    r"(?<=\p{Cased}|\p{Cased}\p{Case_Ignorable}|\p{Cased}\p{Case_Ignorable}{2})Σ"
+    r"(?!\p{Case_Ignorable}*\p{Cased})"
+)
+"""A capital sigma at the end of a word, whose small letter is not the one within a word."""
 
 PREPARING = (
     {"type": "Lowercase"},
@@ -78,6 +84,27 @@ def follow_files(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
             backend.post_processor = stored.post_processor
     elif vocabulary and (proto := read_sentencepiece(Path(vocabulary))) is not None:
         _follow_sentencepiece(tokenizer, backend, proto)
+    elif type(tokenizer).__name__ == "DebertaTokenizer":  # which puts two tokens between a pair
+        first, then = str(tokenizer.cls_token), str(tokenizer.sep_token)
+        backend.post_processor = processors.TemplateProcessing(
+            f"{first} $A {then}",
+            f"{first} $A {then} $B:1 {then}:1",
+            [(name, tokenizer.convert_tokens_to_ids(name)) for name in (first, then)],
+        )
+
+
+def lower_first(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Lower-case texts before anything else, as `str.lower` does.
+
+    Raises:
+        ValueError: the tokenizer is one that is written in Python.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    if backend is None:
+        raise ValueError(f"texts cannot be lower-cased for {type(tokenizer).__name__}")
+    steps = [normalizers.Replace(Regex(LAST_SIGMA), "ς"), normalizers.Lowercase()]
+    own = [] if backend.normalizer is None else [backend.normalizer]
+    backend.normalizer = normalizers.Sequence([*steps, *own])
 
 
 def read_sentencepiece(file: Path) -> Any:
@@ -134,6 +161,8 @@ def _follow_sentencepiece(
     own = _state(backend.model)["vocab"]
     names = [name for name, _ in own] if isinstance(own, list) else sorted(own, key=own.get)
     unknown = str(tokenizer.unk_token or proto.trainer_spec.unk_piece)
+    if unknown not in names:  # RemBERT's class takes another for granted
+        unknown = tokenizer.unk_token = proto.trainer_spec.unk_piece
     backend.model = _model(_state(plain.model), names, dict(pieces), unknown)
     backend.normalizer = normalizers.Sequence([*_prepared(backend), plain.normalizer])
     backend.pre_tokenizer = plain.pre_tokenizer  # none, if it puts no space before a text

@@ -167,6 +167,8 @@ def _inputs(
     ids = [[ordinary[place % len(ordinary)] for place in range(length)] for length in LENGTHS]
     padded = tokenizer.pad({"input_ids": ids}, return_tensors="pt")
     inputs = {key: padded[key] for key in tokenizer.model_input_names if key in padded}
+    if "token_type_ids" in tokenizer.model_input_names:
+        inputs["token_type_ids"] = torch.zeros_like(padded["input_ids"])
     if language:
         some = next(iter(language.ids))
         inputs[language.name] = language.tensor([some] * len(ids), LENGTHS[0])

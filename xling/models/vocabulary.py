@@ -23,6 +23,27 @@ LEAST_SHARE = 0.5
 
 ByT5 has the smallest share among well-known models: 259 tokens for 384 rows."""
 
+LEAST_OF_LARGE = 0.9
+"""Share of the rows where more than `PADDING` are missing; DeepSeek-V2 has tokens for 97.7%."""
+
+PADDING = 1024
+"""Most rows that are nothing but padding, as a rule: Phi-2 has 905, mDeBERTa-v3 898, Pythia 411."""
+
+ROUND = (8, 100)
+"""What a padded number of rows is a multiple of; DeBERTa-v3's is of 100."""
+
+SPARE = 8
+"""Rows that are without a token in tables of any size: NLLB has 2, mBART-50 and M2M100 up to 8."""
+
+COMPARING = ("funnel", "xlnet")
+"""Types of models that only compare the types of two tokens, so that they need no table of them."""
+
+UNTRAINED = (
+    "big_bird camembert data2vec-text ibert longformer luke roberta roberta-prelayernorm "
+    "xlm-roberta xlm-roberta-xl xmod"
+).split()
+"""Types of models that may have a row for second texts, but are pretrained without any."""
+
 WORDS = 2000
 """Distinct words of a language that are looked up, the most frequent ones."""
 
@@ -48,34 +69,31 @@ def table_rows(encoder: nn.Module) -> int | None:
 
 
 def fit_tokenizer(
-    name: str, tokenizer: PreTrainedTokenizerBase, encoder: nn.Module, say: Callable[[str], None]
+    name: str,
+    tokenizer: PreTrainedTokenizerBase,
+    encoder: nn.Module,
+    say: Callable[[str], None],
+    inner: str = "",
 ) -> None:
     """Make the tokenizer return what the model takes, padded on the right.
 
     Args:
         name: of the model, for messages.
-        say: is told what serves as padding, if the tokenizer has none.
+        say: is told what serves as padding, if the tokenizer has none, and of missing tokens.
+        inner: subfolder of the tokenizer.
 
     Raises:
         UserError: a vocabulary that is not there or does not belong to the model; no token that
             could serve as padding.
     """
     rows = table_rows(encoder)
-    _check_vocabulary(name, tokenizer, rows)
-    if (most := tokenizer.model_max_length) < 1:
-        raise UserError(
-            f"model.path={name}: tokenizer_config.json has model_max_length={most}, where a "
-            "positive number is expected. Correct it, or copy or download the file again."
-        )
+    if rows is not None:
+        _check_vocabulary(name, Path(name) / inner, tokenizer, rows, say)
     tokenizer.padding_side = tokenizer.truncation_side = "right"
-    takes = inspect.signature(encoder.forward).parameters
-    types = getattr(encoder.config, "type_vocab_size", None)
-    wanted = ["input_ids", "attention_mask"]
-    # Without a table of types, GPT-2 and its like would add rows of the tokens' own table.
-    typed = types > 1 if isinstance(types, int) else encoder.config.model_type == "xlnet"
-    if "token_type_ids" in takes and typed:
-        wanted += [key for key in tokenizer.model_input_names if key == "token_type_ids"]
-    tokenizer.model_input_names = wanted
+    if encoder.config.model_type == "canine":  # whose class has the first type for both texts
+        tokenizer.token_type_ids_pattern = "bert_style"
+    typed = ["token_type_ids"] if _is_typed(name, tokenizer, encoder) else []
+    tokenizer.model_input_names = ["input_ids", "attention_mask", *typed]
     pad = tokenizer.pad_token_id
     if pad is not None and (rows is None or pad < rows):
         return
@@ -92,6 +110,34 @@ def fit_tokenizer(
         )
     tokenizer.pad_token = usable[0]
     say(f"Padding: the tokenizer has none; {usable[0]} serves, behind the attention mask")
+
+
+def _is_typed(name: str, tokenizer: PreTrainedTokenizerBase, encoder: nn.Module) -> bool:
+    """Tell whether the model is told which of two texts a token is of.
+
+    Several classes of transformers 5 leave it out by default, though they know it: ALBERT's,
+    RemBERT's, XLNet's, Funnel's, HerBERT's and those that are nothing but a tokenizer.json.
+
+    Raises:
+        UserError: a number of the tokenizer's is beyond the model's table.
+    """
+    kind, rows = encoder.config.model_type, getattr(encoder.config, "type_vocab_size", None)
+    # Without a table of types, GPT-2 and its like would add rows of the tokens' own table.
+    typed = rows > 1 if isinstance(rows, int) else kind in COMPARING
+    if not typed or "token_type_ids" not in inspect.signature(encoder.forward).parameters:
+        return False
+    types = tokenizer("a", "b", return_token_type_ids=True).get("token_type_ids", [0])
+    fits = rows is None or max(types) < rows
+    if "token_type_ids" in tokenizer.model_input_names:
+        if not fits:
+            raise UserError(
+                f"model.path={name}: its tokenizer numbers the parts of a pair of texts up to "
+                f"{max(types)}, but config.json has type_vocab_size={rows}. The tokenizer belongs "
+                "to another model."
+            )
+        return True
+    chosen = "model_input_names" in tokenizer.init_kwargs or kind in UNTRAINED
+    return fits and any(types) and not chosen
 
 
 def check_encoded(
@@ -135,16 +181,46 @@ def check_encoded(
     return f"Tokens per example, and unknown ones among them: {', '.join(parts)}"
 
 
-def _check_vocabulary(name: str, tokenizer: PreTrainedTokenizerBase, rows: int | None) -> None:
-    size = len(tokenizer)
-    if rows is not None and size < LEAST_SHARE * rows:
-        files = tokenizer_files(Path(name))
+def _check_vocabulary(
+    name: str,
+    folder: Path,
+    tokenizer: PreTrainedTokenizerBase,
+    rows: int,
+    say: Callable[[str], None],
+) -> None:
+    """Refuse a vocabulary that is far smaller than the table; tell of one that is a bit too small.
+
+    Published tables are often padded, so that only their sizes show what may be missing.
+    """
+    names = tokenizer_files(folder)
+    size = max(len(tokenizer), 1 + max(tokenizer.get_vocab().values(), default=-1))
+    if size < LEAST_SHARE * rows or (size < LEAST_OF_LARGE * rows and rows - size > PADDING):
         raise UserError(
             f"model.path={name}: its tokenizer has {size:,} tokens, but the model has rows for "
-            f"{rows:,}: the files of its tokenizer ({', '.join(files) or 'tokenizer.json'}) are "
+            f"{rows:,}: the files of its tokenizer ({', '.join(names) or 'tokenizer.json'}) are "
             "missing, cut off, or belong to another model. Copy or download them again, or save "
             "both into one folder: model.save_pretrained(DIR) and tokenizer.save_pretrained(DIR)."
         )
+    lines = folder / "vocab.txt"
+    ends = "tokenizer.json" in names or not lines.is_file() or lines.read_bytes().endswith(b"\n")
+    if not is_padding(size, rows) or (size < rows and not ends):
+        where = "" if ends else ", and vocab.txt ends within a line"
+        say(
+            f"Vocabulary: {size:,} tokens for {rows:,} rows of the model's table{where}. Unless "
+            "the table is larger on purpose, the tokenizer's files are cut off: download them again"
+        )
+
+
+def is_padding(size: int, rows: int) -> bool:
+    """Tell whether a table that is larger than its vocabulary is likely to be so on purpose.
+
+    Args:
+        size: number of tokens.
+        rows: of the table.
+    """
+    missing = rows - size
+    is_round = any(rows % number == 0 for number in ROUND)
+    return missing <= (PADDING if is_round else SPARE)
 
 
 def _check_words(

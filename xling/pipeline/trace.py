@@ -68,6 +68,9 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
     }
     languages, name = corpus["train"]["language"], model.paths.run.name
     results = headline(config, name, model.history, languages, tables)
+    classifier = model.inputs.classifier
+    reads = {"encoder": type(classifier.encoder).__name__, "pooling": classifier.pooling}
+    results |= {"classifier": reads}
     if covered is not None:
         dimensions = sets[0].train[0].metadata.dimensions
         results |= sketch_results(config.sketch, dimensions, covered, scores.agreement)

@@ -17,7 +17,7 @@ SWITCH_COLUMNS = {
     "exclude": "languages left out of training",
     "imbalance": "how much more data of one language, in per cent",
     "imbalance_language": "that language",
-    "model": "encoder",
+    "model": "model that was fine-tuned",
     "method": "attribution method: what the influence is measured by",
     "seed": "seed",
     "languages": "languages of the run",

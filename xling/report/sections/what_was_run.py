@@ -14,6 +14,7 @@ def content(run: Run) -> dict[str, Any]:
     """Return what the template prints."""
     results = run.results
     return {
+        "classifier": classifier(results),
         "reading": Markup(method(results).reading),
         "traced": traced_through(results),
         "summary": summary(results),
@@ -51,6 +52,19 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Software": ", ".join(f"{name} {version}" for name, version in software(results).items()),
     }
     return [(name, str(value)) for name, value in facts.items() if value not in (None, "")]
+
+
+def classifier(results: dict[str, Any]) -> str:
+    """Say what is fine-tuned; results of earlier versions do not know the encoder's class."""
+    reads = results.get("classifier")
+    if reads is None:
+        return "A multilingual model"
+    state = {
+        "first": "first token’s state",
+        "last": "last token’s state",
+        "mean": "mean of all tokens’ states",
+    }
+    return f"A classifier on the {state[reads['pooling']]} of {reads['encoder']}"
 
 
 def _subnetworks(results: dict[str, Any]) -> dict[str, str]:
