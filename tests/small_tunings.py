@@ -1,5 +1,6 @@
 """Small fine-tunings for the tests of training."""
 
+import gc
 from pathlib import Path
 
 import datasets
@@ -8,6 +9,8 @@ import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
 from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import Parameter
 
 from xling.subnetwork import head_weights
 from xling.tasks import Classification
@@ -46,6 +49,12 @@ def tune(folder: Path, make_model, tokenizer, *overrides: str, sketches: bool = 
 
 def weights(folder: Path, epoch: int) -> dict[str, torch.Tensor]:
     return load_file(weights_file(folder, epoch))
+
+
+def live_numbers() -> int:
+    """Return how many numbers the tensors hold that Python has not freed."""
+    tensors = [thing for thing in gc.get_objects() if type(thing) in (Tensor, Parameter)]
+    return sum(tensor.numel() for tensor in tensors)
 
 
 def same(left: dict, right: dict) -> bool:

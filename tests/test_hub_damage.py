@@ -206,7 +206,9 @@ def test_a_model_whose_id_is_in_the_name_of_its_folder_is_named_by_its_id_alone(
 
 
 def test_what_a_models_files_say_is_checked_when_they_have_been_fetched(tiny):
-    tiny.repos["models/owner/tiny"].files["config.json"] = b'{"quantization_config": {"quant_method": "awq"}}'
+    tiny.repos["models/owner/tiny"].files["config.json"] = (
+        b'{"quantization_config": {"quant_method": "awq"}}'
+    )
     text = message(lambda: fetch_model(config(*MODEL).model, print))
     assert text.startswith("model.path=owner/tiny: its weights are quantised")
     assert message(lambda: require_model(config(*MODEL).model, print)) == text

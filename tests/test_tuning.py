@@ -7,9 +7,16 @@ import numpy as np
 import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
-from small_tunings import KIND, SETTINGS, deterministic, same, silent, tune, weights
-from torch import Tensor
-from torch.nn import Parameter
+from small_tunings import (
+    KIND,
+    SETTINGS,
+    deterministic,
+    live_numbers,
+    same,
+    silent,
+    tune,
+    weights,
+)
 
 from xling.errors import UserError
 from xling.sketch import Sketches
@@ -236,16 +243,12 @@ def test_a_fine_tuning_leaves_the_model_that_it_starts_from_as_it_was(
 
 @pytest.mark.parametrize("sketches", [True, False])
 def test_a_fine_tuning_leaves_no_tensor_alive(tmp_path, make_model, tokenizer, sketches):
-    def live() -> int:
-        tensors = [thing for thing in gc.get_objects() if type(thing) in (Tensor, Parameter)]
-        return sum(tensor.numel() for tensor in tensors)
-
     gc.collect()
     gc.disable()  # it comes by when it likes
     try:
         tune(tmp_path / "first", make_model, tokenizer, "tuning.epochs=1", sketches=sketches)
-        before = live()
+        before = live_numbers()
         tune(tmp_path / "second", make_model, tokenizer, "tuning.epochs=1", sketches=sketches)
-        assert live() == before
+        assert live_numbers() == before
     finally:
         gc.enable()

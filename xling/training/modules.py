@@ -1,5 +1,6 @@
 """The Lightning module of full fine-tuning."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -39,9 +40,7 @@ class FullFineTuning(pl.LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """AdamW over all parameters."""
-        return torch.optim.AdamW(
-            self.parameters(), lr=self.learning_rate, weight_decay=self.weight_decay
-        )
+        return adamw(self.parameters(), self.learning_rate, self.weight_decay)
 
     def on_train_epoch_start(self) -> None:
         """Switch dropout on, and choose the epoch's order.
@@ -58,8 +57,7 @@ class FullFineTuning(pl.LightningModule):
 
         A resumed run then draws the same numbers as one that never stopped.
         """
-        key = [self.seed, self.current_epoch, index, self.global_rank]
-        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
+        seed_step(self.seed, self.current_epoch, index, self.global_rank)
 
     def logits(self, batch: dict) -> Tensor:
         """Run the model on a batch."""
@@ -120,3 +118,19 @@ class FullFineTuning(pl.LightningModule):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the history."""
         self.history = checkpoint["history"]
+
+
+def adamw(parameters: Iterable[Tensor], rate: float, decay: float) -> torch.optim.Optimizer:
+    """Return the optimiser of a fine-tuning."""
+    return torch.optim.AdamW(parameters, lr=rate, weight_decay=decay)
+
+
+def seed_step(seed: int, epoch: int, step: int, rank: int = 0) -> None:
+    """Seed the random numbers of one step's dropout.
+
+    Args:
+        epoch, step: from 0.
+        rank: of the process.
+    """
+    key = [seed, epoch, step, rank]
+    torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1)[0]))
