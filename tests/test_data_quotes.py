@@ -212,3 +212,23 @@ def test_row_names_of_r_are_named(tmp_path: Path) -> None:
     path.write_text('"id"\t"text"\t"label"\n"1"\t"7"\t"a"\t"good"\n"2"\t"8"\t"b"\t"bad"\n')
     with pytest.raises(UserError, match=r"one field more than the first line.*row\.names=FALSE"):
         read(path)
+
+
+def test_quotes_in_every_row_are_csv_s_whether_names_have_them_or_not(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv"
+    path.write_text('id\ttext\tlabel\n1\t"a, b"\t"good"\n2\t"c"\t"bad"\n')
+    table = read(path)
+    assert texts(table) == ["a, b", "c"]
+    assert [record.values["label"] for record in table.records] == ["good", "bad"]
+    path.write_text('id\ttext\tlabel\n1\t"car\rriage"\tgood\n2\tc\tbad\n')
+    assert texts(read(path)) == ["car\rriage", "c"]
+
+
+def test_spaces_before_quotes_in_csv_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text('id, text, label\n1, "a, b", good\n2, c, bad\n')
+    table = read(path)
+    assert texts(table) == ["a, b", "c"]
+    assert table.remark == " (spaces behind commas left out)"
+    path.write_text('id,text,label\n1, says "so",good\n2,b,bad\n')
+    assert texts(read(path)) == [' says "so"', "b"]

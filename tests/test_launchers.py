@@ -110,8 +110,10 @@ def composed_jobs(*overrides: str) -> int:
 
 @pytest.mark.slow
 def test_jobs_side_by_side_share_their_stages(tmp_path):
+    (tmp_path / "mine").mkdir()
     done = run_command(
         "--multirun",
+        "--config-dir=mine",
         "hydra/launcher=joblib",
         "hydra.launcher.n_jobs=2",
         "trainer.threads=1",

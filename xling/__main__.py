@@ -37,7 +37,13 @@ def main() -> None:
     """Read the command line and run; print errors that the user can fix as a few plain lines."""
     import hydra
 
-    from xling.cli.compose import conf_folder, expand_home, quoted_pattern, register_resolvers
+    from xling.cli.compose import (
+        conf_folder,
+        expand_home,
+        flags_first,
+        quoted_pattern,
+        register_resolvers,
+    )
     from xling.cli.mistakes import explain, refuse_mistyped
     from xling.sweep.grids import requested_sweep
     from xling.training.ranks import follow, leave
@@ -46,7 +52,7 @@ def main() -> None:
 
     wants_traceback = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # makes Hydra raise exceptions instead of printing them
-    arguments = [quoted_pattern(expand_home(argument)) for argument in sys.argv[1:]]
+    arguments = [quoted_pattern(expand_home(argument)) for argument in flags_first(sys.argv[1:])]
     sys.argv[1:] = arguments
     try:
         if follow():

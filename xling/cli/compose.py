@@ -59,10 +59,25 @@ def parse_arguments(arguments: Sequence[str]) -> Any:
     """Parse a command line as Hydra does, into its flags and overrides."""
     from hydra._internal.utils import get_args_parser
 
-    flags = {"-m", "--multirun"}
-    rest = [argument for argument in arguments if argument not in flags]
-    # Flags come first: between overrides, Hydra would misread the arguments that follow them.
-    return get_args_parser().parse_args([*(flags & set(arguments)), *rest])
+    return get_args_parser().parse_args(flags_first(arguments))
+
+
+def flags_first(arguments: Sequence[str]) -> list[str]:
+    """Put Hydra's flags, with their values, first: between overrides, it misreads them."""
+    from hydra._internal.utils import get_args_parser
+
+    known = get_args_parser()._option_string_actions
+    flags, rest = [], []
+    following = iter(arguments)
+    for argument in following:
+        name, sign, _ = argument.partition("=")
+        if name not in known or known[name].nargs not in (None, 0):
+            rest.append(argument)
+            continue
+        flags.append(argument)
+        if known[name].nargs is None and not sign:
+            flags += [value for value in [next(following, None)] if value is not None]
+    return [*flags, *rest]
 
 
 @contextmanager

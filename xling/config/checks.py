@@ -99,6 +99,11 @@ def _check_languages(config: Config) -> None:
                 f"exclude={language}: the run has no such language; it has "
                 f"{', '.join(config.languages)}.{nearest(language, config.languages)}"
             )
+    if len(config.languages) < 2:
+        raise UserError(
+            f"languages={list(config.languages)}: influence between languages needs two or more, "
+            "as in languages=[de,en]."
+        )
     if len(config.train_languages) < 2:
         remaining = ", ".join(config.train_languages) or "none"
         raise UserError(

@@ -83,7 +83,7 @@ class Data:
     files: str | None = None
     language_column: str | None = None
     split_column: str | None = None
-    quotes: Literal["auto", "csv", "none"] = "auto"
+    quotes: Literal["auto", "csv", "escaped", "none"] = "auto"
     __pydantic_config__: ClassVar = Strict
 
 

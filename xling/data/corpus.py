@@ -5,7 +5,7 @@
 
 import dataclasses
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from xling.config import Config
@@ -19,6 +19,7 @@ from xling.data.rows import (
     align,
     bad_row_lines,
     check_equal_counts,
+    check_numbering,
     empty_classes,
     separate_rows,
 )
@@ -139,6 +140,7 @@ def read_pools(config: Config, quotas: dict[str, list[Quota]], say: Say) -> Pool
         UserError: unusable rows, unless `data.on_bad_row` is `drop`.
     """
     tables = tables_of(config, _required_sources(config, quotas), say)
+    check_backslashes(table for shards in tables.values() for table in shards)
     pools: Pools = {}
     bad: list[BadRow] = []
     for source in quotas:
@@ -162,6 +164,24 @@ def read_pools(config: Config, quotas: dict[str, list[Quota]], say: Say) -> Pool
     ]
     _stop_or_drop(config, bad, lost, say)
     return pools
+
+
+def check_backslashes(tables: Iterable[Table]) -> None:
+    """Refuse files of which some show that backslashes are escaped, and others may hide it.
+
+    Raises:
+        UserError: names one of each.
+    """
+    read = {table.name: table.quotes for table in tables if table.quotes}
+    escaped = next((name for name, quotes in read.items() if quotes.escapes == "all"), None)
+    taken = next((name for name, quotes in read.items() if quotes.pairs), None)
+    if escaped and taken:
+        raise UserError(
+            f"{escaped} shows by its quotes that a backslash stands before each one that is text, "
+            f"as Python writes them; {taken} has two backslashes wherever it has any, but no such "
+            "quote to show it. Write data.quotes=escaped if one program wrote both, or "
+            "data.quotes=none to take all backslashes and quotes as text."
+        )
 
 
 def draw_splits(config: Config, quotas: dict[str, list[Quota]], pools: Pools) -> Drawn:
@@ -224,15 +244,18 @@ def _read_split(
         if not any(table.count for table in shards):
             names = ", ".join(table.name for table in shards)
             raise UserError(f"{names} has the names of its columns, and no rows.")
-    if config.task.parallel and any(
+    by_number = config.task.parallel and any(
         table.columns.id is None for shards in tables.values() for table in shards
-    ):
+    )
+    if by_number:
         counts = {
             language: sum(table.count for table in shards) for language, shards in tables.items()
         }
         check_equal_counts(counts, source)
     for language, shards in tables.items():
         rows[language], bad[language] = separate_rows(shards, config.task)
+        if by_number:
+            check_numbering(rows[language], bad[language], source)
     if config.task.parallel:
         rows, not_aligned = align(rows, config.task.classes)
         bad = {language: bad[language] + not_aligned[language] for language in rows}
@@ -333,16 +356,16 @@ def _check_variety(config: Config, drawn: Drawn, say: Say) -> None:
 
 def written_gaps(drawn: Drawn) -> Iterator[str]:
     """Say how many texts are the word that programs write where there is none."""
-    texts = (
-        text
-        for by_language in drawn.values()
-        for rows in by_language.values()
-        for row in rows
-        for text in (row.text, row.text_pair)
-        if text in GAPS
-    )
-    for text, count in Counter(texts).items():
-        yield f"{count:,} texts are '{text}', as programs write missing ones; they stay texts."
+    places: dict[str, list[Row]] = {}
+    for by_language in drawn.values():
+        for rows in by_language.values():
+            for row in rows:
+                for text in GAPS.intersection((row.text, row.text_pair)):
+                    places.setdefault(text, []).append(row)
+    for text, rows in sorted(places.items()):
+        are = f"{len(rows):,} texts are" if len(rows) > 1 else "one text is"
+        first = f"{'the first in' if len(rows) > 1 else 'in'} {rows[0].file}:{rows[0].line}"
+        yield f"{are} '{text}' ({first}), as programs write missing ones. Such texts are kept."
 
 
 def overlaps(drawn: Drawn) -> Iterator[str]:

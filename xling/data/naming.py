@@ -58,13 +58,16 @@ def require_files(names: Sequence[str], task: str, data: Data, where: str) -> No
     if marks_of(data):
         what = "split" if data.split_column is None else "language"
     pattern = _fitting_pattern(names, task, data) or "{split}/{lang}_{split}.tsv"
+    undivided = _undivided(names)
     raise UserError(
         f"{where} has no data file that xling recognises. "
         + (f"There are some in its folder {deeper}: write that folder.\n" if deeper else "")
         + f"Name the files by {what}, as in {', '.join(shown).replace('.ext', '.tsv')}{its} "
         f"({', '.join(READERS)}), or write how they are named, as in 'data.files=\"{pattern}\"'. "
         "If columns of the files hold the language or the split, write data.language_column=NAME "
-        "or data.split_column=NAME." + (f"\nxling does not read {foreign}" if foreign else "")
+        "or data.split_column=NAME."
+        + (f" {undivided}" if undivided else "")
+        + (f"\nxling does not read {foreign}" if foreign else "")
     )
 
 
@@ -102,6 +105,23 @@ def foreign_ending(name: str) -> str:
     """Return the ending that keeps a file from being read, or ""."""
     folded = name.casefold()
     return max(filter(folded.endswith, FOREIGN), key=len, default="")
+
+
+def _undivided(names: Sequence[str]) -> str:
+    """Say how files of one language each, which are not divided into splits, are read; or ""."""
+    endings = [
+        name[-len(ending) - 1 :]
+        for name in names
+        if (ending := ending_of(name)) and read_code(name[: -len(ending) - 1])
+    ]
+    if len(endings) < 2:
+        return ""
+    return (
+        "If a file has all of its language's examples, write "
+        f"'data.files=\"{{lang}}{endings[0]}\"' "
+        "'data.splits={train: all, dev: all, test: all}', and how many of them are for what: "
+        "data.train_per_language, data.dev_per_language and data.test_per_language."
+    )
 
 
 def _deeper(names: Sequence[str], task: str, data: Data) -> str | None:

@@ -1,6 +1,7 @@
 """Whether a TSV file writes quotes as CSV does (as pandas does), or takes them as text."""
 
 import csv
+import dataclasses
 import io
 import re
 from collections import Counter
@@ -25,11 +26,16 @@ class Quotes:
     Attributes:
         csv: whether fields in quotes lose them, and hold doubled ones for one.
         escapes: what backslashes escape.
+        pairs: whether backslashes come in twos only, as in a text that is escaped throughout, but
+            are taken as text.
+        spaced: whether spaces before a field are left out.
         remark: addition to the line about the file.
     """
 
     csv: bool
     escapes: Escapes = ""
+    pairs: bool = False
+    spaced: bool = False
     remark: str = ""
 
 
@@ -38,7 +44,8 @@ class Evidence:
     """Numbers of fields with quotes, and the first line of two kinds.
 
     Attributes:
-        doubled: in quotes, with doubled ones inside: as CSV writes them, and hardly anyone else.
+        doubled: in quotes, with doubled ones or a carriage return inside: as CSV writes them, and
+            hardly anyone else.
         escaped: in quotes, with those inside behind backslashes, as R writes them.
         bare: not in quotes, and all quotes behind backslashes, as Python may write them.
         open: begin with a quote, but are not in quotes: CSV cannot read them.
@@ -56,6 +63,27 @@ class Evidence:
     first_open: int
     column: bool
     ragged: bool
+
+
+def with_spaces(quotes: Quotes, text: str) -> Quotes:
+    """Leave out the spaces before fields of CSV where quotes stand behind them."""
+    if not re.search(r', +"', text):
+        return quotes
+    spaced = parsed(text, ",", quotes.escapes, spaced=True)
+    kept = parsed(text, ",", quotes.escapes)
+    fields = (field for _, row in kept.rows for field in row)
+    if spaced.refused or len(spaced.widths) > 1 or not any(f.startswith(' "') for f in fields):
+        return quotes
+    remark = f"{quotes.remark} (spaces behind commas left out)"
+    return dataclasses.replace(quotes, spaced=True, remark=remark)
+
+
+def with_pairs(quotes: Quotes, text: str, delimiter: str) -> Quotes:
+    """Say so where backslashes that are taken as text may be escaped ones."""
+    if quotes.escapes or "\\\\" not in text or not _python_escapes(text, delimiter):
+        return quotes
+    remark = " (backslashes come in twos only; data.quotes=escaped takes two for one)"
+    return dataclasses.replace(quotes, pairs=True, remark=quotes.remark + remark)
 
 
 def quotes_of(text: str, name: str) -> Quotes:
@@ -149,7 +177,7 @@ def evidence(text: str) -> Evidence:
         if not line:
             continue
         widths.add(line.count("\t"))
-        in_quotes = set()
+        in_quotes: set[int] = set()
         if '"' in line:
             for column, field in enumerate(line.split("\t")):
                 if kind := _kind(field):
@@ -157,7 +185,8 @@ def evidence(text: str) -> Evidence:
                     first.setdefault(kind, number)
                     if kind in ("doubled", "escaped", "plain"):
                         in_quotes.add(column)
-        quoted = in_quotes if quoted is None else quoted & in_quotes
+        if number > 1:  # names need not be in quotes where all texts are
+            quoted = in_quotes if quoted is None else quoted & in_quotes
     return Evidence(
         doubled=counts["doubled"],
         escaped=counts["escaped"],
@@ -180,7 +209,7 @@ def _kind(field: str) -> str:
     if len(field) < 2 or not field.endswith('"') or '"' in inner.replace('""', ""):
         escaped = len(field) > 1 and field.endswith('"') and '"' not in inner.replace('\\"', "")
         return "escaped" if escaped else "open"
-    return "doubled" if '""' in inner else "plain"
+    return "doubled" if '""' in inner or "\r" in inner else "plain"
 
 
 @dataclass(frozen=True)
@@ -203,13 +232,17 @@ class Parsed:
         return {len(fields) for _, fields in self.rows if fields}
 
 
-def parsed(text: str, delimiter: str, escapes: Escapes) -> Parsed:
+def parsed(text: str, delimiter: str, escapes: Escapes, spaced: bool = False) -> Parsed:
     """Read the rows of a text with CSV's quotes."""
     csv.field_size_limit(LIMIT)
     text = text.replace('\\"', '""') if escapes == "quotes" else text
     escapechar = "\\" if escapes == "all" else None
     reader = csv.reader(
-        io.StringIO(text, newline=""), delimiter=delimiter, escapechar=escapechar, strict=True
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        escapechar=escapechar,
+        skipinitialspace=spaced,
+        strict=True,
     )
     rows = []
     while True:
@@ -222,9 +255,7 @@ def parsed(text: str, delimiter: str, escapes: Escapes) -> Parsed:
             return Parsed(rows, start, str(error))
 
 
-def csv_rows(
-    text: str, delimiter: str, name: str, escapes: Escapes = ""
-) -> list[tuple[int, list[str]]]:
+def csv_rows(text: str, delimiter: str, name: str, quotes: Quotes) -> list[tuple[int, list[str]]]:
     """Return the rows of a text with CSV's quotes, each with the line where it starts.
 
     Args:
@@ -233,11 +264,11 @@ def csv_rows(
     Raises:
         UserError: a quote that is left open, or text after a closing one.
     """
-    result = parsed(text, delimiter, escapes)
+    result = parsed(text, delimiter, quotes.escapes, quotes.spaced)
     if not result.refused:
         return result.rows
     line = lines_of(text)[result.refused - 1]
-    ends_so = escapes == "quotes" and re.search(rf'\\"({re.escape(delimiter)}|$)', line)
+    ends_so = quotes.escapes == "quotes" and re.search(rf'\\"({re.escape(delimiter)}|$)', line)
     advice = " A text that ends in a backslash is written so: add a space to it." if ends_so else ""
     raise UserError(
         f"{name}:{result.refused}: the quotes in this row are not balanced: "

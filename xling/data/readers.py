@@ -11,10 +11,11 @@ from typing import Any, NamedTuple
 
 from xling.config import Columns, Data, Task
 from xling.data.json_tables import advice_on
-from xling.data.quotes import Quotes, csv_quotes, csv_rows, quotes_of
+from xling.data.quotes import Quotes, csv_quotes, csv_rows, quotes_of, with_pairs, with_spaces
 from xling.data.text import lines_of, refuse_pointer, text_of
 from xling.errors import UserError, nearest
 
+EMPTY_LINE = "empty line"
 ROLES = ("label", "text", "text_pair", "id")
 SEPARATORS = {"\t": "tabs", ",": "commas", ";": "semicolons", "|": "bars", " ": "spaces"}
 
@@ -43,6 +44,7 @@ class Table:
             their numbers do.
         remark: addition to messages about the file.
         part: which of the file's rows these are, in messages; "" for all.
+        quotes: how quotes and backslashes were read, of TSV and CSV.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Table:
     columns: Columns
     remark: str = ""
     part: str = ""
+    quotes: Quotes | None = None
 
 
 def read_table(path: Path, name: str, task: Task, data: Data) -> Table:
@@ -72,10 +75,9 @@ def _tsv(path: Path, name: str, task: Task, data: Data) -> Table:
     text = text_of(path, name)
     quotes = tsv_quotes(text, name, data)
     if quotes.csv:
-        rows = csv_rows(text, "\t", name, quotes.escapes)
-        return _with_header(name, rows, task, data, quotes.remark)
+        return _with_header(name, csv_rows(text, "\t", name, quotes), task, data, quotes)
     rows = [(number, line.split("\t")) for number, line in enumerate(lines_of(text), 1)]
-    return _with_header(name, rows, task, data, quotes.remark)
+    return _with_header(name, rows, task, data, quotes)
 
 
 def tsv_quotes(text: str, name: str, data: Data) -> Quotes:
@@ -84,26 +86,32 @@ def tsv_quotes(text: str, name: str, data: Data) -> Quotes:
     Raises:
         UserError: the file is ambiguous, and `data.quotes` does not say.
     """
-    if data.quotes == "auto":
-        return quotes_of(text, name)
-    return csv_quotes(text, "\t") if data.quotes == "csv" else Quotes(csv=False)
+    if data.quotes == "escaped":
+        return Quotes(csv=True, escapes="all")
+    if data.quotes == "none":
+        return Quotes(csv=False)
+    found = csv_quotes(text, "\t") if data.quotes == "csv" else quotes_of(text, name)
+    return with_pairs(found, text, "\t")
 
 
 def _csv(path: Path, name: str, task: Task, data: Data) -> Table:
     """Read CSV: quoted fields may contain commas and line ends, unless `data.quotes` is none."""
     text = text_of(path, name)
-    if data.quotes != "none":
-        quotes = csv_quotes(text, ",")
-        try:
-            rows = csv_rows(text, ",", name, quotes.escapes)
-        except UserError:
-            start = (text.partition("\n")[0],)
-            if advice := _parted_otherwise(start, alternatives(task.columns.text), ","):
-                raise UserError(f"{name}: {advice}") from None
-            raise
-        return _with_header(name, rows, task, data, quotes.remark)
-    rows = [(number, line.split(",")) for number, line in enumerate(lines_of(text), 1)]
-    return _with_header(name, rows, task, data)
+    if data.quotes == "none":
+        rows = [(number, line.split(",")) for number, line in enumerate(lines_of(text), 1)]
+        return _with_header(name, rows, task, data, Quotes(csv=False))
+    if data.quotes == "escaped":
+        quotes = Quotes(csv=True, escapes="all")
+    else:
+        quotes = with_spaces(with_pairs(csv_quotes(text, ","), text, ","), text)
+    try:
+        rows = csv_rows(text, ",", name, quotes)
+    except UserError:
+        start = (text.partition("\n")[0],)
+        if advice := _parted_otherwise(start, alternatives(task.columns.text), ","):
+            raise UserError(f"{name}: {advice}") from None
+        raise
+    return _with_header(name, rows, task, data, quotes)
 
 
 def _jsonl(path: Path, name: str, task: Task, data: Data) -> Table:
@@ -156,7 +164,7 @@ def _json_record(number: int, line: str) -> Record:
     try:
         return _object(number, json.loads(line))
     except (ValueError, RecursionError) as error:
-        return Record(number, {}, _json_problem(error) if line.strip() else "empty line")
+        return Record(number, {}, _json_problem(error) if line.strip() else EMPTY_LINE)
 
 
 def _object(number: int, row: object) -> Record:
@@ -243,7 +251,7 @@ def _names(columns: Columns) -> tuple[str, ...]:
 
 
 def _with_header(
-    name: str, rows: list[tuple[int, list[str]]], task: Task, data: Data, remark: str = ""
+    name: str, rows: list[tuple[int, list[str]]], task: Task, data: Data, quotes: Quotes
 ) -> Table:
     """Detect whether the first row is a header, and assign every field to its column."""
     if not rows:
@@ -261,8 +269,8 @@ def _with_header(
         if columns.id not in names:
             columns = dataclasses.replace(columns, id=None)
         records = _records(rows, names, columns)
-        remark = f" (no header: {', '.join(names)}){remark}"
-        return Table(name, records, len(rows), columns, remark)
+        remark = f" (no header: {', '.join(names)}){quotes.remark}"
+        return Table(name, records, len(rows), columns, remark, quotes=quotes)
     columns = _file_columns(name, first, task, data)
     if {len(fields) for _, fields in rows[1:] if any(fields)} == {len(first) + 1}:
         raise UserError(
@@ -270,7 +278,7 @@ def _with_header(
             "write the file with row.names=FALSE, or a name for the first column."
         )
     records = _records(rows[1:], first, columns)
-    return Table(name, records, len(rows) - 1, columns, remark)
+    return Table(name, records, len(rows) - 1, columns, quotes.remark, quotes=quotes)
 
 
 def _records(
@@ -305,7 +313,7 @@ def _record(line: int, fields: list[str], names: tuple[str, ...]) -> Record:
     if len(fields) != len(names):
         count = f"{len(fields)} field{'s' if len(fields) > 1 else ''}"
         empty = not any(fields)
-        return Record(line, {}, "empty line" if empty else f"{count} instead of {len(names)}")
+        return Record(line, {}, EMPTY_LINE if empty else f"{count} instead of {len(names)}")
     return Record(line, dict(zip(names, fields, strict=True)))
 
 

@@ -1,11 +1,12 @@
 """Separate a file's rows into those a task can use and those it cannot, with reasons."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from xling.config import Task
-from xling.data.readers import Record, Table
+from xling.data.readers import EMPTY_LINE, Record, Table
 from xling.errors import UserError, nearest
 
 IGNORED = -1  # the class of labels that a task leaves out on purpose
@@ -211,11 +212,33 @@ def check_equal_counts(counts: dict[str, int], split: str) -> None:
         )
 
 
+def check_numbering(rows: Sequence[Row], bad: Sequence[BadRow], split: str) -> None:
+    """Refuse to align by row number a language in which a line may be a part of a row, or none.
+
+    Raises:
+        UserError: a line with too few fields, or an empty one before the last usable row.
+    """
+    last = {row.file: row.line for row in rows}
+    for row in bad:
+        if row.line < last.get(row.file, 0) and _may_shift(row):
+            raise UserError(
+                f"{row.file}:{row.line}: {row.detail}. The rows of split {split} are aligned by "
+                "their numbers, and those after such a line would not be translations. "
+                "Put texts with line breaks into quotes and leave out empty lines; or write "
+                "task.columns.id=NAME if a column of the files identifies the rows."
+            )
+
+
+def _may_shift(row: BadRow) -> bool:
+    few = re.match(r"(\d+) fields? instead of (\d+)", row.detail)
+    return row.detail == EMPTY_LINE or bool(few and int(few[1]) < int(few[2]))
+
+
 def bad_row_lines(bad: Sequence[BadRow], task: Task) -> list[str]:
     """Summarise bad rows in a few lines: counts by reason, the first rows, unknown labels."""
     reasons = Counter(row.reason for row in bad).most_common()
     lines = [
-        f"{len(bad):,} rows cannot be used: "
+        f"{len(bad):,} row{'s' if len(bad) > 1 else ''} cannot be used: "
         + ", ".join(f"{reason} {count:,}" for reason, count in reasons)
         + "."
     ]

@@ -209,5 +209,5 @@ def _repository(model: Model) -> Repository:
         filters="".join(f' --exclude "{pattern}"' for pattern in UNUSED),
         otherwise=(f"There is no folder {path} on this machine. {hint}\n" if hint else "")
         + "To use a folder on this machine:  model=local model.path=DIR\n"
-        "To try the program without either:  profile=sample",
+        "To try the program without either:  model=tiny, and no other model.* switch",
     )

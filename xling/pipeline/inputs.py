@@ -81,7 +81,7 @@ def prepare(
     for split, rows in encoded.items():
         if cut := sum(rows["truncated"]):
             say(
-                f"{split}: {cut:,} of {len(rows):,} examples are longer than "
+                f"{split}: {cut:,} of {len(rows):,} examples had more than "
                 f"data.max_length={config.data.max_length} tokens and were cut"
             )
     by_language = language_input(name, classifier.encoder, config.languages)

@@ -29,6 +29,11 @@ def main() -> None:
 def sweeps(folder: Path) -> list[Path]:
     """Return the folder itself if it is a sweep, else the sweeps below it."""
     below = [jobs.parent for jobs in sorted(folder.glob("sweeps/*/jobs"))]
+    if not below and not (folder / "jobs").is_dir():
+        raise UserError(
+            f"{folder} has no sweep. A sweep is made by --multirun or experiment=NAME; name its "
+            "folder, .../sweeps/NAME, or the one with all runs."
+        )
     return below if below and not (folder / "jobs").is_dir() else [folder]
 
 

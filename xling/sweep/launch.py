@@ -5,6 +5,7 @@ Hydra and the report are imported inside functions: the plan of a sweep is print
 
 import dataclasses
 import logging
+import os
 import shlex
 import time
 from collections.abc import Iterator, Sequence
@@ -49,6 +50,9 @@ from xling.training.ranks import require_no_launcher
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
 LOCAL = (BASIC, "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher")
 """Launchers whose jobs run on this machine and end with this process."""
+
+HUSHED = "ignore::UserWarning:multiprocessing.process"
+"""Where Hydra's remark on plugins' presets seems to come from in a launcher's processes."""
 
 REPORT_EVERY_SECONDS = 2.0
 """How often the states of jobs that run elsewhere are read."""
@@ -149,6 +153,7 @@ def launch(jobs: Sequence[PlannedJob], settings: Any, hydra: Any) -> None:
     logging.getLogger("hydra").setLevel(
         logging.WARNING
     )  # its launchers' messages are replaced by ours
+    os.environ.setdefault("PYTHONWARNINGS", HUSHED)
     remaining = list(jobs)
     target = settings.hydra.launcher._target_
     if target != BASIC:  # jobs that wait for another job's stages come last, to block no slot

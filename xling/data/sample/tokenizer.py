@@ -41,8 +41,9 @@ def train_tokenizer(texts: Iterable[str], vocab_size: int = 2000) -> PreTrainedT
     room = vocab_size - len(SPECIAL) - 1 - len(characters)
     if room < 0:
         raise UserError(
-            f"vocab_size={vocab_size} is too small: the texts have {len(characters)} different "
-            f"characters, so write {vocab_size - room} or more."
+            f"model.tiny.vocabulary={vocab_size} is too small: the texts have "
+            f"{len(characters):,} different characters. Write model.tiny.vocabulary="
+            f"{vocab_size - room} or more."
         )
     pieces = _most_useful(_substrings(counts), FIRST_CHOICE * room)
     for remaining_rounds in range(ROUNDS - 1, -1, -1):
