@@ -1,6 +1,7 @@
 """Values and files that a library chokes on are named with their place, in a sentence."""
 
 import json
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from conftest import config
 from xling.config import Task
 from xling.data.readers import Table, read_table
 from xling.data.rows import BadRow, separate_rows
-from xling.errors import UserError
+from xling.errors import UserError, nearest
 
 DATA = config().data
 GOOD = {"premise": "a", "hypothesis": "b", "label": "neutral"}
@@ -151,3 +152,46 @@ def test_whole_numbers_are_labels_with_or_without_a_fraction(
     assert [row.label for row in good] == [1, 0]  # 0 is entailment
     details = [row.detail for row in bad]
     assert details == ["no label (label)", "no label (label)", "unknown label '0.5'"]
+
+
+@pytest.mark.parametrize(
+    ("content", "kind"),
+    [
+        (b"PK\x03\x04\x14\0\0\0", "an Excel sheet or an archive"),
+        (b"\x1f\x8b\x08\0\0\0", "a packed file"),
+        (b"PAR1\x15\0\x15", "a Parquet file"),
+    ],
+)
+def test_what_is_no_text_is_named(
+    tmp_path: Path, xnli_task: Task, content: bytes, kind: str
+) -> None:
+    (tmp_path / "a.csv").write_bytes(content)
+    with pytest.raises(UserError, match=rf"^a\.csv holds {kind}"):
+        read(tmp_path / "a.csv", xnli_task)
+    (tmp_path / "a.csv.gz").write_bytes(b"premise,hypothesis,label\n")
+    with pytest.raises(UserError, match=r"If it is not packed, leave \.gz out of its name"):
+        read(tmp_path / "a.csv.gz", xnli_task)
+
+
+def test_the_first_row_of_json_lines_need_not_have_every_key(
+    tmp_path: Path, xnli_task: Task
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"premise": "a"}\n{"premise": "b", "hypothesis": "c", "label": "neutral"}\n')
+    rows, bad = separate_rows([read(path, xnli_task)], xnli_task)
+    assert [row.text for row in rows] == ["b"] and [row.line for row in bad] == [1]
+
+
+def test_excel_s_line_about_the_separator_is_named(tmp_path: Path, xnli_task: Task) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("sep=,\npremise,hypothesis,label\na,b,neutral\n")
+    with pytest.raises(UserError, match="Leave that line out, which Excel alone reads"):
+        read(path, xnli_task)
+
+
+def test_another_form_of_unicode_is_told() -> None:
+    composed, apart = (unicodedata.normalize(form, "négatif") for form in ("NFC", "NFD"))
+    assert nearest(apart, [composed, "positif"]) == (
+        f" It is '{composed}' but for Unicode's form (NFC or NFD): copy it from the file."
+    )
+    assert "Did you mean" in nearest("negatif", [composed])

@@ -140,3 +140,22 @@ def test_the_folder_of_a_file_tells_its_language_whoever_reads_it_first(tmp_path
     for read in (fingerprint, lambda run: load_corpus(run, print)):
         with pytest.raises(UserError, match="(?s)^ru/train.tsv:2: not UTF-8 .* KOI8-R:"):
             read(run)
+
+
+def test_long_lines_are_cut_to_where_they_differ(tmp_path: Path) -> None:
+    text = "Nothing but plain letters for a long while, and then, at last, a süßes Frühstück " * 2
+    message = refusal(tmp_path / "a.tsv", table(text).encode("cp850"), "de/a.tsv")
+    readings = shown(message)
+    assert "süßes" in readings["CP850"] and readings["CP850"].startswith("…")
+    assert all(len(reading) < 65 for reading in readings.values())
+    assert len(set(readings.values())) == len(readings)
+
+
+@pytest.mark.parametrize("language", ["fi", "fr", "ru", "de", "es"])
+def test_of_readings_that_are_as_orderly_the_commoner_encoding_comes_first(language: str) -> None:
+    text = {"fi": "Siirryttäessä uuteen järjestelmään työ jäi kesken"} | {
+        code: example for code, (example, _) in TEXTS.items()
+    }
+    encoding = "cp1251" if language == "ru" else "cp1252"
+    lines = table(text[language]).encode(encoding).split(b"\n")[1:]
+    assert next(iter(likely_readings(lines, {language}))) == encoding.upper()

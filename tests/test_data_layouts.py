@@ -262,7 +262,7 @@ def test_bad_rows_of_one_language_are_counted_as_its_own(tmp_path: Path) -> None
     file.write_text(file.read_text().replace("de test 1", " "))
     arguments = (*XNLI_FILE, *XNLI_SIZES, "task.parallel=false")
     message = refusal(folder, XNLI, *arguments)
-    assert "1 rows cannot be used: empty text 1." in message
+    assert "1 row cannot be used: empty text 1." in message
     assert "xnli.test.tsv:7: empty text (sentence1)" in message
     corpus, said = load(folder, XNLI, *arguments, "data.on_bad_row=drop")
     assert "de in xnli.test.tsv: 4 rows, 1 unusable" in said

@@ -237,3 +237,11 @@ def test_columns_with_the_names_of_languages_are_understood(corpus_folder: Path)
     assert load_corpus(run, print)["test"]["text"] == expected
     with pytest.raises(UserError, match="no row is of language fr; it has Englisch, German"):
         load_corpus(config(*RUN, path, "data.language_column=language", "languages=[de,fr]"), print)
+
+
+def test_files_that_are_not_divided_are_told_how_to_be_read() -> None:
+    text = naming_refusal(["de.csv", "en.csv", "README.md"])
+    assert (
+        "write 'data.files=\"{lang}.csv\"' 'data.splits={train: all, dev: all, test: all}'" in text
+    )
+    assert "has all of its language's examples" not in naming_refusal(["a.csv", "b_c.csv"])

@@ -10,8 +10,10 @@ import torch
 from conftest import SMALL, config, run_command, run_xling
 
 from xling.__main__ import main
+from xling.cli.compose import flags_first
 from xling.cli.mistakes import explain, refuse_mistyped
 from xling.errors import UserError, nearest
+from xling.status.__main__ import sweeps
 
 MISTAKES = {
     "a typo in a key": (["imbalence=25"], ["no switch imbalence", "Did you mean 'imbalance'?"]),
@@ -25,6 +27,7 @@ MISTAKES = {
     "a value out of range": (["tuning.epochs=0"], ["tuning.epochs=0", "greater than 0"]),
     "a value of another type": (["imbalance=much"], ["imbalance=much", "integer"]),
     "a list not closed": (["languages=[de,"], ["languages=[de,", "'languages=[de,en]'"]),
+    "one language": (["languages=[de]"], ["between languages needs two or more"]),
     "values that are no list": (["languages=de,en"], ["write 'languages=[de,en]'", "--multirun"]),
     "other classes": (["task.labels={a: [0], b: [1]}"], ["its keys stand in a file"]),
     "a missing value": (["data=files"], ["data.path has no value", "write data.path=..."]),
@@ -234,3 +237,31 @@ def test_switches_that_contradict_each_other_are_refused():
     assert config("exclude=ru").exclude == ("ru",)
     assert config("exclude=ru").train_languages == ("de", "en", "es", "fr")
     assert config("imbalance=0", "imbalance_language=es") == config("imbalance_language=fr")
+
+
+def test_flags_may_stand_anywhere(tmp_path):
+    arguments = [
+        "seed=1",
+        "--config-dir",
+        "mine",
+        "-m",
+        "task=xnli",
+        "--cfg",
+        "job",
+        "dry_run=true",
+    ]
+    assert flags_first(arguments) == [
+        *("--config-dir", "mine", "-m", "--cfg", "job"),
+        *("seed=1", "task=xnli", "dry_run=true"),
+    ]
+    assert flags_first(["--config-dir=mine", "a=--b", "--nonsense", "x"]) == [
+        *("--config-dir=mine", "a=--b", "--nonsense", "x"),
+    ]
+    (tmp_path / "mine").mkdir()
+    done = run_xling("seed=0,1", "--config-dir", "mine", "-m", "dry_run=true", folder=tmp_path)
+    assert done.returncode == 0 and "2 jobs" in done.stdout
+
+
+def test_a_folder_without_a_sweep_is_named(tmp_path):
+    with pytest.raises(UserError, match="has no sweep.*--multirun or experiment=NAME"):
+        sweeps(tmp_path)

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from difflib import get_close_matches
+from unicodedata import normalize
 
 
 class UserError(Exception):
@@ -30,4 +31,6 @@ def closest(word: object, choices: Iterable[object]) -> str | None:
 def nearest(word: object, choices: Iterable[object]) -> str:
     """Return `" Did you mean 'x'?"` for the choice closest to `word`, or `""` if none is close."""
     match = closest(word, choices)
+    if match and match != word and normalize("NFC", match) == normalize("NFC", str(word)):
+        return f" It is '{match}' but for Unicode's form (NFC or NFD): copy it from the file."
     return f" Did you mean '{match}'?" if match else ""

@@ -15,8 +15,8 @@ from xling.data.languages import read_code, read_name
 USUAL = {
     "bg mk ru sr": "CP1251 KOI8-R ISO-8859-5 CP866",
     "be uk": "CP1251 KOI8-U ISO-8859-5 CP866",
-    "ca da de es fi fr is it nb nl pt sv": "CP1252 ISO-8859-15 MACINTOSH",
-    "bs cs hr hu pl ro sk sl": "CP1250 ISO-8859-2",
+    "ca da de es fi fr is it nb nl pt sv": "CP1252 ISO-8859-15 MACINTOSH CP850",
+    "bs cs hr hu pl ro sk sl": "CP1250 ISO-8859-2 CP852",
     "el": "CP1253 ISO-8859-7",
     "az tr": "CP1254",
     "he yi": "CP1255 ISO-8859-8",
@@ -57,8 +57,8 @@ def advice(content: bytes, path: Path, name: str) -> str:
     lines = list(zip(*readings.values(), strict=True))
     at = max(range(len(lines)), key=lambda place: (len({*lines[place]}), -place))
     shown = "".join(
-        f"\n  {encoding + ':':<12} {_short(line)}"
-        for encoding, line in zip(readings, lines[at], strict=True)
+        f"\n  {encoding + ':':<12} {line}"
+        for encoding, line in zip(readings, _where_they_differ(lines[at]), strict=True)
     )
     best = next(iter(readings))
     example = f" ({best} here)" if len(readings) > 1 else ""
@@ -69,9 +69,17 @@ def advice(content: bytes, path: Path, name: str) -> str:
     )
 
 
-def _short(line: str) -> str:
-    line = line.strip()
-    return line if len(line) <= SHOWN else line[:SHOWN] + "…"
+def _where_they_differ(readings: Sequence[str]) -> list[str]:
+    """Cut readings of a line to the part in which all that differ do."""
+    others = [reading for reading in readings if reading != readings[0]]
+    pairs = (zip(readings[0], other, strict=False) for other in others)
+    same = (next((at for at, (a, b) in enumerate(pair) if a != b), 0) for pair in pairs)
+    start = max(0, max(same, default=0) - SHOWN // 2)
+    parts = (reading[start : start + SHOWN].strip() for reading in readings)
+    return [
+        ("…" if start else "") + part + ("…" if len(reading) > start + SHOWN else "")
+        for part, reading in zip(parts, readings, strict=True)
+    ]
 
 
 def conversion(encoding: str, path: Path) -> str:
@@ -95,8 +103,9 @@ def languages_of(name: str) -> set[str]:
 def likely_readings(lines: Sequence[bytes], languages: set[str]) -> dict[str, list[str]]:
     """Return how lines read in each encoding that they are likely to be in, the likeliest first.
 
-    charset_normalizer orders them. On a few lines it is often wrong by one place, so that more
-    than one are shown; and by many without the language, whose encodings alone it is asked about.
+    Of the language's encodings, charset_normalizer says how disorderly each reading is; of those
+    that are about as much so, the commoner encoding comes first. Without the language, its own
+    order counts. On a few lines the right one is often the second, so that more are shown.
 
     Args:
         lines: of a file; at least one that is not ASCII alone.
@@ -112,13 +121,16 @@ def likely_readings(lines: Sequence[bytes], languages: set[str]) -> dict[str, li
                 texts[encoding] = content.decode(encoding)
     if not texts:
         return likely_readings(lines, set()) if languages else {}
-    names = {codecs.lookup(name).name: name for name in texts}
-    matches = from_bytes(content, cp_isolation=list(names))
-    ranked = [names.get(codecs.lookup(match.encoding).name) for match in matches]
-    order = [*(encoding for encoding in ranked if encoding), *texts]
-    readings = {texts[encoding]: encoding for encoding in reversed(order)}  # the first of equals
-    first = [encoding for encoding in dict.fromkeys(order) if encoding in readings.values()]
-    return {encoding: texts[encoding].split("\n") for encoding in first[:READINGS]}
+    names = {encoding: codecs.lookup(encoding).name for encoding in texts}
+    matches = from_bytes(content, cp_isolation=list(names.values()))
+    place = {
+        codecs.lookup(match.encoding).name: round(match.chaos, 1) if languages else number
+        for number, match in enumerate(matches)
+    }
+    order = sorted(texts, key=lambda encoding: place.get(names[encoding], len(texts)))
+    first = {texts[encoding]: encoding for encoding in reversed(order)}  # of equal readings
+    chosen = [encoding for encoding in order if first[texts[encoding]] == encoding]
+    return {encoding: texts[encoding].split("\n") for encoding in chosen[:READINGS]}
 
 
 def _sample(content: bytes) -> dict[int, bytes]:

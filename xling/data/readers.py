@@ -156,7 +156,8 @@ def _of_objects(name: str, records: list[Record], task: Task, data: Data) -> Tab
             f"{name}:{records[0].line}: {records[0].problem}. Expected an object per line, or an "
             'array of objects in a file that ends in .json, such as {"text": "...", "label": 1}.'
         )
-    columns = _file_columns(name, tuple(first.values), task, data)
+    keys = dict.fromkeys(key for record in records for key in record.values)
+    columns = _file_columns(name, tuple(keys), task, data)
     return Table(name, records, len(records), columns)
 
 
@@ -274,8 +275,9 @@ def _with_header(
     columns = _file_columns(name, first, task, data)
     if {len(fields) for _, fields in rows[1:] if any(fields)} == {len(first) + 1}:
         raise UserError(
-            f"{name}: every row has one field more than the first line. R writes row names so: "
-            "write the file with row.names=FALSE, or a name for the first column."
+            f"{name}: every row has one field more than the first line. If these are row names of "
+            "R, write the file with row.names=FALSE, or a name for the first column; else look for "
+            "separators at the ends of rows, or within texts that do not stand in double quotes."
         )
     records = _records(rows[1:], first, columns)
     return Table(name, records, len(rows) - 1, columns, quotes.remark, quotes=quotes)
@@ -358,6 +360,8 @@ def _no_column(
     its = f"Its first line has: {shown or 'nothing'}."
     if any(field.strip('"') in names and field.startswith('"') for field in present):
         return f"{start}\n{its}\nIts names are in quotes: write data.quotes=csv."
+    if present and present[0].startswith("sep="):
+        return f"{start}\n{its}\nLeave that line out, which Excel alone reads."
     if advice := _parted_otherwise(present, names):
         return f"{start}\n{its}\n{advice}"
     cased = [field for field in present if field.casefold() in {n.casefold() for n in names}]

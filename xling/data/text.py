@@ -27,6 +27,14 @@ WITHOUT_MARK = {
 ESCAPES = {"\x1b$B": "ISO-2022-JP", "\x1b$@": "ISO-2022-JP", "\x1b$)C": "ISO-2022-KR"}
 """What begins a text in encodings that are ASCII to the eye, which UTF-8 does not tell."""
 
+OTHER_KINDS = {
+    b"PK\x03\x04": "an Excel sheet or an archive (.xlsx, .zip)",
+    b"\x1f\x8b": "a packed file (.gz)",
+    b"PAR1": "a Parquet file (.parquet)",
+    b"\xd0\xcf\x11\xe0": "an old Excel sheet (.xls)",
+}
+"""How files begin that are no text → what they are."""
+
 PLAIN_SIGNS = (b"\n", b"\r", b"\t", b" ", b",", b"[", b"{")
 """Signs of ASCII of which every file has some."""
 
@@ -69,8 +77,11 @@ def _content(path: Path, name: str) -> bytes:
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError, zlib.error) as error:
+            advice = "Fetch it again."
+            if not content.startswith(b"\x1f\x8b"):
+                advice = "If it is not packed, leave .gz out of its name; else fetch it again."
             raise UserError(
-                f"{name} cannot be unpacked: {str(error) or type(error).__name__}. Fetch it again."
+                f"{name} cannot be unpacked: {str(error) or type(error).__name__}. {advice}"
             ) from None
     refuse_pointer(content, name)
     return content
@@ -91,6 +102,8 @@ def refuse_pointer(content: bytes, name: str) -> None:
 
 def _with_nul(content: bytes, path: Path, name: str) -> str:
     """Say what a file with NUL bytes is: each character of ASCII has some in UTF-16 and UTF-32."""
+    if kind := next((kind for mark, kind in OTHER_KINDS.items() if content.startswith(mark)), ""):
+        return f"{name} holds {kind}, whatever its name says. Give it the right ending."
     for encoding, newline in WITHOUT_MARK.items():
         width = len(newline)
         units = {content[at : at + width] for at in range(0, len(content), width)}
