@@ -176,4 +176,5 @@ def test_texts_that_stand_for_missing_ones_are_reported(corpus_folder: Path) -> 
     write(corpus_folder, "en", "train", some)
     said: list[str] = []
     load_corpus(settings(corpus_folder), said.append)
-    assert sum("3 texts are 'NA', as programs write missing ones" in line for line in said) == 1
+    told = "3 texts are 'NA' (the first in train.en.tsv:2), as programs write missing ones"
+    assert sum(told in line for line in said) == 1

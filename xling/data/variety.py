@@ -62,8 +62,9 @@ def written_gaps(drawn: Drawn) -> Iterator[str]:
                     places.setdefault(text, []).append(row)
     for text, rows in sorted(places.items()):
         are = f"{len(rows):,} texts are" if len(rows) > 1 else "one text is"
-        first = f"{'the first in' if len(rows) > 1 else 'in'} {rows[0].file}:{rows[0].line}"
-        yield f"{are} '{text}' ({first}), as programs write missing ones. Such texts are kept."
+        first = min(rows, key=lambda row: (row.file, row.line))
+        place = f"{'the first in' if len(rows) > 1 else 'in'} {first.file}:{first.line}"
+        yield f"{are} '{text}' ({place}), as programs write missing ones. Such texts are kept."
 
 
 def overlaps(drawn: Drawn) -> Iterator[str]:
