@@ -13,6 +13,7 @@ from xling.models.available import tokenizer_files
 from xling.models.configuration import mistake, wrong_setting
 from xling.models.files import weights_files
 from xling.models.json_files import AGAIN
+from xling.models.own_code import code_elsewhere
 from xling.models.packages import missing_package
 from xling.models.tokenizer import read_sentencepiece
 
@@ -41,7 +42,7 @@ def of_model(model: Model, error: Exception, folder: Path) -> str:
         folder: of the encoder.
     """
     name = model.path or ""
-    if message := needs_code(model, error) or mistake(name, folder):
+    if message := needs_code(model, error) or code_elsewhere(model) or mistake(name, folder):
         return message
     for file in weights_files(name, folder):
         if problem := _damaged_weights(file):
@@ -51,7 +52,7 @@ def of_model(model: Model, error: Exception, folder: Path) -> str:
 
 def of_tokenizer(model: Model, error: Exception, folder: Path) -> str:
     """Say why the tokenizer could not be loaded."""
-    if message := needs_code(model, error):
+    if message := needs_code(model, error) or code_elsewhere(model):
         return message
     files = tokenizer_files(folder)
     for file in files:
