@@ -30,7 +30,7 @@ from xling.data.connection import Say
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
 from xling.models.available import fetched, named_by_hub
-from xling.models.beginnings import follow_convention
+from xling.models.beginnings import follow_convention, say_unheeded
 from xling.models.classifier import Classifier
 from xling.models.configuration import check_sizes
 from xling.models.files import check_folder
@@ -46,7 +46,14 @@ from xling.models.sentence import (
     transformer_folder,
 )
 from xling.models.tiny import tiny_encoder
-from xling.models.tokenizer import files_read_anew, follow_files, lower_first, named_class
+from xling.models.tokenizer import (
+    files_read_anew,
+    follow_files,
+    keep_case,
+    lower_first,
+    named_class,
+    without_chance,
+)
 from xling.models.trial import trial
 from xling.models.vocabulary import fit_tokenizer
 
@@ -141,23 +148,27 @@ def _tokenizer(
     """Load the tokenizer, by the class that its configuration names if by no other."""
     folder = _folder(model) / place["subfolder"]
     settings = read_object(model.path or "", folder, "tokenizer_config.json") or {}
+    options = place | without_chance(settings, say)
     with files_read_anew():
         try:
-            tokenizer = _loaded(model, of_tokenizer, AutoTokenizer.from_pretrained, **place)
+            tokenizer = _loaded(model, of_tokenizer, AutoTokenizer.from_pretrained, **options)
         except UserError as refusal:
             if model.trust_remote_code and "auto_map" in settings:
                 raise  # its own code was asked for: no class of the library's may stand in for it
             kind = named_class(settings)
             try:
-                tokenizer = kind.from_pretrained(model.path, **place)
+                tokenizer = kind.from_pretrained(model.path, **options)
             except Exception:  # of any kind: what the library's own choice failed for is said
                 raise refusal from None
     try:
-        follow_files(tokenizer, folder)
+        follow_files(tokenizer, folder, say)
         follow_convention(tokenizer, settings, folder, model_type, say)
+        say_unheeded(tokenizer, settings, say)
         if (sentences := _sentences(model)).lower:
             lower_first(tokenizer)
             say(f"Tokenizer: texts are lower-cased first, as {sentences.file} says")
+        else:
+            keep_case(tokenizer, folder, say)
         tokenizer(f"a {UNKNOWN}")
     except Exception as error:  # of any kind: it is the library's, or the model's own code
         raise UserError(of_tokenizer(model, error, folder)) from error
