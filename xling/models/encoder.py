@@ -37,6 +37,7 @@ from xling.models.files import check_folder
 from xling.models.json_files import expect, read_json, read_object, shown
 from xling.models.languages import language_input, select_adapters
 from xling.models.own_code import TOKENIZER, allow_code, code_not_run
+from xling.models.packages import refuse_without_emoji
 from xling.models.pooling import FLAGS, Pooling, behind_pooling, pooling_folder, stored_pooling
 from xling.models.refusals import of_model, of_tokenizer
 from xling.models.sentence import (
@@ -161,6 +162,7 @@ def _tokenizer(
             except Exception:  # of any kind: what the library's own choice failed for is said
                 raise refusal from None
     try:
+        refuse_without_emoji(tokenizer)
         follow_files(tokenizer, folder, say)
         follow_convention(tokenizer, settings, folder, model_type, say)
         say_unheeded(tokenizer, settings, say)

@@ -39,10 +39,9 @@ def code_elsewhere(model: Model) -> str:
     """Say where code is that the files name in another repository and that is not in the cache."""
     if not model.trust_remote_code:
         return ""
-    for file in CLASSES:
+    for file, kind in CLASSES.items():
         values = _values(model, file)
-        auto = values.get("auto_map")
-        for key in auto if isinstance(auto, dict) else ():
+        for key in ("AutoConfig", kind):
             for reference in _named(values, key):
                 repository, separator, code = reference.partition("--")
                 script = code.rpartition(".")[0].replace(".", "/") + ".py"

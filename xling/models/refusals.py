@@ -14,7 +14,7 @@ from xling.models.configuration import mistake, wrong_setting
 from xling.models.files import weights_files
 from xling.models.json_files import AGAIN
 from xling.models.own_code import code_elsewhere
-from xling.models.packages import missing_package
+from xling.models.packages import asked_package, missing_package
 from xling.models.tokenizer import read_sentencepiece
 
 NO_TOKENIZER = (
@@ -44,6 +44,8 @@ def of_model(model: Model, error: Exception, folder: Path) -> str:
     name = model.path or ""
     if message := needs_code(model, error) or code_elsewhere(model) or mistake(name, folder):
         return message
+    if model.trust_remote_code and (package := asked_package(str(error))):
+        return f"model.path={name}: its own code needs a package: {package}"
     for file in weights_files(name, folder):
         if problem := _damaged_weights(file):
             return f"model.path={name}: {file.name} {problem}"
