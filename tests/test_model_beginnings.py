@@ -9,6 +9,7 @@ from small_models import change
 from tokenizers import Tokenizer, models, processors
 from transformers import (
     AutoModel,
+    AutoTokenizer,
     GemmaConfig,
     GPTNeoXConfig,
     LlamaConfig,
@@ -116,7 +117,30 @@ def test_the_configurations_word_stands_where_its_class_takes_it(
     change(tmp_path / "tokenizer_config.json", tokenizer_class=named, add_bos_token=told, **special)
     tokens, said = around(tmp_path)
     assert tokens.count("<s>") == (2 if expected else 0)
-    assert (tokens[0] == "<s>") == expected and not said
+    assert (tokens[0] == "<s>") == expected
+    assert ('"add_bos_token": ' in said) == bool(said) == (told not in (None, expected))
+
+
+@pytest.mark.parametrize("kind", ["Qwen2Tokenizer", "PreTrainedTokenizerFast"])
+def test_that_an_end_is_asked_for_and_not_put_there_is_said_with_what_puts_it_there(kind, tmp_path):
+    model_in(tmp_path, "qwen2", 40)
+    vocabulary = {name: n for n, name in enumerate(["<unk>", "<s>", "</s>"])}
+    vocabulary |= {f"w{n}": n for n in range(3, 40)}
+    Tokenizer(models.BPE(vocabulary, [], unk_token="<unk>")).save(str(tmp_path / "tokenizer.json"))
+    special = dict(eos_token="</s>", unk_token="<unk>", pad_token="</s>")
+    file = tmp_path / "tokenizer_config.json"
+    change(file, tokenizer_class=kind, add_eos_token=False, add_bos_token=False, **special)
+    assert "</s>" not in around(tmp_path)[0] and not around(tmp_path)[1]
+    change(file, add_eos_token=True)
+    tokens, said = around(tmp_path)
+    assert "</s>" not in tokens and said.count('_token": true') == 1
+    assert '"add_eos_token": true in' in said and "no </s> stands behind each text" in said
+    assert "set tokenizer.add_eos_token = True" in said
+    made = AutoTokenizer.from_pretrained(tmp_path)
+    made.add_eos_token = True
+    made.save_pretrained(tmp_path)
+    tokens, said = around(tmp_path)
+    assert tokens[-1] == "</s>" and not said
 
 
 def test_that_a_stored_tokenizer_begins_no_text_is_said_of_llamas(tmp_path):

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 
 from xling.config import Config
+from xling.data.addresses import refuse_page
 from xling.data.connection import Say
 from xling.data.files import find, index_of
 from xling.data.naming import unread
@@ -22,6 +23,7 @@ def dataset_of(config: Config) -> tuple[str, str | None]:
     """
     if config.data.path:
         name, _, revision = config.data.path.partition("@")
+        refuse_page(config.data.path)
         if not re.fullmatch(r"[\w-][\w.-]*/[\w-][\w.-]*", name):
             raise UserError(
                 f"data.path={config.data.path}: with data=hub this must be the id of a data set, "

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from xling.config import Config
+from xling.data.addresses import refuse_page
 from xling.data.files import (
     broken_links,
     file_digest,
@@ -128,6 +129,7 @@ def _folder(config: Config) -> Path:
         raise UserError("data=files needs the folder of your files: write data.path=DIR")
     folder = Path(config.data.path).expanduser()
     if not folder.is_dir():
+        refuse_page(config.data.path)
         what = "no such folder"
         if any(mark in config.data.path for mark in "*?{["):
             what += "; write the folder alone, and how its files are named in data.files"

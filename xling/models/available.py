@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from xling.config import Model
+from xling.data.addresses import page_at
 from xling.data.connection import Say
 from xling.data.repository import fetch_missing, folder_of, locate, named_by_id, require
 from xling.data.snapshot import Repository, Snapshot
@@ -176,6 +177,15 @@ def _is_folder(model: Model) -> bool:
     if folder.is_file():
         raise UserError(
             f"model.path={path}: that is a file. Name its folder: model.path={folder.parent}"
+        )
+    if page := page_at(path):
+        pin = f" model.revision={page.revision}" if page.revision else ""
+        raise UserError(
+            f"model.path={path}: that is the address of a data set. Name a model, "
+            "model.path=OWNER/NAME."
+            if page.is_data
+            else f"model.path={path}: that is the address of a page, where the model's id is "
+            f"expected. Write model.path={page.name}{pin}"
         )
     local = folder.is_absolute() or path.startswith((".", "~")) or path.endswith("/")
     if local or path.count("/") > 1:

@@ -68,6 +68,41 @@ def follow_convention(
         )
 
 
+def say_unheeded(
+    tokenizer: PreTrainedTokenizerBase, settings: Mapping[str, Any], say: Callable[[str], None]
+) -> None:
+    """Tell where the tokens around a text are not those that were asked for, or there are none.
+
+    Args:
+        settings: of tokenizer_config.json.
+        say: is told of it.
+    """
+    ids, kind = tokenizer("")["input_ids"], type(tokenizer).__name__
+    bare = not tokenizer.num_special_tokens_to_add()
+    for key, token, place, is_there in (
+        ("add_bos_token", tokenizer.bos_token, "before", tokenizer.bos_token_id in ids[:1]),
+        ("add_eos_token", tokenizer.eos_token, "behind", _is_last(tokenizer, ids)),
+    ):
+        asked = settings.get(key)
+        other = token in (tokenizer.cls_token, tokenizer.sep_token)  # BERT's kin has them anyway
+        if asked is None or bool(asked) == is_there or not _is_known(tokenizer, token):
+            continue
+        if asked or not other:
+            say(
+                f'Tokenizer: "{key}": {str(bool(asked)).lower()} in tokenizer_config.json is not '
+                f"heeded by {kind}: {token if is_there else f'no {token}'} stands {place} each "
+                f"text. To change that, set tokenizer.{key} = {bool(asked)} in Python and save it, "
+                "tokenizer.save_pretrained(DIR)"
+            )
+            bare = False
+    if bare and _is_known(tokenizer, tokenizer.cls_token):
+        say(
+            f"Tokenizer: nothing stands around a text, though there is {tokenizer.cls_token}: "
+            f"neither tokenizer.json nor {kind} puts it there. If the model was trained with it, "
+            'name its class in tokenizer_config.json, as in "tokenizer_class": "BertTokenizer"'
+        )
+
+
 def _kind(tokenizer: PreTrainedTokenizerBase, settings: Mapping[str, Any], model_type: str) -> str:
     """Return the class of a tokenizer in small letters, as "llama"; the library may use another."""
     named = settings.get("tokenizer_class")

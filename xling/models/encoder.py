@@ -4,6 +4,7 @@ import dataclasses
 import inspect
 import logging
 import re
+import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+import transformers
 from torch import nn
 from transformers import (
     AutoConfig,
@@ -28,12 +30,14 @@ from xling.data.connection import Say
 from xling.data.sample.tokenizer import train_tokenizer
 from xling.errors import UserError
 from xling.models.available import fetched, named_by_hub
-from xling.models.beginnings import follow_convention
+from xling.models.beginnings import follow_convention, say_unheeded
 from xling.models.classifier import Classifier
 from xling.models.configuration import check_sizes
 from xling.models.files import check_folder
-from xling.models.json_files import expect, read_json, read_object
+from xling.models.json_files import expect, read_json, read_object, shown
 from xling.models.languages import language_input, select_adapters
+from xling.models.own_code import TOKENIZER, allow_code, code_not_run
+from xling.models.packages import refuse_without_emoji
 from xling.models.pooling import FLAGS, Pooling, behind_pooling, pooling_folder, stored_pooling
 from xling.models.refusals import of_model, of_tokenizer
 from xling.models.sentence import (
@@ -43,9 +47,19 @@ from xling.models.sentence import (
     transformer_folder,
 )
 from xling.models.tiny import tiny_encoder
-from xling.models.tokenizer import files_read_anew, follow_files, lower_first, named_class
+from xling.models.tokenizer import (
+    files_read_anew,
+    follow_files,
+    keep_case,
+    lower_first,
+    named_class,
+    without_chance,
+)
 from xling.models.trial import trial
 from xling.models.vocabulary import fit_tokenizer
+
+POSITIONS = "position_embeddings.weight"
+"""How the name of a table of absolute positions ends."""
 
 UNKNOWN = "\ue000"
 """A letter for private use, which no vocabulary has."""
@@ -113,6 +127,18 @@ def load_encoder(
         tokenizer = _tokenizer(model, place, config.model_type, say)
     if unused := [*unexpected, *behind_pooling(_json(model, "modules.json"))]:
         say(f"Not used of the model's files: {', '.join(unused)}")
+    if code := code_not_run(model):
+        say(
+            f"WARNING: the model's own code ({code}) is not run; transformers' "
+            f"{type(encoder).__name__} takes its place, and may compute something else. Read that "
+            "code, then write model.trust_remote_code=true"
+        )
+    if code := code_not_run(model, TOKENIZER):
+        say(
+            f"WARNING: the tokenizer's own code ({code}) is not run; transformers' "
+            f"{type(tokenizer).__name__} takes its place, and may make other tokens. Read that "
+            "code, then write model.trust_remote_code=true"
+        )
     fit_tokenizer(model.path, tokenizer, encoder, say, place["subfolder"])
     return encoder, tokenizer, missing
 
@@ -123,21 +149,28 @@ def _tokenizer(
     """Load the tokenizer, by the class that its configuration names if by no other."""
     folder = _folder(model) / place["subfolder"]
     settings = read_object(model.path or "", folder, "tokenizer_config.json") or {}
+    options = place | without_chance(settings, say)
     with files_read_anew():
         try:
-            tokenizer = _loaded(model, of_tokenizer, AutoTokenizer.from_pretrained, **place)
+            tokenizer = _loaded(model, of_tokenizer, AutoTokenizer.from_pretrained, **options)
         except UserError as refusal:
+            if model.trust_remote_code and "auto_map" in settings:
+                raise  # its own code was asked for: no class of the library's may stand in for it
             kind = named_class(settings)
             try:
-                tokenizer = kind.from_pretrained(model.path, **place)
+                tokenizer = kind.from_pretrained(model.path, **options)
             except Exception:  # of any kind: what the library's own choice failed for is said
                 raise refusal from None
     try:
-        follow_files(tokenizer, folder)
+        refuse_without_emoji(tokenizer)
+        follow_files(tokenizer, folder, say)
         follow_convention(tokenizer, settings, folder, model_type, say)
+        say_unheeded(tokenizer, settings, say)
         if (sentences := _sentences(model)).lower:
             lower_first(tokenizer)
             say(f"Tokenizer: texts are lower-cased first, as {sentences.file} says")
+        else:
+            keep_case(tokenizer, folder, say)
         tokenizer(f"a {UNKNOWN}")
     except Exception as error:  # of any kind: it is the library's, or the model's own code
         raise UserError(of_tokenizer(model, error, folder)) from error
@@ -226,8 +259,8 @@ def _weights(
         name, stored, expected = mismatched[0]
         raise UserError(
             f"model.path={model.path}: its files have {name} of shape {tuple(stored)}, where "
-            f"config.json asks for {tuple(expected)}. Weights and config.json belong to different "
-            "models."
+            f"config.json asks for {tuple(expected)}."
+            + (allow_code(model) or " Weights and config.json belong to different models.")
         )
     missing = sorted(
         name for name in info["missing_keys"] if name not in tensors or id(tensors[name]) in own
@@ -238,8 +271,9 @@ def _weights(
             f"model.path={model.path}: its files have none of the weights of "
             f"{type(encoder).__name__}, such as {missing[0]}"
             + (f"; theirs have other names, such as {stored[0]}." if stored else ".")
-            + " Save the model with transformers' save_pretrained."
+            + (allow_code(model) or " Save the model with transformers' save_pretrained.")
         )
+    _check_positions(model, encoder)
     own_storage(encoder)
     if not hasattr(encoder, "config"):  # a part of FSMT
         encoder.config = whole.config
@@ -247,6 +281,23 @@ def _weights(
     encoder.config.return_dict = True
     select_adapters(encoder)
     return encoder, tuple(name.removeprefix(prefix) for name in missing), _summary(info)
+
+
+def _check_positions(model: Model, encoder: PreTrainedModel) -> None:
+    """Refuse positions of a kind that a class no longer has, and would take for absolute ones."""
+    kind = getattr(encoder.config, "position_embedding_type", None)
+    table = any(name.endswith(POSITIONS) for name, _ in encoder.named_parameters())
+    code = sys.modules[type(encoder).__module__]
+    own = not code.__name__.startswith("transformers.")  # of the model's own, that is
+    if not isinstance(kind, str) or kind == "absolute" or own or not table:
+        return
+    if kind not in inspect.getsource(code):
+        raise UserError(
+            f"model.path={model.path}: config.json has position_embedding_type={shown(kind)}, "
+            f"which transformers {transformers.__version__} does not compute: its "
+            f"{type(encoder).__name__} would read absolute positions instead."
+            + (allow_code(model) or " Name another model.")
+        )
 
 
 def text_part(name: str, model: PreTrainedModel) -> PreTrainedModel:

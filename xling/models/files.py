@@ -17,6 +17,7 @@ from xling.models.json_files import (
     LFS_POINTER,
     read_json,
     read_object,
+    refuse_broken_link,
     shown,
     starts_with,
 )
@@ -47,6 +48,9 @@ PLAIN = {"F64", "F32", "F16", "BF16", "I64", "I32", "BOOL"}
 """Types of weights in safetensors, and of the numbers of positions that models keep beside them."""
 
 LONGEST_LINE = 10_000
+VOCABULARIES = "vocab.txt merges.txt dict.txt *.model *.spm *.codes *.tiktoken".split()
+"""What a tokenizer is made of where there is no tokenizer.json, beside JSON files."""
+
 OTHER_FORMATS = ("*.gguf", "*.onnx", "*.h5", "*.msgpack", "*.pth", "*.pt", "*.ckpt", "*.ot")
 
 
@@ -70,8 +74,8 @@ def check_folder(name: str) -> None:
     sentence_settings(name, folder)
     default_prompt(name, root)
     _refuse_quantised(name, config)
-    for file in sorted(file for file in folder.iterdir() if file.is_file()):
-        if starts_with(file, LFS_POINTER):
+    for file in sorted(folder.iterdir()):
+        if file.is_file() and starts_with(file, LFS_POINTER):
             raise UserError(
                 f"model.path={name}: {file.name} is a pointer of Git LFS, not the file itself: run "
                 "`git lfs pull` in that folder."
@@ -96,6 +100,9 @@ def _check_tokenizer(name: str, folder: Path) -> None:
                 f"{AGAIN}"
             )
         return
+    for file in folder.iterdir():
+        if any(map(file.match, VOCABULARIES)):
+            refuse_broken_link(name, file)
     _lines(name, folder, "vocab.txt")
     _check_merges(name, described["vocab.json"], _lines(name, folder, "merges.txt"))
     for file in (*folder.glob("*.model"), *folder.glob("*.tiktoken")):
@@ -189,11 +196,14 @@ def weights_files(name: str, folder: Path) -> list[Path]:
         files = [folder / file for file in sorted(set(shards.values()))]
         missing = [file.name for file in files if not file.is_file()]
         if missing:
+            refuse_broken_link(name, folder / missing[0])
             raise UserError(
                 f"model.path={name}: {len(missing)} of {len(files)} files of weights are missing, "
                 f"such as {missing[0]}. Copy or download them too."
             )
         return files
+    for single in (SAFETENSORS, PICKLED):
+        refuse_broken_link(name, folder / single)
     others = sorted(file.name for pattern in OTHER_FORMATS for file in folder.glob(pattern))
     named = sorted(file.name for file in folder.glob("*.safetensors"))
     has = f"; it has {', '.join([*named, *others][:3])}" if named or others else ""

@@ -18,6 +18,7 @@ KINDS = {bool: "true or false", int: "a whole number", str: "text", dict: "an ob
 def read_json(name: str, folder: Path, file: str) -> Any:
     """Return what a JSON file holds; None if there is none."""
     path = folder / file
+    refuse_broken_link(name, path)
     if not path.is_file():
         return None
     if starts_with(path, LFS_POINTER):
@@ -34,6 +35,19 @@ def read_json(name: str, folder: Path, file: str) -> Any:
         raise UserError(
             f"model.path={name}: {file} cannot be read as JSON: {error}. {AGAIN}"
         ) from None
+
+
+def refuse_broken_link(name: str, path: Path) -> None:
+    """Refuse a link that leads to no file: most readers take it for nothing at all.
+
+    Raises:
+        UserError: it is one.
+    """
+    if path.is_symlink() and not path.exists():
+        raise UserError(
+            f"model.path={name}: {path.name} is a link that leads nowhere: there is no "
+            f"{path.readlink()}. Copy or download the file itself."
+        )
 
 
 def read_object(name: str, folder: Path, file: str) -> dict[str, Any] | None:

@@ -13,7 +13,8 @@ from xling.models.available import tokenizer_files
 from xling.models.configuration import mistake, wrong_setting
 from xling.models.files import weights_files
 from xling.models.json_files import AGAIN
-from xling.models.packages import missing_package
+from xling.models.own_code import code_elsewhere
+from xling.models.packages import asked_package, missing_package
 from xling.models.tokenizer import read_sentencepiece
 
 NO_TOKENIZER = (
@@ -41,8 +42,10 @@ def of_model(model: Model, error: Exception, folder: Path) -> str:
         folder: of the encoder.
     """
     name = model.path or ""
-    if message := needs_code(model, error) or mistake(name, folder):
+    if message := needs_code(model, error) or code_elsewhere(model) or mistake(name, folder):
         return message
+    if model.trust_remote_code and (package := asked_package(str(error))):
+        return f"model.path={name}: its own code needs a package: {package}"
     for file in weights_files(name, folder):
         if problem := _damaged_weights(file):
             return f"model.path={name}: {file.name} {problem}"
@@ -51,7 +54,7 @@ def of_model(model: Model, error: Exception, folder: Path) -> str:
 
 def of_tokenizer(model: Model, error: Exception, folder: Path) -> str:
     """Say why the tokenizer could not be loaded."""
-    if message := needs_code(model, error):
+    if message := needs_code(model, error) or code_elsewhere(model):
         return message
     files = tokenizer_files(folder)
     for file in files:

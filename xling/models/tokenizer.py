@@ -7,7 +7,7 @@ how texts are normalised (mBART, DeBERTa-v2, BigBird, Llama), which token is the
 
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ from transformers.convert_slow_tokenizer import (
 )
 from transformers.models.auto.tokenization_auto import tokenizer_class_from_name
 
-from xling.models.files import SENTENCEPIECE
+from xling.models.files import SENTENCEPIECE, SPECIAL
 
 BPE_TYPE = 2
 """Number of byte pair encoding among sentencepiece's kinds of model; 1 is unigram."""
@@ -45,6 +45,15 @@ CONFIGURING = {
 }
 """Parts in tokenizer.json → the settings in tokenizer_config.json that may change them."""
 
+CASED = 0.02
+"""Share of tokens with capitals from which a vocabulary is one of texts that keep theirs.
+
+One of lower-cased texts has none, but for special tokens."""
+
+AT_RANDOM = (
+    "Tokenizer: {}, which splits texts at random, is left out: a text has the same tokens each time"
+)
+
 LAST_SIGMA = (
     r"(?<=\p{Cased}|\p{Cased}\p{Case_Ignorable}|\p{Cased}\p{Case_Ignorable}{2})Σ"
     r"(?!\p{Case_Ignorable}*\p{Cased})"
@@ -61,11 +70,17 @@ PREPARING = (
 """What a class may do to a text before sentencepiece does, as tokenizer.json has it."""
 
 
-def follow_files(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
+def follow_files(
+    tokenizer: PreTrainedTokenizerBase, folder: Path, say: Callable[[str], None]
+) -> None:
     """Make a tokenizer split texts as its tokenizer.json or sentencepiece's model says.
 
     Of a tokenizer.json, what tokenizer_config.json says otherwise is left as the class has it, but
     not what the class takes for granted where tokenizer_config.json is silent.
+
+    Args:
+        folder: of the tokenizer.
+        say: is told what the files leave open, and of a choice at random, which is left out.
     """
     backend = getattr(tokenizer, "backend_tokenizer", None)
     if backend is None:  # it calls sentencepiece itself, or is written in Python
@@ -74,14 +89,25 @@ def follow_files(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
     if file.is_file():
         stored, settings = Tokenizer.from_file(str(file)), _settings(folder)
         backend.model = stored.model
+        _leave_nothing_to_chance(backend, say)
         for part in ("normalizer", "pre_tokenizer"):
             own, said = getattr(stored, part), settings.keys() & set(CONFIGURING[part])
             if not said or _shape(own) != _shape(getattr(backend, part)):
                 setattr(backend, part, own)
         told = isinstance(getattr(type(tokenizer), "src_lang", None), property)
         configured = told or settings.keys() & set(CONFIGURING["post_processor"])
-        if stored.post_processor is not None and not configured:
-            backend.post_processor = stored.post_processor
+        silent = _is_silent(stored.post_processor)
+        if configured:
+            return
+        if not silent or not backend.num_special_tokens_to_add(is_pair=False):
+            backend.post_processor = stored.post_processor or backend.post_processor
+        elif not settings.keys() & {"add_bos_token", "add_eos_token"}:
+            names = tokenizer.convert_ids_to_tokens(tokenizer("")["input_ids"])
+            stand = "stand" if len(names) > 1 else "stands"
+            say(
+                f"Tokenizer: {' and '.join(names)} {stand} around each text, as in "
+                f"{type(tokenizer).__name__}: tokenizer.json does not say what does"
+            )
     elif vocabulary and (proto := read_sentencepiece(Path(vocabulary))) is not None:
         _follow_sentencepiece(tokenizer, backend, proto)
     elif type(tokenizer).__name__ == "DebertaTokenizer":  # which puts two tokens between a pair
@@ -91,6 +117,34 @@ def follow_files(tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
             f"{first} $A {then} $B:1 {then}:1",
             [(name, tokenizer.convert_tokens_to_ids(name)) for name in (first, then)],
         )
+
+
+def keep_case(tokenizer: PreTrainedTokenizerBase, folder: Path, say: Callable[[str], None]) -> None:
+    """Keep capitals where a class lower-cases by default, but its vocabulary has many of them.
+
+    Args:
+        folder: of the tokenizer.
+        say: is told of it.
+    """
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    normalizer = getattr(backend, "normalizer", None)
+    file = Path(getattr(tokenizer, "vocab_file", None) or "")
+    said = (folder / "tokenizer.json").is_file() or "do_lower_case" in _settings(folder)
+    if said or not isinstance(normalizer, normalizers.BertNormalizer) or not normalizer.lowercase:
+        return
+    words = [token for token in tokenizer.get_vocab() if token[:1] not in SPECIAL]
+    share = sum(token != token.lower() for token in words) / max(1, len(words))
+    if share < CASED:
+        return
+    state = _state(normalizer) | {"lowercase": False}
+    backend.normalizer = normalizers.BertNormalizer(
+        **{key: value for key, value in state.items() if key != "type"}
+    )
+    say(
+        f"WARNING: {share:.0%} of the tokens in {file.name or 'the vocabulary'} have capitals, so "
+        f"texts keep theirs, though {type(tokenizer).__name__} lower-cases by default and no file "
+        'says which is right. Write "do_lower_case": false in tokenizer_config.json, or true'
+    )
 
 
 def lower_first(tokenizer: PreTrainedTokenizerBase) -> None:
@@ -136,6 +190,20 @@ def named_class(settings: Any) -> Any:
     return tokenizer_class_from_name(name) if isinstance(name, str) else None
 
 
+def without_chance(settings: Mapping[str, Any], say: Callable[[str], None]) -> dict[str, Any]:
+    """Return what makes sentencepiece split each text in one way, where it is to do so at random.
+
+    Args:
+        settings: of tokenizer_config.json.
+        say: is told of it.
+    """
+    options = settings.get("sp_model_kwargs")
+    if not (isinstance(options, dict) and options.get("enable_sampling")):
+        return {}
+    say(AT_RANDOM.format("enable_sampling=true in tokenizer_config.json"))
+    return {"sp_model_kwargs": {**options, "enable_sampling": False}}
+
+
 @contextmanager
 def files_read_anew() -> Iterator[None]:
     """Make tiktoken read a file, not the copy it keeps of another one that stood at its path."""
@@ -148,6 +216,21 @@ def files_read_anew() -> Iterator[None]:
         os.environ.pop(name)
         if before is not None:
             os.environ[name] = before
+
+
+def _leave_nothing_to_chance(backend: Tokenizer, say: Callable[[str], None]) -> None:
+    """Split each text in one way, where a file asks for one of several at random."""
+    for option in ("dropout", "alpha"):
+        if value := getattr(backend.model, option, None):
+            setattr(backend.model, option, None)
+            say(AT_RANDOM.format(f"{option}={value} in tokenizer.json"))
+
+
+def _is_silent(processor: processors.PostProcessor | None) -> bool:
+    """Tell whether a part of tokenizer.json leaves open which tokens stand around a text."""
+    state = {} if processor is None else _state(processor)
+    parts = state.get("processors", [state])
+    return all(part.get("type") in (None, "ByteLevel") for part in parts)
 
 
 def _follow_sentencepiece(

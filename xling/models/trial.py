@@ -10,6 +10,7 @@ from transformers import PreTrainedModel, PreTrainedTokenizerBase
 from xling.config import Model
 from xling.errors import UserError
 from xling.models.languages import LanguageInput
+from xling.models.own_code import allow_code
 from xling.models.pooling import Pooling, pooled, sees, states
 from xling.models.vocabulary import table_rows
 
@@ -272,8 +273,11 @@ def _check_missing(
         more = f" and {len(lacking) - 3} more" if len(lacking) > 3 else ""
         raise UserError(
             f"model.path={model.path}: its files lack weights that {type(encoder).__name__} needs: "
-            f"{', '.join(lacking[:3])}{more}. They would be random numbers; save the whole model, "
-            "or name another."
+            f"{', '.join(lacking[:3])}{more}."
+            + (
+                allow_code(model)
+                or " They would be random numbers; save the whole model, or name another."
+            )
         )
 
 
