@@ -1,6 +1,7 @@
 """Files of one corpus are read alike, and translations stay beside each other."""
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -58,6 +59,64 @@ def test_no_rows_are_taken_for_translations_behind_a_line_that_may_shift_them(
     folder = written(tmp_path, write, ending)
     with pytest.raises(UserError, match=rf"train\.de\.{ending}:\d+: .*aligned by their numbers"):
         load(folder, "data.on_bad_row=drop", identity="null", parallel=True)
+
+
+@pytest.mark.parametrize("ending", ["tsv", "jsonl"])
+def test_no_rows_are_taken_for_translations_behind_one_without_a_language(
+    tmp_path: Path, ending: str
+) -> None:
+    rows = [
+        {"lang": language, "split": split, "text": f"{language} {row}", "label": "ab"[row % 2]}
+        for language, broken in (("de", 1), ("en", 4))
+        for split in ("train", "dev", "test")
+        for row in range(8)
+        if (split, row) != ("train", broken)
+    ]
+    rows.insert(1, {"lang": "", "split": "train", "text": "lost", "label": "a"})
+    folder = tmp_path / "data"
+    folder.mkdir()
+    if ending == "tsv":
+        lines = ["\t".join(rows[0]), *("\t".join(row.values()) for row in rows)]
+    else:
+        lines = [json.dumps(row) for row in rows]
+    (folder / f"all.{ending}").write_text("\n".join([*lines, ""]))
+    switches = (f"data.files=all.{ending}", "data.language_column=lang", "data.split_column=split")
+    switches += ("data.on_bad_row=drop",)
+    with pytest.raises(UserError, match=rf"all\.{ending}: 1 rows do not say .*by their numbers"):
+        load(folder, *switches, identity="null", parallel=True)
+    corpus, _ = load(folder, *switches, identity="null")
+    assert len(corpus["train"]) == 14
+
+
+def test_an_object_over_two_lines_shifts_the_rows_behind_it(tmp_path: Path) -> None:
+    def write(path: Path, language: str, split: str) -> None:
+        lines = [
+            json.dumps({"text": f"{language} {row}", "label": "ab"[row % 2]}) for row in range(8)
+        ]
+        at = {"de": 1, "en": 4}[language]
+        if split == "train":
+            lines[at] = lines[at].replace(", ", ",\n")
+        path.write_text("\n".join([*lines, ""]))
+
+    folder = written(tmp_path, write, "jsonl")
+    with pytest.raises(UserError, match=r"train\.de\.jsonl:2: not JSON.*aligned by their numbers"):
+        load(folder, "data.on_bad_row=drop", identity="null", parallel=True)
+
+
+def test_backslashes_that_only_some_files_show_to_be_escapes_are_refused(tmp_path: Path) -> None:
+    """JSON's strings without their quotes: in German, a line break is one of the escapes."""
+    texts = {"de": 'Er sagt "ja"\nund geht', "en": 'He says "yes"'}
+
+    def write(path: Path, language: str, split: str) -> None:
+        text = json.dumps(texts[language])[1:-1]
+        rows = "".join(f"{row}\t{text} {row}\t{'ab'[row % 2]}\n" for row in range(8))
+        path.write_text(f"id\ttext\tlabel\n{rows}")
+
+    folder = written(tmp_path, write, "tsv")
+    with pytest.raises(UserError, match=r"train\.en.* shows by its quotes.*train\.de.*=none"):
+        load(folder)
+    corpus, _ = load(folder, "data.quotes=none")
+    assert corpus["train"][0]["text"].startswith('Er sagt \\"ja\\"\\nund geht')
 
 
 def test_empty_lines_at_the_end_shift_nothing(tmp_path: Path) -> None:

@@ -244,5 +244,7 @@ def test_the_tokenizer_survives_being_saved(sample_tokenizer, tmp_path):
 
 
 def test_a_vocabulary_smaller_than_the_alphabet_is_refused():
-    with pytest.raises(UserError, match="write 9 or more"):
+    with pytest.raises(
+        UserError, match=r"vocabulary=8 is too small.*Write model\.tiny\.vocabulary=9 or more"
+    ):
         train_tokenizer(["abc"], vocab_size=8)

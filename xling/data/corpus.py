@@ -164,13 +164,13 @@ def check_backslashes(tables: Iterable[Table]) -> None:
     """
     read = {table.name: table.quotes for table in tables if table.quotes}
     escaped = next((name for name, quotes in read.items() if quotes.escapes == "all"), None)
-    taken = next((name for name, quotes in read.items() if quotes.pairs), None)
+    taken = next((name for name, quotes in read.items() if quotes.doubtful), None)
     if escaped and taken:
         raise UserError(
             f"{escaped} shows by its quotes that a backslash stands before each one that is text, "
-            f"as Python writes them; {taken} has two backslashes wherever it has any, but no such "
-            "quote to show it. Write data.quotes=escaped if one program wrote both, or "
-            "data.quotes=none to take all backslashes and quotes as text."
+            f"as Python writes them; {taken} has backslashes, too, but what it holds does not show "
+            "that. Write data.quotes=escaped if one program wrote both so, or data.quotes=none to "
+            "take all backslashes and quotes as text."
         )
 
 

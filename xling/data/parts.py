@@ -13,11 +13,15 @@ Parts = dict[tuple[str, str], list[Record]]
 """Values of the columns of the language and of the split ("" without such a column) → rows."""
 
 
-def divided(table: Table, data: Data, say: Callable[[str], None]) -> Parts:
+def divided(table: Table, data: Data, parallel: bool, say: Callable[[str], None]) -> Parts:
     """Divide a file's rows by the values in the columns of the language and of the split.
 
+    Args:
+        parallel: whether equal ids, or else equal numbers, are translations.
+
     Raises:
-        UserError: rows that do not say where they belong, unless `data.on_bad_row` is `drop`.
+        UserError: rows that do not say where they belong, unless `data.on_bad_row` is `drop` and
+            they shift no number that translations share.
     """
     parts: Parts = {}
     strays: list[Record] = []
@@ -34,6 +38,13 @@ def divided(table: Table, data: Data, say: Callable[[str], None]) -> Parts:
             f" ({', '.join(marks_of(data))}), the first in line {line}"
             + (f": {problem}." if problem else ".")
         )
+        last = max((part[-1].line for part in parts.values()), default=0)
+        if parallel and table.columns.id is None and line < last:
+            raise UserError(
+                f"{message} Rows are aligned by their numbers in each language, and those after "
+                "such a row would not be translations. Correct these rows, or write "
+                "task.columns.id=NAME if a column identifies the rows."
+            )
         if data.on_bad_row == "stop":
             raise UserError(f"{message} Write data.on_bad_row=drop to leave these rows out.")
         say(f"{message} They are left out (data.on_bad_row=drop).")

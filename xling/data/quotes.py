@@ -26,15 +26,15 @@ class Quotes:
     Attributes:
         csv: whether fields in quotes lose them, and hold doubled ones for one.
         escapes: what backslashes escape.
-        pairs: whether backslashes come in twos only, as in a text that is escaped throughout, but
-            are taken as text.
+        doubtful: whether backslashes that are taken as text may be escapes: they come in twos
+            only, or before all quotes of a field.
         spaced: whether spaces before a field are left out.
         remark: addition to the line about the file.
     """
 
     csv: bool
     escapes: Escapes = ""
-    pairs: bool = False
+    doubtful: bool = False
     spaced: bool = False
     remark: str = ""
 
@@ -83,7 +83,7 @@ def with_pairs(quotes: Quotes, text: str, delimiter: str) -> Quotes:
     if quotes.escapes or "\\\\" not in text or not _python_escapes(text, delimiter):
         return quotes
     remark = " (backslashes come in twos only; data.quotes=escaped takes two for one)"
-    return dataclasses.replace(quotes, pairs=True, remark=quotes.remark + remark)
+    return dataclasses.replace(quotes, doubtful=True, remark=quotes.remark + remark)
 
 
 def quotes_of(text: str, name: str) -> Quotes:
@@ -113,7 +113,7 @@ def quotes_of(text: str, name: str) -> Quotes:
         return Quotes(csv=True, remark=" (quotes read as CSV writes them)")
     if not seen.doubled:
         behind = f" (backslashes before the quotes of {_fields(seen.bare)} are taken as text)"
-        return Quotes(csv=False, remark=behind if seen.bare else "")
+        return Quotes(csv=False, doubtful=bool(seen.bare), remark=behind if seen.bare else "")
     if seen.doubled <= others:
         remark = (
             f" (quotes taken as text, though {_fields(seen.doubled)} in quotes would be CSV's, and "
@@ -151,7 +151,8 @@ def csv_quotes(text: str, delimiter: str) -> Quotes:
     if plain.refused and (not quotes.refused or quotes.refused > plain.refused):
         remark = ' (quotes read as R and Spark write them, \\" for one inside)'
         return Quotes(csv=True, escapes="quotes", remark=remark)
-    return Quotes(csv=True)
+    taken = "" if plain.refused else " (backslashes before quotes are taken as text)"
+    return Quotes(csv=True, doubtful=bool(taken), remark=taken)
 
 
 def _python_escapes(text: str, delimiter: str) -> bool:

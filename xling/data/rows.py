@@ -6,12 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from xling.config import Task
-from xling.data.readers import EMPTY_LINE, Record, Table
+from xling.data.readers import Record, Table
 from xling.errors import UserError, nearest
 
 IGNORED = -1  # the class of labels that a task leaves out on purpose
 WIDTH = "wrong number of fields"
 HALF = "half a text"
+UNREADABLE = "unreadable row"
 OTHER_LABEL = "label differs between translations"
 SHOWN = 60  # characters of a label in a message
 
@@ -95,7 +96,7 @@ def _checked(
 
     if record.problem:
         counted = " instead of " in record.problem
-        half = HALF if "line break" in record.problem else "unreadable row"
+        half = HALF if "line break" in record.problem else UNREADABLE
         reason = WIDTH if counted else half
         return refused(reason, record.problem)
     identity, problem = _word(number if columns.id is None else values.get(columns.id))
@@ -231,7 +232,7 @@ def check_numbering(rows: Sequence[Row], bad: Sequence[BadRow], split: str) -> N
 
 def _may_shift(row: BadRow) -> bool:
     few = re.match(r"(\d+) fields? instead of (\d+)", row.detail)
-    return row.detail == EMPTY_LINE or bool(few and int(few[1]) < int(few[2]))
+    return row.reason == UNREADABLE or bool(few and int(few[1]) < int(few[2]))
 
 
 def bad_row_lines(bad: Sequence[BadRow], task: Task) -> list[str]:

@@ -52,7 +52,9 @@ def tables_of(
     }
     if not marks_of(config.data):
         return {key: [read[name] for name in names] for key, names in files.items()}
-    parts = {name: divided(table, config.data, say) for name, table in read.items()}
+    parts = {
+        name: divided(table, config.data, config.task.parallel, say) for name, table in read.items()
+    }
     tables = {
         key: parts_of([(read[name], parts[name]) for name in names], *key, config.data)
         for key, names in files.items()
