@@ -332,6 +332,7 @@ def test_a_token_that_is_wrong_stops_nothing_that_is_cached_and_pinned(
     assert re.search(r"your token.*`hf auth login`", text.splitlines()[0])
 
 
+@pytest.mark.slow
 @pytest.mark.command
 def test_two_commands_fetch_the_same_at_once(tiny, tmp_path):
     tiny.repos["datasets/owner/nli"] = Repo(nli("de", "en"))

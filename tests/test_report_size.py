@@ -4,6 +4,7 @@ import json
 from contextlib import nullcontext
 
 import pandas as pd
+import pytest
 from report_runs import make_run
 from report_subnetworks import finished, make_subnetwork_run
 
@@ -25,6 +26,7 @@ def test_the_page_of_the_papers_setting_is_below_5_mb(tmp_path):
     assert "of the 210 traced test examples" in written.read_text("utf-8")
 
 
+@pytest.mark.slow
 def test_the_page_of_a_hundred_languages_is_below_5_mb_and_says_where_the_numbers_are(
     tmp_path,
 ):

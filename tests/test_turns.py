@@ -2,13 +2,13 @@
 
 import dataclasses
 import json
-import multiprocessing
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import SMALL, run_command
-from filelock import FileLock
 
 from xling.cli.compose import conf_folder, register_resolvers
 from xling.stage import FINISHED, SETTINGS, BusyError, in_any_order, lock_file, stage
@@ -16,32 +16,29 @@ from xling.sweep import launch
 from xling.sweep.launch import composed_job, next_job
 from xling.sweep.records import Job, can_go_on, read_jobs, recording_job, state_of, write_job
 
-SPAWN = multiprocessing.get_context("spawn")
-
-
-def hold(file: str, begun, end) -> None:
-    """Hold a lock, in a process of its own: one process can take a lock twice."""
-    with FileLock(file):
-        begun.set()
-        end.wait()
+HOLD = """
+import sys
+from filelock import FileLock
+with FileLock(sys.argv[1]):
+    print(flush=True)
+    sys.stdin.read()
+"""
 
 
 class Held:
-    """A lock that another process holds in a block."""
+    """A lock that another process holds in a block: one process can take a lock twice."""
 
     def __init__(self, file: Path) -> None:
         file.parent.mkdir(parents=True, exist_ok=True)
-        self.begun, self.end = SPAWN.Event(), SPAWN.Event()
-        arguments = (str(file), self.begun, self.end)
-        self.process = SPAWN.Process(target=hold, args=arguments, daemon=True)
+        self.command = [sys.executable, "-c", HOLD, str(file)]
 
     def __enter__(self) -> None:
-        self.process.start()
-        assert self.begun.wait(60)
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(self.command, stdin=pipe, stdout=pipe)
+        assert self.process.stdout and self.process.stdout.readline()
 
     def __exit__(self, *_: object) -> None:
-        self.end.set()
-        self.process.join()
+        self.process.communicate()
 
 
 @pytest.fixture
