@@ -7,13 +7,13 @@ fraction in a mixture is one of 0, ¼, ½, ¾ and 1. One thread per process, wal
 """
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
 
 import numpy as np
 
+from benchmarks import show
 from xling.cli.compose import compose_config, register_resolvers, resolved
 from xling.config import checked
 from xling.pipeline.inputs import prepare
@@ -68,10 +68,7 @@ def main() -> None:
         "ms_per_step_and_process": 1000 * seconds * arguments.processes / steps,
         "bytes": size,
     }
-    for name, value in results.items():
-        print(f"{name:<24} {value:,.1f}" if isinstance(value, float) else f"{name:<24} {value}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    show(results, arguments.json)
 
 
 if __name__ == "__main__":

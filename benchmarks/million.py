@@ -6,7 +6,6 @@ FOLDER takes about two gigabytes of generated sketches, which are kept for the n
 """
 
 import argparse
-import json
 import re
 import threading
 import time
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import show
 from xling.attribution import trace
 from xling.pipeline.provenance import machine
 from xling.sketch import Sketches, SketchMetadata
@@ -90,10 +90,7 @@ def main() -> None:
         * arguments.dimensions
         / cpu,
     }
-    for name, value in results.items():
-        print(f"{name:<28} {value:,.2f}" if isinstance(value, float) else f"{name:<28} {value}")
-    if arguments.json:
-        arguments.json.write_text(json.dumps(results, indent=1) + "\n", "utf-8")
+    show(results, arguments.json)
 
 
 if __name__ == "__main__":

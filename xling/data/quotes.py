@@ -69,10 +69,11 @@ def with_spaces(quotes: Quotes, text: str) -> Quotes:
     """Leave out the spaces before fields of CSV where quotes stand behind them."""
     if not re.search(r', +"', text):
         return quotes
+    fields = (field for _, row in parsed(text, ",", quotes.escapes).rows for field in row)
+    if not any(field.startswith(' "') for field in fields):
+        return quotes
     spaced = parsed(text, ",", quotes.escapes, spaced=True)
-    kept = parsed(text, ",", quotes.escapes)
-    fields = (field for _, row in kept.rows for field in row)
-    if spaced.refused or len(spaced.widths) > 1 or not any(f.startswith(' "') for f in fields):
+    if spaced.refused or len(spaced.widths) > 1:
         return quotes
     remark = f"{quotes.remark} (spaces behind commas left out)"
     return dataclasses.replace(quotes, spaced=True, remark=remark)

@@ -36,7 +36,7 @@ from xling.models.configuration import check_sizes
 from xling.models.files import check_folder
 from xling.models.json_files import expect, read_json, read_object, shown
 from xling.models.languages import language_input, select_adapters
-from xling.models.own_code import TOKENIZER, allow_code, code_not_run
+from xling.models.own_code import CONFIG, TOKENIZER, allow_code, code_not_run
 from xling.models.packages import refuse_without_emoji
 from xling.models.pooling import FLAGS, Pooling, behind_pooling, pooling_folder, stored_pooling
 from xling.models.refusals import of_model, of_tokenizer
@@ -118,7 +118,7 @@ def load_encoder(
     place = {
         "local_files_only": True,
         "trust_remote_code": model.trust_remote_code,
-        "subfolder": transformer_folder(model.path, _json(model, "modules.json")),
+        "subfolder": transformer_folder(model.path, _folder(model)),
     }
     with quiet():
         config = _loaded(model, of_model, AutoConfig.from_pretrained, **place)
@@ -127,18 +127,16 @@ def load_encoder(
         tokenizer = _tokenizer(model, place, config.model_type, say)
     if unused := [*unexpected, *behind_pooling(_json(model, "modules.json"))]:
         say(f"Not used of the model's files: {', '.join(unused)}")
-    if code := code_not_run(model):
-        say(
-            f"WARNING: the model's own code ({code}) is not run; transformers' "
-            f"{type(encoder).__name__} takes its place, and may compute something else. Read that "
-            "code, then write model.trust_remote_code=true"
-        )
-    if code := code_not_run(model, TOKENIZER):
-        say(
-            f"WARNING: the tokenizer's own code ({code}) is not run; transformers' "
-            f"{type(tokenizer).__name__} takes its place, and may make other tokens. Read that "
-            "code, then write model.trust_remote_code=true"
-        )
+    for what, file, made, otherwise in (
+        ("model", CONFIG, encoder, "compute something else"),
+        ("tokenizer", TOKENIZER, tokenizer, "make other tokens"),
+    ):
+        if code := code_not_run(model, file):
+            say(
+                f"WARNING: the {what}'s own code ({code}) is not run; transformers' "
+                f"{type(made).__name__} takes its place, and may {otherwise}. Read that code, then "
+                "write model.trust_remote_code=true"
+            )
     fit_tokenizer(model.path, tokenizer, encoder, say, place["subfolder"])
     return encoder, tokenizer, missing
 
@@ -178,8 +176,8 @@ def _tokenizer(
 
 
 def _sentences(model: Model) -> SentenceSettings:
-    inner = transformer_folder(model.path or "", _json(model, "modules.json"))
-    return sentence_settings(model.path or "", _folder(model) / inner)
+    name, root = model.path or "", _folder(model)
+    return sentence_settings(name, root / transformer_folder(name, root))
 
 
 def _say_longest(sentences: SentenceSettings, max_length: int, say: Say) -> None:

@@ -15,7 +15,6 @@ from xling.errors import UserError
 from xling.models.json_files import (
     AGAIN,
     LFS_POINTER,
-    read_json,
     read_object,
     refuse_broken_link,
     shown,
@@ -65,7 +64,7 @@ def check_folder(name: str) -> None:
     """
     root = Path(name)
     _refuse_adapter(name, read_object(name, root, "adapter_config.json"))
-    inner = transformer_folder(name, read_json(name, root, "modules.json"))
+    inner = transformer_folder(name, root)
     folder = root / inner
     config = read_object(name, folder, "config.json")
     if config is None:

@@ -7,7 +7,7 @@ from typing import Any
 from huggingface_hub import try_to_load_from_cache
 
 from xling.config import Model
-from xling.models.json_files import read_json, read_object
+from xling.models.json_files import read_object
 from xling.models.sentence import transformer_folder
 
 CONFIG, TOKENIZER = "config.json", "tokenizer_config.json"
@@ -59,8 +59,7 @@ def _values(model: Model, file: str) -> Mapping[str, Any]:
     """Return what a file beside the weights holds."""
     name = model.path or ""
     root = Path(name)
-    inner = transformer_folder(name, read_json(name, root, "modules.json"))
-    return read_object(name, root / inner, file) or {}
+    return read_object(name, root / transformer_folder(name, root), file) or {}
 
 
 def _named(values: Mapping[str, Any], key: str) -> list[str]:

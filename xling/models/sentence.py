@@ -3,10 +3,9 @@
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from xling.errors import UserError
-from xling.models.json_files import AGAIN, expect, read_object
+from xling.models.json_files import AGAIN, expect, read_json, read_object
 
 PROMPTS = "config_sentence_transformers.json"
 
@@ -26,16 +25,17 @@ class SentenceSettings:
     longest: int | None = None
 
 
-def transformer_folder(name: str, modules: Any) -> str:
+def transformer_folder(name: str, root: Path) -> str:
     """Return the subfolder of the encoder, "" as a rule, as sentence-transformers' list says.
 
     Args:
         name: of the model, for errors.
-        modules: what modules.json holds; None if there is none.
+        root: folder of the model, which may have a modules.json.
 
     Raises:
         UserError: a model of sentence-transformers that does not begin with a transformer.
     """
+    modules = read_json(name, root, "modules.json")
     if modules is None:
         return ""
     listed = isinstance(modules, list) and all(isinstance(module, dict) for module in modules)

@@ -152,23 +152,22 @@ def fine_tune(
     tuning = config.tuning
     if finished(read_history(folder), tuning.epochs, tuning.patience):
         return read_history(folder)
-    together(_fit(config, model, encoded, collate, folder, dumps, masks, without), log)
+    data = TuningData(
+        encoded, collate, tuning.batch_size, config.seed, tuning.name == "sparse", without
+    )
+    resume = folder / "resume"
+    module = _module(config, model, masks)
+    fit = Fit(config, module, data, folder, dumps, latest(resume))
+    together(fit, log)
+    del module, data, fit
     gc.collect()  # Lightning's objects refer to each other, and to weights and optimiser's state
-    shutil.rmtree(folder / "resume")
+    shutil.rmtree(resume)
     return read_history(folder)
 
 
-def _fit(
-    config: Config,
-    model: Classifier,
-    encoded: datasets.DatasetDict,
-    collate: Collator,
-    folder: Path,
-    dumps: Sequence[SketchDump],
-    masks: Masks | None,
-    without: frozenset[int],
-) -> Fit:
-    tuning, sparse = config.tuning, config.tuning.name == "sparse"
+def _module(config: Config, model: Classifier, masks: Masks | None) -> FullFineTuning:
+    """Return what trains a copy of a model."""
+    tuning, model = config.tuning, copy.deepcopy(model)
     settings = (
         kind_of(config.task),
         config.languages,
@@ -176,13 +175,9 @@ def _fit(
         tuning.weight_decay,
         config.seed,
     )
-    model = copy.deepcopy(model)
-    if sparse:
-        module = SparseFineTuning(model, *settings, masks=masks, strict=tuning.strict)
-    else:
-        module = FullFineTuning(model, *settings)
-    data = TuningData(encoded, collate, tuning.batch_size, config.seed, sparse, without)
-    return Fit(config, module, data, folder, dumps, latest(folder / "resume"))
+    if tuning.name == "sparse":
+        return SparseFineTuning(model, *settings, masks=masks, strict=tuning.strict)
+    return FullFineTuning(model, *settings)
 
 
 def latest(resume: Path) -> str | None:
