@@ -126,6 +126,8 @@ def test_a_sweep_that_was_killed_goes_on(tmp_path):
     with start_xling(*command, folder=tmp_path, merged=True) as sweep:
         until(lambda: first.exists() and (tmp_path / f"{second}.part").exists())
         sweep.kill()
+    # A command that the killed process was just starting (git) may hold its lock for a moment.
+    until(lambda: "running" not in words(tmp_path, "s"))
     assert words(tmp_path, "s") == ["finished", "stopped"]
     assert "1 stopped" in run_xling(folder=tmp_path, module="xling.status").stdout
     before = written(tmp_path)
