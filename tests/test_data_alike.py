@@ -88,6 +88,36 @@ def test_no_rows_are_taken_for_translations_behind_one_without_a_language(
     assert len(corpus["train"]) == 14
 
 
+@pytest.mark.parametrize(("mark", "wrong"), [("lang", "dee"), ("split", "trian")])
+def test_marks_that_hardly_occur_are_told_where_rows_are_aligned_by_number(
+    tmp_path: Path, mark: str, wrong: str
+) -> None:
+    rows = [
+        {"lang": language, "split": split, "text": f"{language} {row}", "label": "ab"[row // 6 % 2]}
+        for language in ("de", "en")
+        for split in ("train", "dev", "test")
+        for row in range(60)
+    ]
+    folder = tmp_path / "data"
+    folder.mkdir()
+
+    def said_of(rows: list[dict[str, str]], parallel: bool) -> list[str]:
+        text = "".join(json.dumps(row) + "\n" for row in rows)
+        (folder / "all.jsonl").write_text(text)
+        switches = ("data.language_column=lang", "data.split_column=split")
+        _, said = load(
+            folder, "data.files=all.jsonl", *switches, identity="null", parallel=parallel
+        )
+        return [line for line in said if f"have {wrong} in the column {mark}" in line]
+
+    mistyped = [{**row, mark: wrong} if n in (1, 184) else row for n, row in enumerate(rows)]
+    if mark == "lang":
+        mistyped = [*mistyped[:184], {**rows[184], "lang": "enn"}, *mistyped[185:]]
+        wrong = "dee or enn"
+    assert not said_of(rows, True) and not said_of(mistyped, False)
+    assert len(said_of(mistyped, True)) == 1
+
+
 def test_an_object_over_two_lines_shifts_the_rows_behind_it(tmp_path: Path) -> None:
     def write(path: Path, language: str, split: str) -> None:
         lines = [

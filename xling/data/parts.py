@@ -1,6 +1,7 @@
 """The rows of one language and split in a file that holds several, as columns of the file say."""
 
 import dataclasses
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from xling.config import Data
@@ -8,6 +9,9 @@ from xling.data.files import canonical_split
 from xling.data.languages import likely_name, matching
 from xling.data.readers import Record, Table, marks_of
 from xling.errors import UserError, nearest
+
+FEW = 0.02
+"""Share of the most frequent value's rows below which another value is likely to be mistyped."""
 
 Parts = dict[tuple[str, str], list[Record]]
 """Values of the columns of the language and of the split ("" without such a column) → rows."""
@@ -25,6 +29,7 @@ def divided(table: Table, data: Data, parallel: bool, say: Callable[[str], None]
     """
     parts: Parts = {}
     strays: list[Record] = []
+    by_number = parallel and table.columns.id is None
     for record in table.records:
         values = [_value(record, column) for column in (data.language_column, data.split_column)]
         if record.problem or None in values:
@@ -39,7 +44,7 @@ def divided(table: Table, data: Data, parallel: bool, say: Callable[[str], None]
             + (f": {problem}." if problem else ".")
         )
         last = max((part[-1].line for part in parts.values()), default=0)
-        if parallel and table.columns.id is None and line < last:
+        if by_number and line < last:
             raise UserError(
                 f"{message} Rows are aligned by their numbers in each language, and those after "
                 "such a row would not be translations. Correct these rows, or write "
@@ -48,6 +53,19 @@ def divided(table: Table, data: Data, parallel: bool, say: Callable[[str], None]
         if data.on_bad_row == "stop":
             raise UserError(f"{message} Write data.on_bad_row=drop to leave these rows out.")
         say(f"{message} They are left out (data.on_bad_row=drop).")
+    if by_number:
+        for place, column in enumerate((data.language_column, data.split_column)):
+            counts: Counter[str] = Counter()
+            for marks, rows in parts.items():
+                counts[marks[place]] += len(rows)
+            if few := [
+                name for name, count in counts.items() if count < FEW * max(counts.values())
+            ]:
+                say(
+                    f"WARNING: {table.name}: very few rows have {' or '.join(few)} in the column "
+                    f"{column}. Rows are aligned by their numbers in each language: if that is a "
+                    "mistake, correct it, as the rows behind it are no translations."
+                )
     return parts
 
 
