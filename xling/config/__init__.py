@@ -2,7 +2,7 @@
 
 from xling.config.checks import checked
 from xling.config.identity import delta, digest, plain, settings
-from xling.config.related import nothing_left_out, single_language, whole_model
+from xling.config.related import base_run, single_language, whole_model
 from xling.config.schema import (
     FULL,
     Columns,
@@ -12,7 +12,9 @@ from xling.config.schema import (
     Hub,
     Influence,
     LeaveOut,
+    Mixture,
     Model,
+    Retrain,
     Sketch,
     Subnetwork,
     Task,
@@ -31,7 +33,9 @@ __all__ = [
     "Hub",
     "Influence",
     "LeaveOut",
+    "Mixture",
     "Model",
+    "Retrain",
     "Sketch",
     "Subnetwork",
     "Task",
@@ -39,10 +43,10 @@ __all__ = [
     "Tracker",
     "Trainer",
     "Tuning",
+    "base_run",
     "checked",
     "delta",
     "digest",
-    "nothing_left_out",
     "plain",
     "settings",
     "single_language",

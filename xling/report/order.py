@@ -12,6 +12,7 @@ from xling.report.sections import (
     epochs,
     heads,
     imbalance,
+    language_effects,
     means,
     own_share_epochs,
     random_masks,
@@ -56,6 +57,7 @@ RUN_SECTIONS = (*_WITH_TABLES, run_files.section(SCHEMAS))
 """The sections of a run's page."""
 
 SWEEP_SECTIONS: tuple[Section[SweepResults], ...] = (
+    language_effects.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,
@@ -77,6 +79,7 @@ SWEEP_SCHEMAS = all_schemas(SWEEP_SECTIONS)
 """The documentation of each table of a sweep, by the name of its file."""
 
 SWEEP_QUESTIONS = (
+    language_effects.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,

@@ -60,6 +60,7 @@ class SweepJob:
         folder: of its results, once it is finished.
         base: name of the run that a fine-tuning without some examples is compared with.
         masks: whether it identifies subnetworks and no more.
+        evaluation: whether it checks influence by fine-tuning on parts of the data.
         state: finished, running, failed, stopped or waiting.
         error: the last line of what went wrong.
     """
@@ -69,6 +70,7 @@ class SweepJob:
     folder: Path
     base: str | None
     masks: bool
+    evaluation: bool
     state: str
     error: str | None = None
 
@@ -141,11 +143,13 @@ def gather(folder: Path, jobs: Sequence[SweepJob]) -> SweepResults:
         raise UserError(f"{folder}: no job of this sweep is finished yet.")
     masks = {job.folder.name: job.folder for job in done if job.masks}
     done = [job for job in done if not job.masks]
+    evaluations = {job.folder.name: job.folder for job in done if job.evaluation}
     traced = [job.folder.parent / job.base if job.base else job.folder for job in done]
     paths = {run.name: run for run in traced}
     runs = {name: _results(run) for name, run in paths.items()}
     alone = {name: _results(run) for name, run in masks.items()}
-    tables = run_tables(runs, paths, [_results(job.folder) for job in done if job.base])
+    left_out = [_results(job.folder) for job in done if job.base and not job.evaluation]
+    tables = run_tables(runs, paths, left_out) | evaluation_tables(evaluations)
     links = {name: f"../../{path.parent.name}/{name}/report.html" for name, path in paths.items()}
     results = SweepResults(folder, runs | alone, links, tables)
     if any(kind(of_run) != "full" for of_run in results.runs.values()):
@@ -180,6 +184,21 @@ def run_tables(
         tables["retrained"] = retrained(left_out)
         tables["confidence"] = confidence_changes(left_out)
     return tables
+
+
+def evaluation_tables(folders: Mapping[str, Path]) -> Tables:
+    """Return the tables of evaluations, each with the evaluation's name as its column `run`.
+
+    Args:
+        folders: by name. A job that has fine-tuned for another has no tables.
+    """
+    parts: dict[str, list[pd.DataFrame]] = {}
+    for name, folder in folders.items():
+        for file in sorted(folder.glob("tables/*.parquet")):
+            table = pd.read_parquet(file)
+            table.insert(0, "run", name)
+            parts.setdefault(file.stem, []).append(table)
+    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
 
 
 def with_subnetworks(

@@ -105,14 +105,15 @@ class Bank:
         Args:
             folder: takes a file per part, by which a stopped bank goes on.
             processes: how many fine-tune at once.
-            progress: wraps the numbers of fine-tunings done, 1 each, given their total.
+            progress: wraps the numbers of fine-tunings done, 1 each, given how many are missing.
 
         Raises:
             UserError: a loss that is not finite.
         """
         folder.mkdir(parents=True, exist_ok=True)
         files = {folder / f"{part.name}.npz": part for part in parts}
-        for _ in progress(self._fill(files, processes), len(files)):
+        missing = {file: part for file, part in files.items() if not file.exists()}
+        for _ in progress(self._fill(missing, processes), len(missing)):
             pass
         arrays = [np.load(folder / f"{part.name}.npz") for part in parts]
         return Outcomes(
