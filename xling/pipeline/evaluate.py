@@ -19,6 +19,7 @@ from xling.stage import stage
 from xling.training.bank import Outcomes
 from xling.training.history import read_history
 
+
 def quiet(line: str) -> None:
     """Print nothing: the base run has said it."""
 
