@@ -142,7 +142,9 @@ def language_effects(
     rates_table = _tidy(rates, "train_language rate low high p_alike p_none law")
     for against in ("alike", "none"):
         controlled = _controlled(rates_table, f"p_{against}", ["measure", "law"])
-        rates_table = rates_table.drop(columns=f"p_{against}").assign(**{f"q_{against}": controlled})
+        rates_table = rates_table.drop(columns=f"p_{against}").assign(
+            **{f"q_{against}": controlled}
+        )
     gains_table = _tidy(gains, "train_language gain low high p law")
     q = _controlled(gains_table, "p", ["measure"])
     return LanguageEffects(

@@ -72,7 +72,9 @@ class Fit:
 
     def predict(self, counts: np.ndarray) -> np.ndarray:
         """Return (R, points) outcomes of (points, languages) numbers of examples."""
-        return self.level[:, None] + (np.log(self._amounts(counts)) @ self.slopes[:, :, None])[..., 0]
+        return (
+            self.level[:, None] + (np.log(self._amounts(counts)) @ self.slopes[:, :, None])[..., 0]
+        )
 
     def gain(self, counts: np.ndarray) -> np.ndarray:
         """Return (R, points, languages) derivatives of the outcome by the numbers of examples."""
@@ -131,7 +133,9 @@ def fit(
         level = weights @ y / weights.sum(1)
         squares = (weights * (y - level[:, None]) ** 2).sum(1)
         zero = np.zeros((len(weights), 1))
-        unscaled = Fit(law, level, zero, zero[:, 0] + 1, np.zeros((len(weights), languages)), squares)
+        unscaled = Fit(
+            law, level, zero, zero[:, 0] + 1, np.zeros((len(weights), languages)), squares
+        )
     elif law == "separate":
         unscaled = _separate(counts, y, weights)
     else:
@@ -240,7 +244,9 @@ class _Problem:
         for _ in range(STEPS):
             cost, residuals, slopes = (part[active] for part in (state[0], state[4], state[5]))
             w, at = weights[active], here[active]
-            gradient = -(slopes.swapaxes(1, 2) @ (w * residuals)[:, :, None])[..., 0] + at @ self.pull
+            gradient = (
+                -(slopes.swapaxes(1, 2) @ (w * residuals)[:, :, None])[..., 0] + at @ self.pull
+            )
             curvature = slopes.swapaxes(1, 2) @ (w[:, :, None] * slopes) + self.pull
             diagonal = np.einsum("rii->ri", curvature)
             # A bound that the step would cross is a wall: nothing moves along it.

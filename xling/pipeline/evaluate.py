@@ -1,12 +1,15 @@
 """Evaluations: what fine-tuning again on parts of the training data says of influence."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xling.config import Config, base_run, plain, settings
+from xling.evaluation.agreement import agreement
+from xling.evaluation.exchange_rates import FineTunings, language_effects
 from xling.evaluation.mixtures import Retraining, counts, kept
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.inputs import prepare
@@ -42,6 +45,7 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
             model = FineTuned(whole, base, prepare(whole, quiet), read_history(base.tuning))
             parts, outcomes = retrain(config, model)
             tables = {
+                **effect_tables(parts, outcomes, model),
                 "retrainings": outcome_table(parts, outcomes, model),
                 "retraining_data": data_table(parts, model),
             }
@@ -62,6 +66,51 @@ def about(config: Config, base: RunPaths, fits: int) -> dict[str, Any]:
         "seed": config.seed,
         "retrainings": fits,
         "config": plain(config),
+    }
+
+
+def effect_tables(
+    parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
+) -> dict[str, pd.DataFrame]:
+    """Return what the languages' data do, and how far the base run's influence agrees with it."""
+    train = model.inputs.corpus["train"]["language"][:]
+    test = np.array(model.inputs.corpus["test"]["language"])
+    trained, tested = list(dict.fromkeys(train)), list(dict.fromkeys(test.tolist()))
+    by_language = np.array([test == language for language in tested]).astype(float)
+    by_language /= by_language.sum(1, keepdims=True)
+    distinct = dict.fromkeys(part.rows for part in parts)  # the others differ in their seed
+    numbers = {rows: number for number, rows in enumerate(distinct)}
+    effects = language_effects(
+        FineTunings(
+            counts(kept(parts, len(train)), train, trained),
+            {
+                "loss": -outcomes.losses.astype(float) @ by_language.T,
+                "accuracy": outcomes.correct.astype(float) @ by_language.T,
+            },
+            trained,
+            tested,
+            np.array([numbers[part.rows] for part in parts]),
+        ),
+        model.config.seed,
+    )
+    return {
+        "effect_laws": effects.laws,
+        "exchange_rates": effects.exchange_rates,
+        "effect_gains": effects.gains,
+        "effect_curves": effects.curves,
+        "effect_points": effects.points.assign(fit=effects.points["fit"] + 1),
+        "effect_agreement": agreement(effects.exchange_rates, influence_matrices(model.paths.run)),
+    }
+
+
+def influence_matrices(run: Path) -> dict[str, pd.DataFrame]:
+    """Return what a run's influence says of pairs of languages, as columns `value`."""
+    means = pd.read_parquet(run / "tables" / "mean_influence.parquet").query("epoch == 0")
+    shares = pd.read_parquet(run / "tables" / "shares.parquet")
+    shares = shares.query("epoch == 0 and sign == '+'")
+    return {
+        "mean influence": means.rename(columns={"mean": "value"}),
+        "share of the most positive": shares.rename(columns={"share": "value"}),
     }
 
 

@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from xling.cli.console import format_duration, interactive, say, tally
 from xling.config import Config, base_run
@@ -59,7 +60,8 @@ def retrain(config: Config, model: FineTuned) -> tuple[list[Retraining], Outcome
         f"Fine-tuning again on {len(parts)} parts of the training data, {length.replace('-', ' ')} "
         f"each, {at_once} at a time" + (f"; {there} are done" if there else "")
     )
-    outcomes = bank.outcomes([part_of(part) for part in parts], folder, at_once, reported)
+    progress = partial(reported, missing=len(parts) - there)
+    outcomes = bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
     return parts, outcomes
 
 
@@ -77,15 +79,20 @@ def processes(config: Config) -> int:
     return max(1, len(os.sched_getaffinity(0)) // config.trainer.threads)
 
 
-def reported(counts: Iterable[int], total: int) -> Iterator[int]:
-    """Yield counts of finished fine-tunings, and say now and then how many there are."""
+def reported(examples: Iterable[int], total: int, missing: int) -> Iterator[int]:
+    """Yield the examples of finished fine-tunings, and say now and then how far they are.
+
+    Args:
+        total: examples of all that are missing.
+        missing: how many these are.
+    """
     begin = last = time.monotonic()
     done = 0
-    for count in tally(counts, total, "fine-tunings"):
+    for number, count in enumerate(tally(examples, total, "fine-tunings"), 1):
         done += count
         now = time.monotonic()
         if now - last > SAY_EVERY_SECONDS and done < total and not interactive():
             left = (now - begin) / done * (total - done)
-            say(f"{done} of {total} fine-tunings; about {format_duration(left)} left")
+            say(f"{number} of {missing} fine-tunings; about {format_duration(left)} left")
             last = now
         yield count

@@ -95,6 +95,7 @@ class SweepResults:
         similar: the tables `SIMILARITY` of each run through the languages' own subnetworks.
         others: the rows of `sweep_change` of runs through another language's subnetwork.
         languages: their order.
+        evaluations: tables of each evaluation by what it is, such as language_effects.
     """
 
     folder: Path
@@ -107,11 +108,16 @@ class SweepResults:
     similar: list[RunTables] = dataclasses.field(default_factory=list)
     others: pd.DataFrame | None = None
     languages: list[str] = dataclasses.field(default_factory=list)
+    evaluations: dict[str, list[RunTables]] = dataclasses.field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
         """The tasks of all runs."""
         return sorted({results["task"] for results in self.runs.values()})
+
+    def evaluated(self, name: str) -> list[RunTables]:
+        """Return the evaluations of a kind, with a title each where there are several."""
+        return self.evaluations.get(name, [])
 
     def titled(self, name: str) -> pd.DataFrame:
         """Return a table with the runs' titles as `variant`, which need not tell them apart."""
@@ -149,9 +155,10 @@ def gather(folder: Path, jobs: Sequence[SweepJob]) -> SweepResults:
     runs = {name: _results(run) for name, run in paths.items()}
     alone = {name: _results(run) for name, run in masks.items()}
     left_out = [_results(job.folder) for job in done if job.base and not job.evaluation]
-    tables = run_tables(runs, paths, left_out) | evaluation_tables(evaluations)
+    evaluated = read_evaluations(evaluations, {job.folder.name: job.label for job in done})
+    tables = run_tables(runs, paths, left_out) | evaluation_tables(evaluated)
     links = {name: f"../../{path.parent.name}/{name}/report.html" for name, path in paths.items()}
-    results = SweepResults(folder, runs | alone, links, tables)
+    results = SweepResults(folder, runs | alone, links, tables, evaluations=evaluated)
     if any(kind(of_run) != "full" for of_run in results.runs.values()):
         results = with_subnetworks(results, runs, alone, paths | masks)
     if "runs" in tables:
@@ -186,19 +193,41 @@ def run_tables(
     return tables
 
 
-def evaluation_tables(folders: Mapping[str, Path]) -> Tables:
-    """Return the tables of evaluations, each with the evaluation's name as its column `run`.
+def read_evaluations(
+    folders: Mapping[str, Path], labels: Mapping[str, str]
+) -> dict[str, list[RunTables]]:
+    """Read what evaluations left, by what they evaluate.
 
     Args:
-        folders: by name. A job that has fine-tuned for another has no tables.
+        folders: by name. A job that has fine-tuned for another has left nothing to read.
+        labels: of the jobs, which are the titles where there are several evaluations.
     """
-    parts: dict[str, list[pd.DataFrame]] = {}
+    by_kind: dict[str, list[RunTables]] = {}
     for name, folder in folders.items():
-        for file in sorted(folder.glob("tables/*.parquet")):
-            table = pd.read_parquet(file)
-            table.insert(0, "run", name)
-            parts.setdefault(file.stem, []).append(table)
-    return {name: pd.concat(tables, ignore_index=True) for name, tables in parts.items()}
+        if not (folder / "results.json").is_file():
+            continue
+        about = _results(folder)
+        files = sorted(folder.glob("tables/*.parquet"))
+        tables = {file.stem: pd.read_parquet(file) for file in files}
+        run = RunTables(tables, about["languages"], about["task"], labels.get(name) or name)
+        by_kind.setdefault(about["evaluate"], []).append(run)
+    return {
+        kind: runs if len(runs) > 1 else [dataclasses.replace(runs[0], title="")]
+        for kind, runs in by_kind.items()
+    }
+
+
+def evaluation_tables(evaluations: Mapping[str, Sequence[RunTables]]) -> Tables:
+    """Return the evaluations' tables; where a kind has several, their titles are a column."""
+    tables: Tables = {}
+    for runs in evaluations.values():
+        for name in runs[0].tables:
+            parts = [
+                run.tables[name].assign(switches=run.title) if run.title else run.tables[name]
+                for run in runs
+            ]
+            tables[name] = pd.concat(parts, ignore_index=True)
+    return tables
 
 
 def with_subnetworks(

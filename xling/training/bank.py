@@ -105,7 +105,7 @@ class Bank:
         Args:
             folder: takes a file per part, by which a stopped bank goes on.
             processes: how many fine-tune at once.
-            progress: wraps the numbers of fine-tunings done, 1 each, given how many are missing.
+            progress: wraps the numbers of examples of each fine-tuning done, given their total.
 
         Raises:
             UserError: a loss that is not finite.
@@ -113,7 +113,8 @@ class Bank:
         folder.mkdir(parents=True, exist_ok=True)
         files = {folder / f"{part.name}.npz": part for part in parts}
         missing = {file: part for file, part in files.items() if not file.exists()}
-        for _ in progress(self._fill(missing, processes), len(missing)):
+        examples = sum(len(part.rows) for part in missing.values())
+        for _ in progress(self._fill(missing, processes), examples):
             pass
         arrays = [np.load(folder / f"{part.name}.npz") for part in parts]
         return Outcomes(
@@ -122,7 +123,7 @@ class Bank:
         )
 
     def _fill(self, files: dict[Path, Part], processes: int) -> Iterator[int]:
-        """Make the files that are not there, those of the largest parts first; yield 1 for each."""
+        """Make the files that are not there, the largest parts first; yield each one's examples."""
         left = dict(sorted(files.items(), key=lambda item: -len(item[1].rows)))
         running: dict[Future[Outcomes], tuple[Path, FileLock]] = {}
         with _workers(self, processes) as submit:
@@ -130,7 +131,7 @@ class Bank:
                 for file, part in [*left.items()]:
                     if file.exists():
                         del left[file]
-                        yield 1
+                        yield len(part.rows)
                     elif len(running) < processes and (lock := _taken(file)):
                         running[submit(part)] = file, lock
                         del left[file]
@@ -140,7 +141,7 @@ class Bank:
                     file, lock = running.pop(future)
                     self._write(file, future.result(), files[file])
                     _give_back(lock)
-                    yield 1
+                    yield len(files[file].rows)
 
     def _write(self, file: Path, outcomes: Outcomes, part: Part) -> None:
         if not np.isfinite(outcomes.losses).all():
