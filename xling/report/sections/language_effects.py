@@ -324,19 +324,20 @@ def sentences(run: RunTables) -> list[str]:
     count = run.tables["retrainings"]["retraining"].nunique()
     texts = [_law_sentence(law, table, rates) for law, table in laws.groupby("law", sort=False)]
     texts[0] = f"In {count} fine-tunings on parts of the data, judged by {measure}: {texts[0]}"
-    return [*texts, *_agreement_sentence(_of(run.tables["effect_agreement"], measure))]
+    agreement = _agreement_sentence(_of(run.tables["effect_agreement"], measure))
+    return [text[0].upper() + text[1:] for text in (*texts, *agreement)]
 
 
 def _law_sentence(law: Any, laws: pd.DataFrame, rates: pd.DataFrame) -> str:
+    """Say in words what a law means for the test languages that it was chosen for."""
     who = listed(laws["test_language"])
-    r2 = _span(laws["r2"])
-    how = f"(cross-validated R² {r2})"
+    how = f"(cross-validated R² {_span(laws['r2'])})"
     if law == "nothing":
         return f"nothing predicts {who}: neither how much data there is nor whose."
     if law == "alike":
-        return f"for {who}, whose data it is does not matter; only how much there is {how}."
+        return f"for {who}, whose data it is does not matter, only how much there is {how}."
     if law == "own":
-        return f"for {who}, only the language’s own data counts {how}; no other adds to it."
+        return f"for {who}, only the language’s own data counts; no other adds to it {how}."
     if law == "separate":
         return (
             f"for {who}, the languages’ data do not stand in for one another: each adds something "
@@ -345,21 +346,18 @@ def _law_sentence(law: Any, laws: pd.DataFrame, rates: pd.DataFrame) -> str:
     mine = rates[(rates["law"] == law) & rates["test_language"].isin(laws["test_language"])]
     others = mine[mine["test_language"] != mine["train_language"]]
     if law == "one":
-        by_test = others.groupby("test_language")["rate"].first()
         return (
-            f"for {who}, an example of any other language is worth {_span(by_test)} of an own one "
-            f"{how}."
+            f"for {who}, an example of any other language is worth {_span(others['rate'])} of an "
+            f"own one {how}."
         )
     means = others.groupby("train_language")["rate"].mean().sort_values()
-    ends = [
-        f"{language} {_span(others.loc[others['train_language'] == language, 'rate'])}"
-        for language in (means.index[0], means.index[-1])
-    ]
+    least, most = means.index[0], means.index[-1]
+    worth = others.groupby("train_language")["rate"].agg(_span)
+    if least == most:
+        return f"for {who}, an example of {least} is worth {worth[least]} own ones {how}."
     return (
-        f"for {who}, it matters whose data it is {how}: an example of {ends[0]} is worth least "
-        f"and of {ends[1]} most, in own examples."
-        if len(means) > 1
-        else f"for {who}, an example of {ends[0]} own ones {how}."
+        f"for {who}, it matters whose data it is {how}: an example of {least} is worth "
+        f"{worth[least]} own ones, the least, and one of {most} {worth[most]}, the most."
     )
 
 
