@@ -141,6 +141,7 @@ def complete(
         result.tables,
         method=influence.method,
         similarity=influence.similarity,
+        weights=influence.weights,
     )
     with timed(seconds, "report"):
         report.write_report(folder)
