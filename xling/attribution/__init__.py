@@ -2,7 +2,7 @@
 
 from xling.attribution.embedding import Embedding
 from xling.attribution.histograms import histograms, mean_scores
-from xling.attribution.method import Comparison, ExactMethod, Method, named
+from xling.attribution.method import Comparison, ExactMethod, Method, named, row_settings
 from xling.attribution.products import InnerProducts, Similarity
 from xling.attribution.rankings import Traces, concatenated, shortened, trace
 from xling.attribution.rerank import candidates, reranked
@@ -29,6 +29,7 @@ __all__ = [
     "mean_scores",
     "named",
     "reranked",
+    "row_settings",
     "score_matrix",
     "shortened",
     "tiled_means",
