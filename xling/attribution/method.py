@@ -135,6 +135,15 @@ class ExactMethod(Protocol):
         ...
 
 
+@runtime_checkable
+class CheckedMethod(Protocol):
+    """A method that cannot use every model."""
+
+    def check_model(self, model: nn.Module) -> None:
+        """Refuse a model that the method cannot use, before anything is trained."""
+        ...
+
+
 def row_settings(method: Method) -> dict[str, Any]:
     """Return the settings of a method that its rows depend on, as plain values.
 

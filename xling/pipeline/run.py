@@ -142,6 +142,7 @@ def complete(
         method=influence.method,
         similarity=influence.similarity,
         weights=influence.weights,
+        damping=influence.damping,
     )
     with timed(seconds, "report"):
         report.write_report(folder)

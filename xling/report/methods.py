@@ -77,7 +77,27 @@ def _embedding(similarity: str = "cosine", **_: Any) -> MethodWords:
     )
 
 
-METHODS: dict[str, Callable[..., MethodWords]] = {TRACIN: _tracin, "embedding": _embedding}
+def _preconditioned(
+    similarity: str = "dot", weights: str = "equal", damping: float = 0.1, **_: Any
+) -> MethodWords:
+    name, summed = SIMILARITIES[similarity], f"summed over the checkpoints{_weighted(weights)}"
+    return dataclasses.replace(
+        _tracin(),
+        scores=f"{name} of the whitened gradients, {summed}",
+        mean=f"{name} of the whitened gradients; {summed} where epoch is 0",
+        reading="the gradient of each training example’s loss is compared with that of each traced "
+        "test example. Both are whitened first, so that directions in which all gradients vary "
+        f"count less (by the second moment of the training gradients, damped by {damping:g} of its "
+        f"mean eigenvalue; as in TRAK, Park et al. 2023): the {name} of the two, {summed}, is the "
+        "<em>influence</em> of the training example on the test example.",
+    )
+
+
+METHODS: dict[str, Callable[..., MethodWords]] = {
+    TRACIN: _tracin,
+    "preconditioned": _preconditioned,
+    "embedding": _embedding,
+}
 """The words of methods, given the settings of influence."""
 
 

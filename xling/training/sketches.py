@@ -13,7 +13,7 @@ import datasets
 import torch
 from torch import Tensor
 
-from xling.attribution import Method, named, row_settings
+from xling.attribution import CheckedMethod, Method, named, row_settings
 from xling.cli.console import tally
 from xling.config import Config, Sketch
 from xling.models.classifier import Classifier
@@ -207,6 +207,8 @@ def rehearse(
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     two = source(model, kind, encoded.select(sorted({order[0], order[-1]})), collate)
     tokens = 2 * max(two.lengths)
+    if isinstance(method, CheckedMethod):
+        method.check_model(model)
     small: Any = dataclasses.replace(method, projection=Projection(8))
     small.represent(model, two, 0, batch_tokens=tokens)
 
@@ -219,6 +221,8 @@ def method_of(config: Config) -> Method:
         similarity=config.influence.similarity,
         skip=config.sketch.skip,
         parameters=config.influence.parameters,
+        damping=config.influence.damping,
+        memory_gb=config.influence.memory_gb,
     )
 
 
