@@ -181,3 +181,11 @@ def test_the_difference_is_nested_and_compares_groups_that_one_side_lacks_as_a_w
     values = {"a": 1, "b": {"c": 5, "d": {"e": 3}}, "f": {"x": 1}, "g": None}
     assert delta(values, defaults) == {"b": {"c": 5}, "f": {"x": 1}, "g": None}
     assert delta(defaults, defaults) == {}
+
+
+def test_tracin_as_first_defined_has_a_short_name():
+    chosen = config("influence=tracin_dot")
+    assert (chosen.influence.similarity, chosen.influence.weights) == ("dot", "learning_rate")
+    spelled_out = config("influence.similarity=dot", "influence.weights=learning_rate")
+    assert chosen == spelled_out and folder_names(chosen)[0] != RECORDED[()][0]
+    assert folder_names(chosen)[1:] == RECORDED[()][1:]  # it shares the training and the sketches

@@ -8,6 +8,7 @@ import torch
 from conftest import LANGUAGES, config, encoded
 from small_models import same
 
+from xling.attribution import TracIn
 from xling.errors import ArgumentError
 from xling.pipeline.inputs import RunInputs, rehearse_sketches
 from xling.tasks import kind_of
@@ -21,7 +22,7 @@ def test_examples_that_influence_each_other_are_found_before_training(make_model
     model = make_model()
     model.encoder.embeddings.register_forward_hook(lambda _, __, x: x + x.mean(0))
     with pytest.raises(ArgumentError):
-        rehearse(model, KIND, encoded(12), Collator(tokenizer, LANGUAGES), ())
+        rehearse(model, KIND, encoded(12), Collator(tokenizer, LANGUAGES), TracIn())
 
 
 def test_heads_that_cannot_be_switched_off_are_found_before_training(make_model, tokenizer):
@@ -39,6 +40,6 @@ def test_heads_that_cannot_be_switched_off_are_found_before_training(make_model,
 def test_the_trial_leaves_no_trace(make_model, tokenizer):
     model = make_model().train()
     before, state = copy.deepcopy(model), torch.get_rng_state()
-    rehearse(model, KIND, encoded(12), Collator(tokenizer, LANGUAGES), ())
+    rehearse(model, KIND, encoded(12), Collator(tokenizer, LANGUAGES), TracIn())
     assert same(model, before) and model.training and torch.equal(torch.get_rng_state(), state)
     assert all(p.requires_grad and p.grad is None for p in model.parameters())

@@ -8,6 +8,7 @@ from report_runs import make_run
 from xling import report
 from xling.report.export import write_tables
 from xling.report.methods import method as report_method
+from xling.report.methods import words_of
 
 
 def test_a_run_without_gradients_has_no_section_on_them(opened, embedding_folder):
@@ -77,3 +78,11 @@ def test_the_words_name_the_similarity(tmp_path):
     write_tables(tmp_path / "default", table)
     text = (tmp_path / "default/README.md").read_text("utf-8")
     assert "mean influence (cosine; summed over the checkpoints where epoch is 0)" in text
+
+
+def test_the_words_name_the_weights():
+    words = words_of("tracin", similarity="dot", weights="learning_rate", top_k=100)
+    summed = "summed over the checkpoints with their learning rates as weights"
+    assert words.scores == f"dot product of the gradients, {summed}"
+    assert summed in words.reading and "Pruthi et al. 2020" in words.reading
+    assert "Choenni et al. 2023" in words_of("tracin").reading

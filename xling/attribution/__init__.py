@@ -2,7 +2,15 @@
 
 from xling.attribution.embedding import Embedding
 from xling.attribution.histograms import histograms, mean_scores
-from xling.attribution.method import Comparison, ExactMethod, Method, named
+from xling.attribution.method import (
+    CheckedMethod,
+    Comparison,
+    ExactMethod,
+    Method,
+    named,
+    row_settings,
+)
+from xling.attribution.preconditioned import Preconditioned
 from xling.attribution.products import InnerProducts, Similarity
 from xling.attribution.rankings import Traces, concatenated, shortened, trace
 from xling.attribution.rerank import candidates, reranked
@@ -13,11 +21,13 @@ from xling.attribution.top_k import Ranking
 from xling.attribution.tracin import TracIn
 
 __all__ = [
+    "CheckedMethod",
     "Comparison",
     "Embedding",
     "ExactMethod",
     "InnerProducts",
     "Method",
+    "Preconditioned",
     "Ranking",
     "Scores",
     "Similarity",
@@ -30,6 +40,7 @@ __all__ = [
     "mean_scores",
     "named",
     "reranked",
+    "row_settings",
     "score_matrix",
     "shortened",
     "subset_sums",

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xling.attribution.method import PassOptions, check_options
+from xling.attribution.method import OF_COMPARISON, PassOptions, check_options
 from xling.attribution.products import InnerProducts, Similarity, check_similarity
 from xling.errors import ArgumentError
 from xling.sketch import Sketches, SketchMetadata, Source
@@ -39,7 +39,7 @@ class Embedding:
     """
 
     module: str = "head.output"
-    similarity: Similarity = "cosine"
+    similarity: Similarity = dataclasses.field(default="cosine", metadata=OF_COMPARISON)
 
     def __post_init__(self) -> None:
         check_similarity(self.similarity)

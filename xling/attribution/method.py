@@ -36,6 +36,10 @@ class PassOptions(TypedDict, total=False):
     announce: Callable[[Estimate], None] | None
 
 
+OF_COMPARISON = {"of_comparison": True}
+"""Metadata of a method's field that the comparison alone depends on, not the rows."""
+
+
 def check_options(options: Mapping[str, object]) -> None:
     """Refuse options of a pass that no pass has.
 
@@ -129,6 +133,30 @@ class ExactMethod(Protocol):
     ) -> list[np.ndarray]:
         """Score, for each test example, the training examples wanted of it, at one checkpoint."""
         ...
+
+
+@runtime_checkable
+class CheckedMethod(Protocol):
+    """A method that cannot use every model."""
+
+    def check_model(self, model: nn.Module) -> None:
+        """Refuse a model that the method cannot use, before anything is trained."""
+        ...
+
+
+def row_settings(method: Method) -> dict[str, Any]:
+    """Return the settings of a method that its rows depend on, as plain values.
+
+    Methods whose rows depend on the same settings share them, such as the sketches of TracIn and
+    of a method that preconditions them.
+    """
+    values: dict[str, Any] = dataclasses.asdict(method)  # pyright: ignore[reportArgumentType]
+    fields = dataclasses.fields(method)  # pyright: ignore[reportArgumentType]
+    return {
+        field.name: values[field.name]
+        for field in fields
+        if not field.metadata.get("of_comparison", False)
+    }
 
 
 def named(name: str, **settings: Any) -> Method:

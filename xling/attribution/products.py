@@ -75,20 +75,13 @@ class InnerProducts:
 
     def scorers(self, tests: slice) -> Callable[[slice], Scorer]:
         """Take a slice of the test examples; return what makes the scorer of a training tile."""
-        made = _in_integers if self.train.metadata.precision == "int8" else _in_floats
         taken = rows(self.test, tests.start, tests.stop, self.similarity)
-        return made(self.train, taken, self.similarity)
+        return products(self.train, taken, factors(self.train, self.similarity))
 
     def mean_scores(self, test_groups: np.ndarray) -> np.ndarray:
         """Return (train, test groups) mean scores: those of the groups' mean rows."""
-        onehot = np.eye(test_groups.max() + 1, dtype=np.float32)[test_groups]
         tests = rows(self.test, 0, len(self.test), self.similarity)
-        means = onehot.T @ tests / onehot.sum(0)[:, None]
-        parts = [
-            rows(self.train, tile.start, tile.stop, self.similarity) @ means.T
-            for tile in spans(0, len(self.train), TRAIN_TILE)
-        ]
-        return np.concatenate(parts)
+        return mean_products(self.train, tests, factors(self.train, self.similarity), test_groups)
 
 
 def check_similarity(similarity: str) -> None:
@@ -108,18 +101,57 @@ def rows(sketches: Sketches, start: int, stop: int, similarity: Similarity) -> n
     return units if similarity == "cosine" else units * sketches.norms[start:stop, None]
 
 
+def factors(sketches: Sketches, similarity: Similarity) -> np.ndarray | None:
+    """Return what rows of norm one are multiplied by; None where they are taken as they are."""
+    return None if similarity == "cosine" else sketches.norms
+
+
+def products(
+    train: Sketches, tests: np.ndarray, lengths: np.ndarray | None
+) -> Callable[[slice], Scorer]:
+    """Return what makes the scorer of a training tile: inner products with rows of test examples.
+
+    Args:
+        train: the training rows, which are multiplied in the arithmetic of their store.
+        tests: (test, dimensions), float32, overwritten.
+        lengths: (train,) of the training rows; None are those of norm one.
+    """
+    made = _in_integers if train.metadata.precision == "int8" else _in_floats
+    return made(train, tests, lengths)
+
+
+def mean_products(
+    train: Sketches, tests: np.ndarray, lengths: np.ndarray | None, test_groups: np.ndarray
+) -> np.ndarray:
+    """Return (train, test groups) mean inner products: those of the groups' mean rows.
+
+    Args:
+        train, tests, lengths: as in `products`.
+        test_groups: (test,) the group of each test example, 0, 1, ...
+    """
+    onehot = np.eye(test_groups.max() + 1, dtype=np.float32)[test_groups]
+    means = onehot.T @ tests / onehot.sum(0)[:, None]
+    parts = []
+    for tile in spans(0, len(train), TRAIN_TILE):
+        left = train.units(tile.start, tile.stop)
+        left = left if lengths is None else left * lengths[tile, None]
+        parts.append(left @ means.T)
+    return np.concatenate(parts)
+
+
 def _in_floats(
-    train: Sketches, tests: np.ndarray, similarity: Similarity
+    train: Sketches, tests: np.ndarray, lengths: np.ndarray | None
 ) -> Callable[[slice], Scorer]:
     def scorer(tile: slice) -> Scorer:
-        left = rows(train, tile.start, tile.stop, similarity)
+        left = train.units(tile.start, tile.stop)
+        left = left if lengths is None else left * lengths[tile, None]
         return lambda part: tests[part] @ left.T
 
     return scorer
 
 
 def _in_integers(
-    train: Sketches, tests: np.ndarray, similarity: Similarity
+    train: Sketches, tests: np.ndarray, lengths: np.ndarray | None
 ) -> Callable[[slice], Scorer]:
     """Multiply with 8-bit numbers; `tests` is overwritten."""
     scales = np.maximum(tests.max(1), -tests.min(1))[:, None] / (ZERO_POINT - 1)
@@ -130,10 +162,10 @@ def _in_integers(
     multiplied = _by_onednn if FAST else _by_floats
 
     def scorer(tile: slice) -> Scorer:
-        left, lengths = train.codes(tile.start, tile.stop)
-        if similarity == "dot":
-            lengths = lengths * train.norms[tile]
-        product = multiplied(left, lengths)
+        left, steps = train.codes(tile.start, tile.stop)
+        if lengths is not None:
+            steps = steps * lengths[tile]
+        product = multiplied(left, steps)
         return lambda part: product(codes[part]) * scales[part]
 
     return scorer

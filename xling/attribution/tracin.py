@@ -3,15 +3,17 @@
 import dataclasses
 import math
 from collections.abc import Iterator, Sequence
+from fnmatch import fnmatch
+from glob import escape
 from typing import Unpack
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from xling.attribution.method import PassOptions, check_options
+from xling.attribution.method import OF_COMPARISON, PassOptions, check_options
 from xling.attribution.products import InnerProducts, Similarity, check_similarity
-from xling.errors import ArgumentError
+from xling.errors import ArgumentError, nearest
 from xling.sketch import GradientSketcher, Progress, Projection, Sketches, Source, sketch_examples
 from xling.sketch.arguments import array, check_memory, sequence, strings, whole_number
 from xling.sketch.examples import batches
@@ -34,16 +36,19 @@ class TracIn:
         projection: of the gradients.
         similarity: of two gradients.
         skip: patterns of parameters to leave out.
+        parameters: patterns of those to keep; none are all.
     """
 
     projection: Projection = dataclasses.field(default_factory=Projection)
-    similarity: Similarity = "cosine"
+    similarity: Similarity = dataclasses.field(default="cosine", metadata=OF_COMPARISON)
     skip: tuple[str, ...] = ()
+    parameters: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_projection(self.projection)
         check_similarity(self.similarity)
         strings("skip", self.skip)
+        strings("parameters", self.parameters)
 
     def represent(
         self, model: nn.Module, examples: Source, epoch: int, **options: Unpack[PassOptions]
@@ -57,9 +62,35 @@ class TracIn:
             examples.lengths,
             self.projection,
             epoch,
-            skip=self.skip,
+            skip=self.left_out(model),
             **options,
         )
+
+    def left_out(self, model: nn.Module) -> tuple[str, ...]:
+        """Return patterns of a model's parameters that are not sketched.
+
+        Raises:
+            ArgumentError: a pattern of `parameters` that fits none, or patterns that leave none.
+        """
+        names = [name for name, _ in model.named_parameters()]
+        for pattern in self.parameters:
+            if not any(fnmatch(name, pattern) for name in names):
+                raise ArgumentError(
+                    "parameters",
+                    f"The pattern {pattern!r} in parameters matches no parameter of the model."
+                    f"{nearest(pattern, names)}",
+                )
+        if not self.parameters:
+            return self.skip
+        others = [name for name in names if not any(fnmatch(name, p) for p in self.parameters)]
+        left = (*self.skip, *(escape(name) for name in others))
+        if all(any(fnmatch(name, pattern) for pattern in left) for name in names):
+            raise ArgumentError(
+                "parameters",
+                f"With parameters={list(self.parameters)} and skip={list(self.skip)}, no parameter "
+                "of the model is left to sketch.",
+            )
+        return left
 
     def compare(self, train: Sketches, test: Sketches) -> InnerProducts:
         """Compare sketches of the same epoch and projection."""
@@ -98,7 +129,8 @@ class TracIn:
         scores = [np.empty(len(indices), np.float32) for indices in wanted]
         check_memory(memory_gb)
         batch_tokens = whole_number("batch_tokens", batch_tokens)
-        with GradientSketcher(model, Projection(method="exact"), 0, self.skip) as sketcher:
+        left_out = self.left_out(model)
+        with GradientSketcher(model, Projection(method="exact"), 0, left_out) as sketcher:
             size = sketcher.plan.dimensions(sketcher.projection)
             turn, batch = _how_many(size, memory_gb)
             turns = [range(at, min(at + turn, len(wanted))) for at in range(0, len(wanted), turn)]

@@ -27,8 +27,16 @@ SWITCH_OF_ARGUMENT = {
     "keep": "subnetwork.keep",
     "how": "subnetwork.compose",
     "attribution": "influence.method",
+    "parameters": "influence.parameters",
+    "damping": "influence.damping",
 }
 """Library argument → the switch that sets it."""
+
+FIXED_BY_METHOD = (
+    *("influence.method", "influence.gradients"),
+    *("influence.checkpoints", "influence.uses"),
+)
+"""Keys that only the file of an attribution method sets."""
 
 REMEDIES = {
     "losses": "A lower tuning.learning_rate or trainer.precision=32-true may help.",
@@ -56,7 +64,7 @@ def refuse_mistyped(arguments: list[str]) -> None:
                 f"To set one, write {key}={value}.{near_key(key)}"
             )
         name, _, value = argument.partition("=")
-        if name in ("influence.method", "influence.gradients"):
+        if name in FIXED_BY_METHOD:
             raise UserError(f"{argument}: choose a method by its file; write influence=NAME.")
         if value == "null" and (conf_folder() / name).is_dir():
             raise UserError(f"{argument}: to choose no file of {name}, omit this switch.")

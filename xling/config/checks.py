@@ -2,13 +2,13 @@
 
 import dataclasses
 import os
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import TypeAdapter, ValidationError
 
 from xling.config.data_checks import check_files, check_task, words_checked
 from xling.config.related import base_run
-from xling.config.schema import FULL, Config, Subnetwork, Tracker
+from xling.config.schema import FULL, Config, Influence, Setting, Subnetwork, Tracker
 from xling.errors import UserError, nearest
 
 
@@ -180,27 +180,54 @@ def _check_subnetwork(config: Config) -> None:
 
 
 def _check_influence(config: Config) -> None:
-    """Refuse settings that need gradients if the method compares none.
+    """Refuse settings that have no effect on the method, unless they are at their defaults.
 
     The size of the sketches is not checked, as profiles set it.
     """
-    if config.influence.gradients:
-        return
-    gradient_defaults = {
-        "influence": {"rerank": 0, "weights": "equal"},
-        "sketch": {"method": "kronecker", "combine": "sum", "seed": 0, "twin": False, "skip": ()},
-    }
-    for group, values in gradient_defaults.items():
-        for key, default in values.items():
+    for group, settings in APPLIES_TO.items():
+        for key, (default, what) in settings.items():
             value = getattr(getattr(config, group), key)
-            if value != default:
-                shown = f"[{','.join(value)}]" if key == "skip" else str(value)
-                shown = shown.lower() if key == "twin" else shown
-                raise UserError(
-                    f"{group}.{key}={shown} applies to gradients only, and "
-                    f"influence={config.influence.method} compares none: write influence=tracin, "
-                    "or omit it."
-                )
+            if value == default or not (reason := _without_effect(config.influence, key, what)):
+                continue
+            shown = f"[{','.join(value)}]" if isinstance(value, tuple) else str(value)
+            shown = shown.lower() if isinstance(value, bool) else shown
+            example = "preconditioned" if key == "damping" else "tracin"
+            raise UserError(
+                f"{group}.{key}={shown} {reason}: write influence={example}, or omit it."
+            )
+
+
+APPLIES_TO: dict[str, dict[str, tuple[object, str]]] = {
+    "influence": {
+        "rerank": (0, "gradients"),
+        "weights": ("equal", "gradients"),
+        "parameters": ((), "gradients"),
+        "similarity": ("cosine", "some methods"),
+        "damping": (0.1, "some methods"),
+    },
+    "sketch": {
+        "method": ("kronecker", "gradients"),
+        "combine": ("sum", "gradients"),
+        "seed": (0, "gradients"),
+        "twin": (False, "gradients"),
+        "skip": ((), "gradients"),
+        "precision": ("fp32", "models"),
+        "store": ("float16", "models"),
+    },
+}
+"""Settings that not every method has: the default, and what they apply to."""
+
+
+def _without_effect(influence: Influence, key: str, what: str) -> str:
+    """Return why a setting has no effect on the method; "" if it has."""
+    name = f"influence={influence.method}"
+    if what == "gradients" and not influence.gradients:
+        return f"applies to gradients only, and {name} compares none"
+    if what == "models" and not influence.checkpoints:
+        return f"applies to what a model makes of examples, and {name} looks at no model"
+    if key in get_args(Setting) and key not in influence.uses:
+        return f"has no effect on {name}"
+    return ""
 
 
 def _check_tracker(tracker: Tracker) -> None:

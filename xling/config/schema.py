@@ -182,13 +182,18 @@ class Sketch:
     __pydantic_config__: ClassVar = Strict
 
 
+Setting = Literal["similarity", "weights", "rerank", "parameters", "damping"]
+"""A setting of influence that not every method has."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Influence:
     """The attribution method, the test examples to trace, and the number of examples to keep.
 
-    `gradients` says whether the method compares gradients. Without them, `rerank`,
-    `weights=learning_rate` and the settings of `sketch` that only gradients have are refused;
-    `sketch.store`, `precision` and `batch_tokens` still apply.
+    What a method is like: `gradients` says whether it compares gradients, `checkpoints` whether it
+    looks at the model at all, `uses` which of the settings below it has: `similarity`, `weights`,
+    `rerank`, `parameters`, `damping`. Others, and those of `sketch` that have no effect on it, are
+    refused (`xling.config.checks`).
     """
 
     method: str
@@ -200,6 +205,10 @@ class Influence:
     similarity: Literal["cosine", "dot"]
     weights: Literal["equal", "learning_rate"]
     memory_gb: Annotated[float, Field(gt=0)]
+    checkpoints: bool = True
+    uses: tuple[Setting, ...] = ()
+    parameters: Languages = ()
+    damping: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
     __pydantic_config__: ClassVar = Strict
 
 

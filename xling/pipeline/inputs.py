@@ -179,8 +179,8 @@ def rehearse_sketches(config: Config, inputs: RunInputs) -> None:
     if config.subnetwork.name != "full" or config.subnetwork.only:
         attentions(inputs.classifier)
     if config.influence.gradients:
-        train, skip = inputs.encoded["train"], config.sketch.skip
-        rehearse(inputs.classifier, inputs.kind, train, inputs.collate, skip)
+        train, method = inputs.encoded["train"], method_of(config)
+        rehearse(inputs.classifier, inputs.kind, train, inputs.collate, method)
 
 
 def rows_name(config: Config) -> str:

@@ -97,7 +97,10 @@ def named_paths(
     design = f"{config.sketch.method}-{config.sketch.combine}-{config.sketch.stack}x{side}x{side}"
     if config.sketch.method == "exact":
         design = "exact"
-    sketches = f"sketches-{design}-{digest(values.get('sketch', {}))}"
+    sketched = values.get("sketch", {})
+    if config.influence.parameters:
+        sketched = {**sketched, "parameters": config.influence.parameters}
+    sketches = f"sketches-{design}-{digest(sketched)}"
     if not config.influence.gradients:
         stored = {key: getattr(config.sketch, key) for key in ("precision", "store")}
         sketches = f"{config.influence.method}-{digest(stored)}"

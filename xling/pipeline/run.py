@@ -165,6 +165,8 @@ def complete(
         result.tables,
         method=influence.method,
         similarity=influence.similarity,
+        weights=influence.weights,
+        damping=influence.damping,
     )
     with timed(seconds, "report"):
         report.write_report(folder)

@@ -55,7 +55,7 @@ def write_tables(
     schemas: Mapping[str, Schema] = SCHEMAS,
     source: str = "run",
     method: str = TRACIN,
-    similarity: str = "cosine",
+    **influence: Any,
 ) -> None:
     """Write tables as Parquet, CSV and LaTeX, and a page that says what their columns hold.
 
@@ -64,13 +64,13 @@ def write_tables(
         tables: by name.
         schemas: what documents them, by the same names.
         source: what the tables are of, a run or a sweep.
-        method, similarity: what the scores are of, see `xling.report.methods.words_of`.
+        method, influence: what the scores are of, see `xling.report.methods.words_of`.
     """
     folder.mkdir(exist_ok=True)
     lines = [f"# The tables of this {source}", "", RULE]
     for name, table in tables.items():
         about = schemas[name].about
-        columns = schemas[name].in_words(words_of(method, similarity)).columns
+        columns = schemas[name].in_words(words_of(method, **influence)).columns
         table.to_parquet(folder / f"{name}.parquet", index=False)
         table.to_csv(folder / f"{name}.csv", index=False)
         text, file = latex(table, name, about), folder / f"{name}.tex"

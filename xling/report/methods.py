@@ -36,26 +36,38 @@ class MethodWords:
 SIMILARITIES = {"cosine": "cosine", "dot": "dot product"}
 """What the settings of a similarity are called."""
 
+SOURCES = {
+    ("cosine", "equal"): "TracIn; Choenni et al. 2023, §4.2",
+    ("dot", "learning_rate"): "TracInCP; Pruthi et al. 2020",
+}
+"""Where a sum over the checkpoints is from, by similarity and weights."""
 
-def _tracin(similarity: str) -> MethodWords:
+
+def _tracin(similarity: str = "cosine", weights: str = "equal", **_: Any) -> MethodWords:
+    name, summed = SIMILARITIES[similarity], f"summed over the checkpoints{_weighted(weights)}"
+    source = SOURCES.get((similarity, weights), "TracIn; Pruthi et al. 2020")
     return MethodWords(
-        f"{similarity} of the gradients, summed over the checkpoints",
-        f"{similarity}; summed over the checkpoints where epoch is 0",
+        f"{name} of the gradients, {summed}",
+        f"{name}; {summed} where epoch is 0",
         "the gradient of each training example’s loss is compared with that of each traced test "
-        f"example: the {similarity} of the two, summed over the checkpoints, is the "
-        "<em>influence</em> of the training example on the test example (TracIn; Choenni et al. "
-        "2023, §4.2).",
+        f"example: the {name} of the two, {summed}, is the "
+        f"<em>influence</em> of the training example on the test example ({source}).",
         "help its test examples most",
         "the language’s data as a whole pushes towards the right predictions",
     )
 
 
-def _embedding(similarity: str) -> MethodWords:
+def _weighted(weights: str) -> str:
+    return {"equal": "", "learning_rate": " with their learning rates as weights"}[weights]
+
+
+def _embedding(similarity: str = "cosine", **_: Any) -> MethodWords:
+    name = SIMILARITIES[similarity]
     return MethodWords(
-        f"{similarity} of the hidden states, summed over the epochs",
-        f"{similarity} of the hidden states; summed over the epochs where epoch is 0",
+        f"{name} of the hidden states, summed over the epochs",
+        f"{name} of the hidden states; summed over the epochs where epoch is 0",
         "the hidden state from which the head classifies each training example is compared with "
-        f"that of each traced test example: the {similarity} of the two hidden states, summed over "
+        f"that of each traced test example: the {name} of the two hidden states, summed over "
         "the epochs, is the <em>influence</em> of the training example on the test example. No "
         "gradients are involved, so a large score says that the model represents two examples "
         "similarly, not that training on the one changes the prediction of the other.",
@@ -65,20 +77,44 @@ def _embedding(similarity: str) -> MethodWords:
     )
 
 
-METHODS: dict[str, Callable[[str], MethodWords]] = {TRACIN: _tracin, "embedding": _embedding}
-"""The words of methods, given what the similarity is called."""
+def _preconditioned(
+    similarity: str = "dot", weights: str = "equal", damping: float = 0.1, **_: Any
+) -> MethodWords:
+    name, summed = SIMILARITIES[similarity], f"summed over the checkpoints{_weighted(weights)}"
+    return dataclasses.replace(
+        _tracin(),
+        scores=f"{name} of the whitened gradients, {summed}",
+        mean=f"{name} of the whitened gradients; {summed} where epoch is 0",
+        reading="the gradient of each training example’s loss is compared with that of each traced "
+        "test example. Both are whitened first, so that directions in which all gradients vary "
+        f"count less (by the second moment of the training gradients, damped by {damping:g} of its "
+        f"mean eigenvalue; as in TRAK, Park et al. 2023): the {name} of the two, {summed}, is the "
+        "<em>influence</em> of the training example on the test example.",
+    )
+
+
+METHODS: dict[str, Callable[..., MethodWords]] = {
+    TRACIN: _tracin,
+    "preconditioned": _preconditioned,
+    "embedding": _embedding,
+}
+"""The words of methods, given the settings of influence."""
 
 
 def method(results: dict[str, Any]) -> MethodWords:
     """Return the words for the attribution method of a run."""
     influence = results.get("config", {}).get("influence", {})
-    return words_of(results.get("method", TRACIN), influence.get("similarity", "cosine"))
+    return words_of(results.get("method", TRACIN), **influence)
 
 
-def words_of(name: str, similarity: str = "cosine") -> MethodWords:
-    """Return the words for a method: its own, or those that hold for every method."""
+def words_of(name: str, /, **settings: Any) -> MethodWords:
+    """Return the words for a method: its own, or those that hold for every method.
+
+    Args:
+        settings: of influence, such as `similarity`; at their defaults where they are not there.
+    """
     if name in METHODS:
-        return METHODS[name](SIMILARITIES[similarity])
+        return METHODS[name](**settings)
     return MethodWords(
         f"score by the method {name}, summed over the epochs",
         f"score by the method {name}; summed over the epochs where epoch is 0",

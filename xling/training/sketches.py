@@ -13,7 +13,7 @@ import datasets
 import torch
 from torch import Tensor
 
-from xling.attribution import Method, named
+from xling.attribution import CheckedMethod, Method, named, row_settings
 from xling.cli.console import tally
 from xling.config import Config, Sketch
 from xling.models.classifier import Classifier
@@ -23,7 +23,6 @@ from xling.sketch import (
     Projection,
     Sketches,
     Source,
-    sketch_examples,
 )
 from xling.stage import partial_folder, require_same_settings, stage
 from xling.subnetwork import gated_by_group
@@ -103,8 +102,7 @@ class SketchDump:
     @property
     def recorded(self) -> dict[str, Any]:
         """The settings that the rows depend on, as plain values."""
-        values = json.loads(json.dumps(dataclasses.asdict(self.method)))
-        values.pop("similarity", None)  # of two rows; it does not change them
+        values = json.loads(json.dumps(row_settings(self.method)))
         return {**values, "precision": self.settings.precision, "store": self.settings.store}
 
     def missing(self, epochs: int) -> list[int]:
@@ -191,7 +189,7 @@ def rehearse(
     kind: TaskKind,
     encoded: datasets.Dataset,
     collate: Collator,
-    skip: tuple[str, ...],
+    method: Method,
 ) -> None:
     """Sketch two examples, the shortest and the longest, before anything is trained.
 
@@ -199,18 +197,20 @@ def rehearse(
 
     Args:
         kind: of the task.
-        skip: patterns of parameters to leave out.
+        method: of attribution, by gradients.
 
     Raises:
-        ArgumentError: a parameter that is used in a way that cannot be sketched.
+        ArgumentError: a parameter that is used in a way that cannot be sketched, patterns that fit
+            no parameter, or sketches of more numbers than the method can compare.
     """
     lengths = list(encoded["length"])
     order = sorted(range(len(lengths)), key=lengths.__getitem__)
     two = source(model, kind, encoded.select(sorted({order[0], order[-1]})), collate)
     tokens = 2 * max(two.lengths)
-    sketch_examples(
-        model, two.losses, two.ids, two.lengths, Projection(8), 0, skip=skip, batch_tokens=tokens
-    )
+    if isinstance(method, CheckedMethod):
+        method.check_model(model)
+    small: Any = dataclasses.replace(method, projection=Projection(8))
+    small.represent(model, two, 0, batch_tokens=tokens)
 
 
 def method_of(config: Config) -> Method:
@@ -220,6 +220,9 @@ def method_of(config: Config) -> Method:
         projection=projection(config.sketch),
         similarity=config.influence.similarity,
         skip=config.sketch.skip,
+        parameters=config.influence.parameters,
+        damping=config.influence.damping,
+        memory_gb=config.influence.memory_gb,
     )
 
 

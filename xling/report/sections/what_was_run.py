@@ -42,6 +42,8 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Epochs": f"{results['epochs']} trained, {results['kept_epoch']} kept",
         "Batch size": _config(results, "tuning.batch_size"),
         "Gradient sketches": _sketch(sketch),
+        "Gradients of": _patterns(results, "influence.parameters"),
+        "Gradients without": _patterns(results, "sketch.skip"),
         "Re-ranking": f"exact gradients for the {again} best and worst of each"
         if (again := _config(results, "influence.rerank")) and sketch
         else "",
@@ -110,6 +112,11 @@ def _config(results: dict[str, Any], path: str) -> Any:
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value
+
+
+def _patterns(results: dict[str, Any], path: str) -> str:
+    """Write patterns of parameters, if the run has gradients and any were given."""
+    return ", ".join(_config(results, path) or ()) if results.get("sketch") else ""
 
 
 def _sketch(sketch: dict[str, Any]) -> str:
