@@ -97,3 +97,14 @@ def test_progress_is_told_by_the_work_that_is_left(monkeypatch, capsys):
     assert list(retrain.reported(sizes, sum(sizes), missing=5)) == sizes
     # After 40 s, 800 of 1,000 examples: the other 200 take 10 s.
     assert capsys.readouterr().out == "2 of 5 fine-tunings; about 10 s left\n"
+
+
+@pytest.mark.slow
+def test_workers_share_the_fine_tunings_of_one_evaluation(tmp_path):
+    command = ("experiment=language_effects", "task=xnli", *MIXED, "retrain.worker=range(2)")
+    done = run_xling(*command, "hydra/launcher=joblib", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (bank,) = tmp_path.glob("multirun/xnli/stages/tuning-*/retrained/*")
+    assert len(list(bank.iterdir())) == FITS  # and no lock is left
+    tables = sweep_tables(tmp_path, "language_effects-xnli")
+    assert tables["retrainings"]["retraining"].nunique() == FITS and len(tables["runs"]) == 1

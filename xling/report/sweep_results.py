@@ -58,7 +58,8 @@ class SweepJob:
         number: from 1, as in the plan; 0 is a run on its own that names the sweep.
         label: the switches in which it differs from others.
         folder: of its results, once it is finished.
-        base: name of the run that a fine-tuning without some examples is compared with.
+        base: name of the run that fine-tunings on some of its examples are compared with; None for
+            an ordinary run, and for a job that does a share of another's fine-tunings.
         masks: whether it identifies subnetworks and no more.
         evaluation: whether it checks influence by fine-tuning on parts of the data.
         state: finished, running, failed, stopped or waiting.
@@ -78,6 +79,11 @@ class SweepJob:
     def finished(self) -> bool:
         """Whether its results are there."""
         return self.state == "finished"
+
+    @property
+    def only_shares(self) -> bool:
+        """Whether it does a share of another job's fine-tunings, and leaves no results."""
+        return self.evaluation and self.base is None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -148,7 +154,7 @@ def gather(folder: Path, jobs: Sequence[SweepJob]) -> SweepResults:
     if not done:
         raise UserError(f"{folder}: no job of this sweep is finished yet.")
     masks = {job.folder.name: job.folder for job in done if job.masks}
-    done = [job for job in done if not job.masks]
+    done = [job for job in done if not job.masks and not job.only_shares]
     evaluations = {job.folder.name: job.folder for job in done if job.evaluation}
     traced = [job.folder.parent / job.base if job.base else job.folder for job in done]
     paths = {run.name: run for run in traced}
@@ -164,7 +170,7 @@ def gather(folder: Path, jobs: Sequence[SweepJob]) -> SweepResults:
     if "runs" in tables:
         labels = {job.folder.name: job.label for job in done}
         tables["runs"] = with_missing(with_switches(tables["runs"], labels), jobs)
-    if len(done) + len(masks) < len(jobs):
+    if not all(job.finished for job in jobs):
         tables["jobs"] = jobs_table(jobs)
     return dataclasses.replace(results, tables={**results.tables, **tables})
 
@@ -199,13 +205,11 @@ def read_evaluations(
     """Read what evaluations left, by what they evaluate.
 
     Args:
-        folders: by name. A job that has fine-tuned for another has left nothing to read.
+        folders: by name.
         labels: of the jobs, which are the titles where there are several evaluations.
     """
     by_kind: dict[str, list[RunTables]] = {}
     for name, folder in folders.items():
-        if not (folder / "results.json").is_file():
-            continue
         about = _results(folder)
         files = sorted(folder.glob("tables/*.parquet"))
         tables = {file.stem: pd.read_parquet(file) for file in files}
@@ -351,7 +355,7 @@ def with_switches(table: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
 
 def with_missing(table: pd.DataFrame, jobs: Sequence[SweepJob]) -> pd.DataFrame:
     """Add a row for each planned run that is not finished: how it stands, and no figures."""
-    left = [job for job in jobs if not job.finished and not job.masks and job.base is None]
+    left = [job for job in jobs if not (job.finished or job.masks or job.evaluation or job.base)]
     if not left:
         return table
     labels = {job.folder.name: job.label for job in jobs}

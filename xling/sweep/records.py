@@ -37,7 +37,8 @@ class Job:
         number: position in the plan, from 1; 0 for a single run that names the sweep.
         label: the switches in which the job differs from others.
         run: the run's folder, relative to the folder of all runs.
-        base: name of the run that a fine-tuning without some examples is compared with.
+        base: name of the run that fine-tunings on some of its examples are compared with; None for
+            an ordinary run, and for a job that does a share of another's fine-tunings.
         masks: whether the job only identifies subnetworks.
         evaluation: whether the job checks influence by fine-tuning on parts of the data.
         overrides: the job's switches, and Hydra's own; empty for a single run.
@@ -96,7 +97,7 @@ def job_of(config: Config, number: int = 0, label: str = "") -> Job:
     paths = run_paths(config)
     root = Path(config.folder)
     base = None
-    if config.has_base:
+    if config.has_base and not config.retrain.worker:
         base = run_paths(base_run(config)).run.name
     run = paths.run.relative_to(root).as_posix()
     sweep, masks = root / "sweeps" / config.sweep, config.subnetwork.only
