@@ -55,9 +55,10 @@ def _without_unused(config: Config) -> Config:
     base = base_run(config)
     if config.leave_out.example is None:
         config = dataclasses.replace(config, leave_out=base.leave_out)
-    if config.evaluate is None:
-        config = dataclasses.replace(config, mixture=base.mixture, retrain=base.retrain)
-    return config
+    used = {"language_effects": ("mixture",), "faithfulness": ("faithfulness",)}
+    kept = (*used[config.evaluate], "retrain") if config.evaluate else ()
+    unused = {"mixture", "faithfulness", "retrain"}.difference(kept)
+    return dataclasses.replace(config, **{group: getattr(base, group) for group in unused})
 
 
 def _settled(subnetwork: Subnetwork) -> Subnetwork:

@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from xling.config.schema import FULL, Config, LeaveOut, Mixture, Retrain
+from xling.config.schema import FULL, Config, Faithfulness, LeaveOut, Mixture, Retrain
 
 
 def base_run(config: Config) -> Config:
@@ -12,6 +12,7 @@ def base_run(config: Config) -> Config:
         leave_out=LeaveOut(None, "+", 1, 0),
         evaluate=None,
         mixture=Mixture(40, 3, "epochs"),
+        faithfulness=Faithfulness(40, 8, ()),
         retrain=Retrain(None, 0),
     )
 

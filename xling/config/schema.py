@@ -264,6 +264,20 @@ class Mixture:
 
 
 @dataclasses.dataclass(frozen=True)
+class Faithfulness:
+    """The fine-tunings on random halves that attribution methods are to predict.
+
+    `again` of the `subsets` are fine-tuned a second time, with another seed; `methods` are files of
+    conf/influence/.
+    """
+
+    subsets: Annotated[int, Field(ge=8)]
+    again: Annotated[int, Field(ge=4)]
+    methods: Languages
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
 class Retrain:
     """How the fine-tunings of an evaluation are divided: over processes of a job, and over jobs."""
 
@@ -313,8 +327,9 @@ class Config:
     force: Annotated[float, BeforeValidator(lambda value: time.time() if value is True else value)]
     fail_fast: bool
     leave_out: LeaveOut
-    evaluate: Literal["language_effects"] | None
+    evaluate: Literal["language_effects", "faithfulness"] | None
     mixture: Mixture
+    faithfulness: Faithfulness
     retrain: Retrain
     experiment: Experiment | None = None
     __pydantic_config__: ClassVar = Strict

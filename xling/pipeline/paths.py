@@ -19,7 +19,16 @@ from xling.config import (
 from xling.data import fingerprint, folder_digest
 from xling.stage import is_complete
 
-TRACED_BY = ("influence", "sketch", "compare_full", "subnetwork", "evaluate", "mixture", "retrain")
+TRACED_BY = (
+    "influence",
+    "sketch",
+    "compare_full",
+    "subnetwork",
+    "evaluate",
+    "mixture",
+    "faithfulness",
+    "retrain",
+)
 """Groups of settings that a fine-tuning does not depend on."""
 
 

@@ -7,7 +7,7 @@ from functools import partial
 
 from xling.cli.console import format_duration, interactive, say, tally
 from xling.config import Config, base_run
-from xling.evaluation.mixtures import Retraining, full, mixtures, without
+from xling.evaluation.mixtures import Retraining, again, full, halves, mixtures, without
 from xling.pipeline.fine_tune import FineTuned
 from xling.training.bank import Bank, Outcomes, Part
 from xling.training.fit import device
@@ -27,8 +27,23 @@ DESIGNS: dict[str, Callable[[Config, Sequence[str], Sequence[int]], list[Retrain
             training_seed=config.seed,
         ),
     ],
+    "faithfulness": lambda config, languages, labels: with_repetitions(
+        halves(
+            languages,
+            config.faithfulness.subsets,
+            config.seed,
+            labels=labels,
+            training_seed=config.seed,
+        ),
+        config,
+    ),
 }
 """What each evaluation fine-tunes on, given language and label of the training examples."""
+
+
+def with_repetitions(parts: list[Retraining], config: Config) -> list[Retraining]:
+    """Add the first parts with another training seed, for the noise ceiling."""
+    return [*parts, *again(parts, config.faithfulness.again, config.seed + 1)]
 
 
 def retrainings(config: Config, model: FineTuned) -> list[Retraining]:
