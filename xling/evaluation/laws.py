@@ -72,7 +72,9 @@ class Fit:
 
     def predict(self, counts: np.ndarray) -> np.ndarray:
         """Return (R, points) outcomes of (points, languages) numbers of examples."""
-        return self.level[:, None] + (np.log(self._amounts(counts)) @ self.slopes[:, :, None])[..., 0]
+        return (
+            self.level[:, None] + (np.log(self._amounts(counts)) @ self.slopes[:, :, None])[..., 0]
+        )
 
     def gain(self, counts: np.ndarray) -> np.ndarray:
         """Return (R, points, languages) derivatives of the outcome by the numbers of examples."""
@@ -131,7 +133,9 @@ def fit(
         level = weights @ y / weights.sum(1)
         squares = (weights * (y - level[:, None]) ** 2).sum(1)
         zero = np.zeros((len(weights), 1))
-        unscaled = Fit(law, level, zero, zero[:, 0] + 1, np.zeros((len(weights), languages)), squares)
+        unscaled = Fit(
+            law, level, zero, zero[:, 0] + 1, np.zeros((len(weights), languages)), squares
+        )
     elif law == "separate":
         unscaled = _separate(counts, y, weights)
     else:
@@ -147,24 +151,17 @@ def fit(
 def _separate(counts: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Fit:
     """Solve the linear least squares at each n₀ of a grid and keep the best."""
     largest = 100 * counts.max() + 1
-    best = None
-    for offset in np.geomspace(1, largest, GRID):
-        terms = np.concatenate([np.ones((len(y), 1)), np.log(offset + counts)], axis=1)
+    squares = np.full(len(weights), np.inf)
+    solved, offset = np.zeros((len(weights), 1 + counts.shape[1])), np.ones(len(weights))
+    for tried in np.geomspace(1, largest, GRID):
+        terms = np.concatenate([np.ones((len(y), 1)), np.log(tried + counts)], axis=1)
         weighted = weights[:, :, None] * terms
         normal = np.swapaxes(weighted, 1, 2) @ terms
         ridge = 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(terms.shape[1])
-        solved = np.linalg.solve(normal + ridge, weighted.swapaxes(1, 2) @ y[:, None])[..., 0]
-        squares = (weights * (y - solved @ terms.T) ** 2).sum(1)
-        here = (squares, solved, np.full(len(weights), offset))
-        if best is None:
-            best = here
-        else:
-            better = squares < best[0]
-            best = tuple(
-                np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-                for new, old in zip(here, best, strict=True)
-            )
-    squares, solved, offset = best or ()
+        here = np.linalg.solve(normal + ridge, weighted.swapaxes(1, 2) @ y[:, None])[..., 0]
+        left = (weights * (y - here @ terms.T) ** 2).sum(1)
+        better = left < squares
+        squares[better], solved[better], offset[better] = left[better], here[better], tried
     rates = np.ones((len(weights), counts.shape[1]))
     return Fit("separate", solved[:, 0], solved[:, 1:], offset, rates, squares)
 
@@ -240,7 +237,9 @@ class _Problem:
         for _ in range(STEPS):
             cost, residuals, slopes = (part[active] for part in (state[0], state[4], state[5]))
             w, at = weights[active], here[active]
-            gradient = -(slopes.swapaxes(1, 2) @ (w * residuals)[:, :, None])[..., 0] + at @ self.pull
+            gradient = (
+                -(slopes.swapaxes(1, 2) @ (w * residuals)[:, :, None])[..., 0] + at @ self.pull
+            )
             curvature = slopes.swapaxes(1, 2) @ (w[:, :, None] * slopes) + self.pull
             diagonal = np.einsum("rii->ri", curvature)
             # A bound that the step would cross is a wall: nothing moves along it.
