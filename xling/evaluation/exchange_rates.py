@@ -1,10 +1,6 @@
 """What does each language's data really do? Exchange rates, fitted to many fine-tunings.
 
-Every law of `xling.evaluation.laws` is tried on every test language, and cross-validation chooses:
-the simplest whose mean squared error is within one standard error of the least, where the standard
-error is that of the difference of the two (fine-tuning by fine-tuning). A language is said to be
-predicted by nothing if the best law's cross-validated R² is below `LEAST_R2`, or its squared error
-less than two standard errors below the mean's.
+The law of each measure and test language is chosen by `xling.evaluation.choice`.
 
 Fine-tunings on the same examples with several seeds stay together: they are left out together, and
 resampled as parts first, then as seeds within each part.
@@ -17,22 +13,15 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xling.analysis.statistics import PERCENTILES, correlation, q_values
-from xling.evaluation.laws import LAWS, Fit, fit, parameters
-
-LEAST_R2 = 0.1
-"""Below this, nothing predicts a language."""
-
-PARTS_PER_PARAMETER = 2
-"""A law is tried if there are so many different parts of the data for each of its numbers."""
-
-LEAVE_ONE_OUT = 60
-"""Up to so many different parts, each is left out by itself; of more, a 20th at a time."""
-
-FOLDS = 20
+from xling.analysis.statistics import PERCENTILES, q_values
+from xling.evaluation.choice import try_laws, try_together
+from xling.evaluation.laws import Fit, fit, parameters
 
 RESAMPLES = 1000
 """Of the bootstrap over fine-tunings."""
+
+LEAST_PARTS = 3
+"""Fewer different parts of the data cannot be cross-validated."""
 
 CURVE = 13
 """Points of a curve."""
@@ -83,11 +72,15 @@ class LanguageEffects:
         laws: measure, test_language, law, parameters, fits, parts, r2, rho (cross-validated;
             missing if the law was not tried), chosen (one law of each measure and language), why
             (it was not tried; "" if it was).
+        overall: measure, law, languages, r2, chosen: the same choice for all test languages
+            together, by the mean of their squared errors in units of their variances. Only those
+            that are trained on (all, if none is) and predicted by something (all, if none is).
         exchange_rates: measure, test_language, train_language, rate, low, high, q_alike, q_none,
             law ("each" and "one", where they were tried). Missing where nothing predicts the
             language. The rate of the test language itself is 1 by definition. `q_alike` is against
             1 (bootstrap), `q_none` against 0 (F test of leaving the language out of the law), both
-            with the false discovery rate controlled over a measure and law.
+            with the false discovery rate controlled over a measure and law. `low` is 0 where the F
+            test cannot tell the rate from 0.
         gains: measure, test_language, train_language, gain, low, high, q, law: of 100 further
             examples by the chosen law, beyond `at`; q against 0, controlled over a measure.
         curves: measure, test_language, train_language, examples, predicted, low, high, law: the
@@ -98,6 +91,7 @@ class LanguageEffects:
     """
 
     laws: pd.DataFrame
+    overall: pd.DataFrame
     exchange_rates: pd.DataFrame
     gains: pd.DataFrame
     curves: pd.DataFrame
@@ -119,16 +113,18 @@ def language_effects(
     """
     _check(tunings)
     parts = _parts(tunings)
-    at = tunings.counts.max(0) if at is None else at
+    reference = tunings.counts.max(0) if at is None else at
     weights = bootstrap_weights(parts, resamples, seed)
-    laws, rates, gains, curves, points, fitted = [], [], [], [], [], []
+    laws, overall, rates, gains, curves, points, fitted = [], [], [], [], [], [], []
     for measure, outcomes in tunings.outcomes.items():
+        tried = []
         for name, y in zip(tunings.test_languages, outcomes.T, strict=True):
             key = {"measure": measure, "test_language": name}
             own = _own(tunings, name)
-            table = _laws(tunings.counts, y, own, tunings.train_languages, parts, seed)
+            table, errors = try_laws(tunings.counts, y, own, tunings.train_languages, parts, seed)
             laws.append(table.assign(**key))
             chosen = table["law"][table["chosen"]].item()
+            tried.append((own is not None, chosen != "nothing", errors))
             for law in ("each", "one"):
                 if not table.set_index("law")["why"][law]:
                     rate = _rates(law, tunings, y, own, weights, parts, chosen != "nothing")
@@ -136,9 +132,10 @@ def language_effects(
             whole = fit(chosen, tunings.counts, y, own)
             resampled = fit(chosen, tunings.counts, y, own, weights)
             fitted.append(FittedLaw(measure, name, own, whole, resampled))
-            gains.append(_gains(fitted[-1], tunings, y, parts, at).assign(**key))
+            gains.append(_gains(fitted[-1], tunings, y, parts, reference).assign(**key))
             curves.append(_curves(fitted[-1], tunings).assign(**key))
             points.append(_points(fitted[-1], tunings, y).assign(**key))
+        overall.append(try_together(tried).assign(measure=measure))
     rates_table = _tidy(rates, "train_language rate low high p_alike p_none law")
     for against in ("alike", "none"):
         controlled = _controlled(rates_table, f"p_{against}", ["measure", "law"])
@@ -149,6 +146,7 @@ def language_effects(
     q = _controlled(gains_table, "p", ["measure"])
     return LanguageEffects(
         _tidy(laws, "law parameters fits parts r2 rho chosen why"),
+        pd.concat(overall, ignore_index=True)["measure law languages r2 chosen".split()],
         rates_table,
         gains_table.drop(columns="p").assign(q=q),
         _tidy(curves, "train_language examples predicted low high law"),
@@ -178,102 +176,6 @@ def bootstrap_weights(parts: np.ndarray, resamples: int, seed: int) -> np.ndarra
     return weights
 
 
-def cross_validated(
-    law: str, counts: np.ndarray, y: np.ndarray, own: int | None, parts: np.ndarray, seed: int
-) -> np.ndarray:
-    """Predict each fine-tuning by the law fitted to the others; those of its part are left out."""
-    number = parts.max() + 1
-    folds = np.arange(number)
-    if number > LEAVE_ONE_OUT:
-        folds = np.random.default_rng(seed).permutation(number) % FOLDS
-    fold = folds[parts]
-    left_in = (fold != np.arange(fold.max() + 1)[:, None]).astype(float)
-    return fit(law, counts, y, own, left_in).predict(counts)[fold, np.arange(len(y))]
-
-
-def choose(errors: Mapping[str, np.ndarray], spread: float) -> str:
-    """Choose the simplest law that is as good as the best (see the module).
-
-    Args:
-        errors: (parts,) squared errors of each law that was tried, `nothing` among them.
-        spread: the mean squared deviation of the outcomes from their mean.
-    """
-    ordered = sorted(errors, key=lambda law: (errors[law].mean(), LAWS.index(law)))
-    best = ordered[0]
-    worse, uncertain = _difference(errors["nothing"], errors[best])
-    if not spread or _r2(errors[best], spread) < LEAST_R2 or worse < 2 * uncertain:
-        return "nothing"
-    for law in _by_simplicity([law for law in ordered if law != "nothing"]):
-        worse, uncertain = _difference(errors[law], errors[best])
-        if worse <= uncertain and _r2(errors[law], spread) >= LEAST_R2:
-            return law
-    return best
-
-
-def _by_simplicity(laws: Sequence[str]) -> list[str]:
-    """Order laws that come best first; `alike` and `own` have as many numbers: the better first."""
-    return sorted(laws, key=lambda law: LAWS.index("alike" if law == "own" else law))
-
-
-def _difference(left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
-    """Return the mean difference of paired errors and its standard error."""
-    difference = left - right
-    return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(difference)))
-
-
-def _r2(errors: np.ndarray, spread: float) -> float:
-    return float(1 - errors.mean() / spread) if spread else np.nan
-
-
-def _laws(
-    counts: np.ndarray,
-    y: np.ndarray,
-    own: int | None,
-    languages: Sequence[str],
-    parts: np.ndarray,
-    seed: int,
-) -> pd.DataFrame:
-    """Try each law on one test language."""
-    spread, number = float(((y - y.mean()) ** 2).mean()), int(parts.max()) + 1
-    rows, errors = [], {}
-    for law in LAWS:
-        why = _why_not(law, counts, own, languages, number)
-        r2 = rho = np.nan
-        if not why:
-            predicted = cross_validated(law, counts, y, own, parts, seed)
-            squared = (y - predicted) ** 2
-            errors[law] = np.bincount(parts, squared) / np.bincount(parts)
-            r2 = _r2(squared, spread)
-            # The mean of the others falls as the one left out rises, whatever there is to predict.
-            rho = np.nan if law == "nothing" else correlation(predicted, y).rho
-        size = parameters(law, counts.shape[1], own)
-        rows.append((law, size, len(y), number, r2, rho, why))
-    table = pd.DataFrame(rows, columns="law parameters fits parts r2 rho why".split())
-    return table.assign(chosen=table["law"] == choose(errors, spread))
-
-
-def _why_not(
-    law: str, counts: np.ndarray, own: int | None, languages: Sequence[str], parts: int
-) -> str:
-    """Say why a law cannot be told from these fine-tunings; "" if it can."""
-    size = parameters(law, counts.shape[1], own)
-    if not size:
-        same = " (one rate for all is `alike` then)" if law == "one" else ""
-        return f"the language is not trained on{same}"
-    needed = PARTS_PER_PARAMETER * size
-    if law != "nothing" and parts < needed:
-        return f"needs {needed} different parts of the data, there are {parts}"
-    constant = [languages[i] for i in np.flatnonzero(np.ptp(counts, axis=0) == 0)]
-    of_interest = {"own": [own], "one": [own], "each": range(len(languages))}
-    of_interest["separate"] = of_interest["each"]
-    stuck = [name for name in constant if name in {languages[i] for i in of_interest.get(law, ())}]
-    if stuck:
-        return f"always as many examples of {', '.join(stuck)}"
-    if law in ("alike", "one") and np.ptp(counts.sum(1)) == 0:
-        return "always as many examples in total"
-    return ""
-
-
 def _rates(
     law: str,
     tunings: FineTunings,
@@ -292,6 +194,7 @@ def _rates(
         low, high = np.percentile(drawn, PERCENTILES, axis=0)
         p_alike = two_sided(drawn, 1.0)
         p_none = _p_none(law, counts, y, own, parts)
+        low = np.where(p_none > PERCENTILES[0] / 100, 0.0, low)  # a logarithm never reaches it
         if own is not None:
             rate[own] = 1.0
             low[own] = high[own] = p_alike[own] = p_none[own] = np.nan
@@ -413,6 +316,12 @@ def _check(tunings: FineTunings) -> None:
         raise ValueError(
             f"counts have {languages} columns for {len(tunings.train_languages)} train languages; "
             "as many of both are needed, two or more."
+        )
+    different = int(_parts(tunings).max(initial=-1)) + 1
+    if different < LEAST_PARTS:
+        raise ValueError(
+            f"{different} different parts of the training data were fine-tuned on; nothing can be "
+            f"told from fewer than {LEAST_PARTS}."
         )
     for measure, outcomes in tunings.outcomes.items():
         if outcomes.shape != (fits, len(tunings.test_languages)):

@@ -151,24 +151,17 @@ def fit(
 def _separate(counts: np.ndarray, y: np.ndarray, weights: np.ndarray) -> Fit:
     """Solve the linear least squares at each n₀ of a grid and keep the best."""
     largest = 100 * counts.max() + 1
-    best = None
-    for offset in np.geomspace(1, largest, GRID):
-        terms = np.concatenate([np.ones((len(y), 1)), np.log(offset + counts)], axis=1)
+    squares = np.full(len(weights), np.inf)
+    solved, offset = np.zeros((len(weights), 1 + counts.shape[1])), np.ones(len(weights))
+    for tried in np.geomspace(1, largest, GRID):
+        terms = np.concatenate([np.ones((len(y), 1)), np.log(tried + counts)], axis=1)
         weighted = weights[:, :, None] * terms
         normal = np.swapaxes(weighted, 1, 2) @ terms
         ridge = 1e-9 * np.trace(normal, axis1=1, axis2=2)[:, None, None] * np.eye(terms.shape[1])
-        solved = np.linalg.solve(normal + ridge, weighted.swapaxes(1, 2) @ y[:, None])[..., 0]
-        squares = (weights * (y - solved @ terms.T) ** 2).sum(1)
-        here = (squares, solved, np.full(len(weights), offset))
-        if best is None:
-            best = here
-        else:
-            better = squares < best[0]
-            best = tuple(
-                np.where(better.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-                for new, old in zip(here, best, strict=True)
-            )
-    squares, solved, offset = best or ()
+        here = np.linalg.solve(normal + ridge, weighted.swapaxes(1, 2) @ y[:, None])[..., 0]
+        left = (weights * (y - here @ terms.T) ** 2).sum(1)
+        better = left < squares
+        squares[better], solved[better], offset[better] = left[better], here[better], tried
     rates = np.ones((len(weights), counts.shape[1]))
     return Fit("separate", solved[:, 0], solved[:, 1:], offset, rates, squares)
 
