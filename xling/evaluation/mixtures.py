@@ -181,6 +181,12 @@ def kept(parts: Sequence[Retraining], examples: int) -> np.ndarray:
     return inside
 
 
+def part_numbers(parts: Sequence[Retraining]) -> np.ndarray:
+    """Number the parts from 0; those that differ in the training's seed alone are equal."""
+    numbers = {rows: number for number, rows in enumerate(dict.fromkeys(p.rows for p in parts))}
+    return np.array([numbers[part.rows] for part in parts])
+
+
 def counts(inside: np.ndarray, values: Sequence, names: Sequence) -> np.ndarray:
     """Count each part's examples of each language, or of each label: (parts, names).
 

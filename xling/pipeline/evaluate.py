@@ -1,33 +1,51 @@
 """Evaluations: what fine-tuning again on parts of the training data says of influence."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from xling.cli.console import say
 from xling.config import Config, base_run, plain, settings
-from xling.evaluation.agreement import agreement
-from xling.evaluation.exchange_rates import FineTunings, language_effects
 from xling.evaluation.mixtures import Retraining, counts, kept
+from xling.pipeline.faithfulness import faithfulness_tables
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.inputs import prepare
+from xling.pipeline.language_effects import effect_tables
 from xling.pipeline.paths import RunPaths
 from xling.pipeline.results import profile, write_config, write_json
 from xling.pipeline.retrain import retrain
 from xling.report.export import write_tables
 from xling.report.order import SWEEP_SCHEMAS
+from xling.report.sections import faithfulness, language_effects
+from xling.report.tables import RunTables
 from xling.stage import stage
 from xling.training.bank import Outcomes
 from xling.training.history import read_history
 
+Evaluation = Callable[
+    [Config, FineTuned, Sequence[Retraining], Outcomes, Path], dict[str, pd.DataFrame]
+]
+"""Makes tables of what fine-tunings on parts of a base run's training data say; the folder is the
+evaluation's own, while it is filled."""
+
+EVALUATIONS: dict[str, Evaluation] = {
+    "language_effects": effect_tables,
+    "faithfulness": faithfulness_tables,
+}
+
+
+SENTENCES: dict[str, Callable[[RunTables], list[str]]] = {
+    "language_effects": language_effects.sentences,
+    "faithfulness": faithfulness.sentences,
+}
+"""What the tables of an evaluation say."""
+
 
 def quiet(line: str) -> None:
     """Print nothing: the base run has said it."""
-
-
-Tables = dict[str, pd.DataFrame]
 
 
 def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
@@ -45,12 +63,17 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
             model = FineTuned(whole, base, prepare(whole, quiet), read_history(base.tuning))
             parts, outcomes = retrain(config, model)
             tables = {
-                **effect_tables(parts, outcomes, model),
+                **EVALUATIONS[config.evaluate](config, model, parts, outcomes, folder),
                 "retrainings": outcome_table(parts, outcomes, model),
                 "retraining_data": data_table(parts, model),
             }
             write_tables(folder / "tables", tables, SWEEP_SCHEMAS, source="evaluation")
-            write_json(folder / "results.json", about(config, base, len(parts)))
+            languages, task = list(config.languages), config.task.name
+            sentences = SENTENCES[config.evaluate](RunTables(tables, languages, task, ""))
+            for sentence in sentences:
+                say(sentence)
+            results = about(config, base, len(parts)) | {"findings": sentences}
+            write_json(folder / "results.json", results)
 
 
 def about(config: Config, base: RunPaths, fits: int) -> dict[str, Any]:
@@ -66,51 +89,6 @@ def about(config: Config, base: RunPaths, fits: int) -> dict[str, Any]:
         "seed": config.seed,
         "retrainings": fits,
         "config": plain(config),
-    }
-
-
-def effect_tables(
-    parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
-) -> dict[str, pd.DataFrame]:
-    """Return what the languages' data do, and how far the base run's influence agrees with it."""
-    train = model.inputs.corpus["train"]["language"][:]
-    test = np.array(model.inputs.corpus["test"]["language"])
-    trained, tested = list(dict.fromkeys(train)), list(dict.fromkeys(test.tolist()))
-    by_language = np.array([test == language for language in tested]).astype(float)
-    by_language /= by_language.sum(1, keepdims=True)
-    distinct = dict.fromkeys(part.rows for part in parts)  # the others differ in their seed
-    numbers = {rows: number for number, rows in enumerate(distinct)}
-    effects = language_effects(
-        FineTunings(
-            counts(kept(parts, len(train)), train, trained),
-            {
-                "loss": -outcomes.losses.astype(float) @ by_language.T,
-                "accuracy": outcomes.correct.astype(float) @ by_language.T,
-            },
-            trained,
-            tested,
-            np.array([numbers[part.rows] for part in parts]),
-        ),
-        model.config.seed,
-    )
-    return {
-        "effect_laws": effects.laws,
-        "exchange_rates": effects.exchange_rates,
-        "effect_gains": effects.gains,
-        "effect_curves": effects.curves,
-        "effect_points": effects.points.assign(fit=effects.points["fit"] + 1),
-        "effect_agreement": agreement(effects.exchange_rates, influence_matrices(model.paths.run)),
-    }
-
-
-def influence_matrices(run: Path) -> dict[str, pd.DataFrame]:
-    """Return what a run's influence says of pairs of languages, as columns `value`."""
-    means = pd.read_parquet(run / "tables" / "mean_influence.parquet").query("epoch == 0")
-    shares = pd.read_parquet(run / "tables" / "shares.parquet")
-    shares = shares.query("epoch == 0 and sign == '+'")
-    return {
-        "mean influence": means.rename(columns={"mean": "value"}),
-        "share of the most positive": shares.rename(columns={"share": "value"}),
     }
 
 

@@ -10,6 +10,7 @@ from xling.report.sections import (
     distances,
     distribution,
     epochs,
+    faithfulness,
     heads,
     imbalance,
     language_effects,
@@ -58,6 +59,7 @@ RUN_SECTIONS = (*_WITH_TABLES, run_files.section(SCHEMAS))
 
 SWEEP_SECTIONS: tuple[Section[SweepResults], ...] = (
     language_effects.SECTION,
+    faithfulness.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,
@@ -80,6 +82,7 @@ SWEEP_SCHEMAS = all_schemas(SWEEP_SECTIONS)
 
 SWEEP_QUESTIONS = (
     language_effects.SECTION,
+    faithfulness.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,
