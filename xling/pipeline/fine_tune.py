@@ -54,6 +54,11 @@ class FineTuned:
         return kept_epoch(self.history)
 
     @property
+    def represented(self) -> int:
+        """At how many epochs examples are represented; once, by a method without a model."""
+        return self.kept if self.config.influence.checkpoints else 1
+
+    @property
     def gates(self) -> Tensor | None:
         """The masks as gates, (languages, layers, heads)."""
         return stacked(self.masks, self.config.languages) if self.masks else None
@@ -136,10 +141,10 @@ def sketch_train(model: FineTuned) -> None:
     epochs up to the kept one.
     """
     dumps = distinct(model.train_dumps())
-    missing = [(dump, epoch) for dump in dumps for epoch in dump.missing(model.kept)]
+    missing = [(dump, epoch) for dump in dumps for epoch in dump.missing(model.represented)]
     if not missing:
         return
-    wanted, examples = len(dumps) * model.kept, len(model.inputs.encoded["train"])
+    wanted, examples = len(dumps) * model.represented, len(model.inputs.encoded["train"])
     say(passes_line(model.config.influence, len(missing), wanted, examples))
     plan: Any = partial(say_plan, passes=len(missing))
     for dump, epoch in missing:

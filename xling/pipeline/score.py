@@ -56,7 +56,7 @@ def score(model: FineTuned, train: Examples, tested: Examples, sets: Sequence[Tr
     """
     settings = model.config.influence
     method, weights = method_of(model.config), epoch_weights(model.config, model.history)
-    weights = weights[: model.kept]
+    weights = weights[: model.represented]
     options = {"method": method, "weights": weights, "memory_gb": settings.memory_gb}
     k = max(settings.top_k, settings.rerank)
     by_set = [trace(one.train, one.test, train.language, k, **options) for one in sets]
@@ -85,7 +85,7 @@ def score(model: FineTuned, train: Examples, tested: Examples, sets: Sequence[Tr
         summed = concatenated(again)
     edges = bin_edges(float(traces[0].negative.score.min()), float(traces[0].positive.score.max()))
     counts = np.zeros((len(tested.languages), len(train.languages), len(edges) - 1), np.int64)
-    means = [np.zeros((len(train.ids), len(tested.languages))) for _ in range(model.kept)]
+    means = [np.zeros((len(train.ids), len(tested.languages))) for _ in range(model.represented)]
     for one in sets:
         languages, groups = np.unique(tested.language[one.rows], return_inverse=True)
         counts[languages] += histograms(
@@ -101,7 +101,7 @@ def top_traces(model: FineTuned, traced_set: TracedSet) -> Traces:
     settings = model.config.influence
     traces = summed(model, traced_set, max(settings.top_k, settings.rerank))
     if settings.rerank:
-        weights = epoch_weights(model.config, model.history)[: model.kept]
+        weights = epoch_weights(model.config, model.history)[: model.represented]
         return rerank(model, traced_set, traces, weights)
     return shortened(traces, settings.top_k)
 
@@ -114,7 +114,7 @@ def summed(model: FineTuned, traced_set: TracedSet, k: int) -> Traces:
         np.zeros(len(model.inputs.corpus["train"]), int),
         k,
         method=method_of(model.config),
-        weights=epoch_weights(model.config, model.history)[: model.kept],
+        weights=epoch_weights(model.config, model.history)[: model.represented],
         memory_gb=model.config.influence.memory_gb,
     )[0]
 

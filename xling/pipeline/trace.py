@@ -125,9 +125,10 @@ def represented(model: FineTuned, folder: Path, chosen: np.ndarray) -> list[Trac
     sets = []
     for name, rows, train in groups:
         test = test_dump(model, folder / "sketches" / name, chosen[rows])
-        for epoch in test.missing(model.kept):
+        epochs = model.represented
+        for epoch in test.missing(epochs):
             test(model.at(epoch), epoch)
-        sets.append(TracedSet(rows, train, test, train.read(model.kept), test.read(model.kept)))
+        sets.append(TracedSet(rows, train, test, train.read(epochs), test.read(epochs)))
     return sets
 
 

@@ -23,6 +23,7 @@ class MethodWords:
         most: what the most positive training examples do, or are, to test examples.
         above_zero: what a mean influence above zero says of a language's data.
         noise: what the noise of a share is, in a table's documentation.
+        when: begins the sentence of `reading`.
     """
 
     scores: str
@@ -31,6 +32,7 @@ class MethodWords:
     most: str
     above_zero: str
     noise: str = "difference between the shares by the sketches and by their twins, if any"
+    when: str = "At the end of every epoch, "
 
 
 SIMILARITIES = {"cosine": "cosine", "dot": "dot product"}
@@ -93,10 +95,57 @@ def _preconditioned(
     )
 
 
+def _control(name: str, score: str) -> Callable[..., MethodWords]:
+    """Return the words of a method that a real one has to beat.
+
+    Args:
+        score: what it scores.
+    """
+    return lambda **_: MethodWords(
+        f"{score}; a control, which looks at no model",
+        f"the control’s score: {score}",
+        "<strong>Nothing is measured: this run is a control, which looks at no model and no "
+        f"text.</strong> It scores {score}, and that number stands where other runs have the "
+        "<em>influence</em> of a training example on a test example. Equal scores are ranked at "
+        "random. The control shows what the figures below look like where nothing is known: what "
+        "a method says has to be compared with it.",
+        f"the control {name}, which looks at no model, ranks highest",
+        "the control scores the language’s data above zero, which says nothing of a model",
+        "missing: the control’s scores are no estimates",
+        when="",
+    )
+
+
+def _bm25(**_: Any) -> MethodWords:
+    return MethodWords(
+        "BM25 of the texts’ tokens",
+        "BM25 of the texts’ tokens",
+        "The text of each training example is compared with that of each traced test example: the "
+        "more of the test example’s tokens it has, and the rarer these are, the larger is its "
+        "score (BM25, k1 = 1.5, b = 0.75), which is called the <em>influence</em> of the training "
+        "example on the test example here. <strong>The model is not looked at</strong>: a large "
+        "score says that two texts share words, not that training on the one changes the "
+        "prediction of the other.",
+        "share most words with its test examples",
+        "the language’s texts share words with the test examples",
+        "missing: the texts are compared as they are, so no estimate is noisy",
+        when="",
+    )
+
+
 METHODS: dict[str, Callable[..., MethodWords]] = {
     TRACIN: _tracin,
     "preconditioned": _preconditioned,
     "embedding": _embedding,
+    "bm25": _bm25,
+    "same_language": _control(
+        "same_language", "1 for a training example in the test example’s language, and 0 for others"
+    ),
+    "same_label": _control(
+        "same_label", "1 for a training example with the test example’s label, and 0 for others"
+    ),
+    "count": _control("count", "1 for every training example"),
+    "random": _control("random", "a random number between −1 and 1 for every pair"),
 }
 """The words of methods, given the settings of influence."""
 

@@ -5,6 +5,7 @@ import hashlib
 import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -53,25 +54,49 @@ def batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
 
 @dataclasses.dataclass(frozen=True)
 class Source:
-    """Examples whose gradients can be computed.
+    """Examples whose gradients can be computed, and what else is known of them.
 
     Attributes:
         losses: runs the model on the examples with these indices and returns one loss each.
         ids, lengths: of the examples, lengths in tokens.
+        languages, labels: of the examples, as words; None where they are not known.
+        tokens: returns the numbers of the tokens of the examples with these indices, without those
+            that no text holds, such as separators; None where there are none.
 
     Raises:
         ValueError: ids that are not distinct strings, lengths that are not whole numbers from 1 on,
-            or another number of lengths than of ids.
+            languages or labels that are not strings, or another number of them than of ids.
     """
 
     losses: Losses
     ids: Sequence[str]
     lengths: Sequence[int]
+    languages: Sequence[str] | None = None
+    labels: Sequence[str] | None = None
+    tokens: Callable[[list[int]], Sequence[Sequence[int]]] | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "ids", distinct_ids(self.ids))
         object.__setattr__(self, "lengths", token_counts(self.lengths))
-        check_equally_many(ids=self.ids, lengths=self.lengths)
+        for name in ("languages", "labels"):
+            if (words := getattr(self, name)) is not None:
+                object.__setattr__(self, name, list(strings(name, words)))
+        check_equally_many(
+            ids=self.ids, lengths=self.lengths, languages=self.languages, labels=self.labels
+        )
+
+    def known(self, what: Literal["languages", "labels", "tokens"]) -> Any:
+        """Return what is known of the examples.
+
+        Raises:
+            ArgumentError: it is not known.
+        """
+        value = getattr(self, what)
+        if value is None:
+            raise ArgumentError(
+                what, f"This method needs the {what} of the examples: Source(..., {what}=...)."
+            )
+        return value
 
 
 def sketch_examples(

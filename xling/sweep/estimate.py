@@ -143,10 +143,11 @@ def stage_cost(stage: Stage, speed: Speed) -> Cost:
     training = train * speed.tokens["train"] * step
     masked_passes = subnetwork_passes(config)
     gradients = config.influence.gradients
-    pass_cost = SKETCH if gradients else FORWARD
+    represented = epochs if config.influence.checkpoints else 1
+    pass_cost = SKETCH if gradients else FORWARD if config.influence.checkpoints else 0
     sketching = pass_cost * epochs * training
-    sketch_bytes = sketch_dimensions(config, speed) * STORED[config.sketch.store]
-    sketches = sketch_bytes * train * epochs
+    sketch_bytes = sketch_dimensions(config, speed) * stored_bytes(config)
+    sketches = sketch_bytes * train * represented
     per_language = speed.per_language
     dev = per_language["dev"] * languages * speed.tokens["dev"] * step
     test = per_language["test"] * len(config.languages) * speed.tokens["test"] * step
@@ -168,7 +169,7 @@ def stage_cost(stage: Stage, speed: Speed) -> Cost:
         "evaluation": evaluation_cost(config, epochs * training, test),
         "run": (
             tracing * (2 if masked_passes else 1) + later * sketching + REPORT_SECONDS,
-            REPORT_BYTES + sketch_bytes * traced * epochs + later * sketches,
+            REPORT_BYTES + sketch_bytes * traced * represented + later * sketches,
         ),
     }[stage.kind]
     return Cost(seconds if speed.seconds is not None else None, size)
@@ -195,9 +196,16 @@ def subnetwork_passes(config: Config) -> int:
     return 1 if config.subnetwork.tests_only else len(config.traced_languages)
 
 
+def stored_bytes(config: Config) -> int:
+    """Return the bytes of a number that represents an example; without a model it is exact."""
+    return STORED[config.sketch.store if config.influence.checkpoints else "float32"]
+
+
 def sketch_dimensions(config: Config, speed: Speed) -> int:
     """Return the largest possible number of values that represent an example."""
     sketch = config.sketch
+    if not config.influence.checkpoints:  # some words, or the tokens
+        return 1 + config.data.max_length
     if not config.influence.gradients:
         return speed.width
     if sketch.method == "exact":

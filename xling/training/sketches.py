@@ -178,10 +178,22 @@ def source(
             logits = model(**inputs)
         return kind.losses(logits, batch["labels"].to(device))
 
+    def tokens(group: list[int]) -> list[list[int]]:
+        special = frozenset(collate.tokenizer.all_special_ids)
+        rows = encoded.select_columns("input_ids").__getitems__(group)
+        return [[token for token in row["input_ids"] if token not in special] for row in rows]
+
     lengths = encoded["length"][:]  # lists: columns are slow
     if collate.length:
         lengths = [collate.length] * len(lengths)
-    return Source(losses, encoded["id"][:], lengths)
+    return Source(
+        losses,
+        encoded["id"][:],
+        lengths,
+        languages=encoded["language"][:],
+        labels=[str(label) for label in encoded["label"][:]],
+        tokens=tokens,
+    )
 
 
 def rehearse(
@@ -223,6 +235,7 @@ def method_of(config: Config) -> Method:
         parameters=config.influence.parameters,
         damping=config.influence.damping,
         memory_gb=config.influence.memory_gb,
+        seed=config.seed,
     )
 
 

@@ -13,9 +13,10 @@ from xling.report.words import duration, listed, number, percent
 def content(run: Run) -> dict[str, Any]:
     """Return what the template prints."""
     results = run.results
+    words = method(results)
     return {
         "classifier": classifier(results),
-        "reading": Markup(method(results).reading),
+        "reading": Markup(words.when + words.reading),
         "traced": traced_through(results),
         "summary": summary(results),
         "command": results.get("command"),
