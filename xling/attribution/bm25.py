@@ -4,7 +4,6 @@ import dataclasses
 import math
 from typing import Unpack
 
-import bm25s
 import numpy as np
 from scipy import sparse
 from torch import nn
@@ -74,6 +73,8 @@ class _Scorer:
     """Scores slices of test examples with slices of training examples."""
 
     def __init__(self, method: Bm25, train: Sketches, test: Sketches) -> None:
+        import bm25s  # takes a second, which other methods need not wait for
+
         texts = _tokens(train)
         words, numbered = np.unique(np.concatenate(texts), return_inverse=True)
         ends = np.cumsum([len(text) for text in texts])[:-1]
