@@ -96,7 +96,8 @@ def test_the_report_says_which_part(tmp_path):
     assert done.returncode == 0, done.stderr
     (folder,) = {file.parent for file in tmp_path.glob("multirun/xnli/tiny*/results.json")}
     run = read_run(folder, SCHEMAS)
-    assert dict(summary(run.results))["Gradients of"] == "head.*"
+    told = dict(summary(run.results))
+    assert told["Gradients of"] == "head.*" and told["Method"] == "tracin, cosine"
     covered = run.tables["coverage"].query("language == 'all' and epoch == 0")
     assert covered[covered["covered"]]["group"].tolist() == ["head"]
     assert run.results["sketch"]["parameters_covered"] < 0.5

@@ -25,6 +25,7 @@ from xling.attribution.preconditioned import fitted
 from xling.cli.mistakes import explain
 from xling.errors import ArgumentError, UserError
 from xling.pipeline.paths import named_paths, run_paths
+from xling.report.sections.what_was_run import summary
 from xling.sketch import Projection, Sketches
 from xling.tasks import Classification
 from xling.training.batches import Collator
@@ -227,5 +228,6 @@ def test_a_run_makes_no_second_pass_and_scores_as_by_hand(tmp_path, monkeypatch)
     scale = np.abs(dense).max()
     for row in influential.itertuples():
         assert row.score == pytest.approx(by_pair.loc[row.test_id, row.train_id], abs=1e-4 * scale)
+    assert dict(summary(results))["Method"] == "preconditioned, dot product, damping 0.1"
     page = (paths.run / "report.html").read_text("utf-8")
     assert "directions in which all gradients vary count less" in page

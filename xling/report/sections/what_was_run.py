@@ -4,7 +4,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from xling.report.methods import method
+from xling.report.methods import SIMILARITIES, TRACIN, method
 from xling.report.section import Section
 from xling.report.tables import Run
 from xling.report.words import duration, listed, number, percent
@@ -42,6 +42,7 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Learning rate": _rate(results),
         "Epochs": f"{results['epochs']} trained, {results['kept_epoch']} kept",
         "Batch size": _config(results, "tuning.batch_size"),
+        "Method": _method(results),
         "Gradient sketches": _sketch(sketch),
         "Gradients of": _patterns(results, "influence.parameters"),
         "Gradients without": _patterns(results, "sketch.skip"),
@@ -113,6 +114,21 @@ def _config(results: dict[str, Any], path: str) -> Any:
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value
+
+
+def _method(results: dict[str, Any]) -> str:
+    """Name the method with those of its settings that make other scores."""
+    influence = results.get("config", {}).get("influence", {})
+    uses = influence.get("uses", ())
+    said = {
+        "similarity": SIMILARITIES.get(influence.get("similarity"), ""),
+        "weights": "weighted by the learning rates"
+        if influence.get("weights") == "learning_rate"
+        else "",
+        "damping": f"damping {influence.get('damping')}",
+    }
+    parts = [text for key, text in said.items() if key in uses and text]
+    return ", ".join([results.get("method", TRACIN), *parts])
 
 
 def _patterns(results: dict[str, Any], path: str) -> str:
