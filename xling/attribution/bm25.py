@@ -81,7 +81,7 @@ class _Scorer:
         index = bm25s.BM25(method="lucene", k1=method.k1, b=method.b)
         rows = [row.tolist() for row in np.split(numbered, ends)]
         vocabulary = {str(word): number for number, word in enumerate(words.tolist())}
-        self.weights = sparse.csr_matrix((len(train), len(words)), dtype=np.float32)
+        self.weights = sparse.csr_matrix((len(train), len(words)))
         if len(words):  # else the mean length is zero
             index.index((rows, vocabulary), create_empty_token=False, show_progress=False)
             parts = (index.scores["data"], index.scores["indices"], index.scores["indptr"])
