@@ -41,6 +41,7 @@ def effect_tables(
         config.seed,
     )
     return {
+        "effect_overall": effects.overall,
         "effect_laws": effects.laws,
         "exchange_rates": effects.exchange_rates,
         "effect_gains": effects.gains,

@@ -35,23 +35,38 @@ PAIR = {
 BOOTSTRAP = "end of the 95% bootstrap interval over fine-tunings and their seeds"
 LAW_TEXT = "law that it comes from, see effect_laws"
 
+LAW_TEXTS = (
+    "nothing (the mean); alike: a + b log(n0 + all examples); own: a + b log(n0 + own examples); "
+    "one: like own, other languages' examples at one rate; separate: a + the sum of b log(n0 + "
+    "examples) over the languages; each: like one, a rate each"
+)
+
 SCHEMAS = {
+    "effect_overall": across_runs(
+        "The law that holds for all test languages together, and how well the others do.",
+        {
+            "measure": MEASURE,
+            "law": LAW_TEXTS,
+            "languages": "number of test languages; those that nothing predicts take no part",
+            "r2": "cross-validated share of the variance that it explains, mean over them",
+            "chosen": "whether it is the simplest law that is as good as the best",
+        },
+    ),
     "effect_laws": across_runs(
         "Laws that could tell how good a fine-tuning is on a test language, and how well each does "
         "on fine-tunings that it was not fitted to.",
         {
             "measure": MEASURE,
             "test_language": "language of the test examples",
-            "law": "nothing (the mean); alike: a + b log(n0 + all examples); own: a + b log(n0 + "
-            "own examples); one: like own, other languages' examples at one rate; separate: a + "
-            "the sum of b log(n0 + examples) over the languages; each: like one, a rate each",
+            "law": LAW_TEXTS,
             "parameters": "numbers that the law is made of",
             "fits": "fine-tunings",
             "parts": "different parts of the training data among them",
             "r2": "cross-validated share of the variance that it explains; negative: worse than "
             "the mean",
             "rho": "Spearman correlation of what it predicts with what came out, cross-validated",
-            "chosen": "whether it is the simplest law within one standard error of the best",
+            "chosen": "whether it is the simplest law that is as good as the best: within one "
+            "standard error, or 0.01 of r2",
             "why": "why it was not tried; empty if it was",
         },
     ),
@@ -308,56 +323,69 @@ def findings(sweep: SweepResults) -> list[str]:
 
 
 def lead(run: RunTables) -> str:
-    """Return the measure that the chosen laws predict better."""
-    laws = run.tables["effect_laws"]
-    chosen = laws[laws["chosen"] & (laws["law"] != "nothing")]
-    means = chosen.groupby("measure")["r2"].sum()
-    return str(means.idxmax()) if len(means) else "loss"
+    """Return the measure that the laws for all languages predict better."""
+    overall = run.tables["effect_overall"]
+    best = overall[overall["chosen"]].set_index("measure")["r2"]
+    return str(best.idxmax())
 
 
 def sentences(run: RunTables) -> list[str]:
-    """Say which law holds for which test languages, and how far influence agrees."""
+    """Say which law holds for all languages and which are exceptions; how far influence agrees."""
     measure = lead(run)
-    laws = _of(run.tables["effect_laws"], measure)
-    laws = laws[laws["chosen"]]
+    laws, overall = (_of(run.tables[f"effect_{name}"], measure) for name in ("laws", "overall"))
+    (chosen,) = overall[overall["chosen"]].to_dict("records")
     rates = _of(run.tables["exchange_rates"], measure).dropna(subset="rate")
     count = run.tables["retrainings"]["retraining"].nunique()
-    texts = [_law_sentence(law, table, rates) for law, table in laws.groupby("law", sort=False)]
-    texts[0] = f"In {count} fine-tunings on parts of the data, judged by {measure}: {texts[0]}"
-    agreement = _agreement_sentence(_of(run.tables["effect_agreement"], measure))
-    return [text[0].upper() + text[1:] for text in (*texts, *agreement)]
+    by_language = laws[laws["chosen"]].set_index("test_language")["law"]
+    nothing = by_language.index[by_language == "nothing"]
+    others = by_language[~by_language.isin([chosen["law"], "nothing"])]
+    told = by_language.index.difference(nothing, sort=False)
+    texts = [
+        f"In {count} fine-tunings on parts of the data, judged by {measure}: "
+        + _law_sentence(chosen["law"], chosen["r2"], rates[rates["test_language"].isin(told)])
+    ]
+    if len(nothing) and chosen["law"] != "nothing":
+        texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
+    if len(others):
+        named = listed(f"{language} ({law})" for language, law in others.items())
+        texts.append(f"Taken alone, another law does better for {named}.")
+    return [*texts, *_agreement_sentence(_of(run.tables["effect_agreement"], measure))]
 
 
-def _law_sentence(law: Any, laws: pd.DataFrame, rates: pd.DataFrame) -> str:
-    """Say in words what a law means for the test languages that it was chosen for."""
-    who = listed(laws["test_language"])
-    how = f"(cross-validated R² {_span(laws['r2'])})"
+def _law_sentence(law: str, r2: float, rates: pd.DataFrame) -> str:
+    """Say in words what a law means.
+
+    Args:
+        r2: cross-validated.
+        rates: exchange rates of the test languages that it is told of.
+    """
+    how = f"(cross-validated R² {number(r2, 2)})"
     if law == "nothing":
-        return f"nothing predicts {who}: neither how much data there is nor whose."
+        return "nothing predicts any language, neither how much data there is nor whose."
     if law == "alike":
-        return f"for {who}, whose data it is does not matter, only how much there is {how}."
+        return f"whose data it is does not matter, only how much there is {how}."
     if law == "own":
-        return f"for {who}, only the language’s own data counts; no other adds to it {how}."
+        return f"only a language’s own data counts; no other adds to it {how}."
     if law == "separate":
         return (
-            f"for {who}, the languages’ data do not stand in for one another: each adds something "
-            f"of its own {how}."
+            "the languages’ data do not stand in for one another: each adds something of its own "
+            f"{how}."
         )
-    mine = rates[(rates["law"] == law) & rates["test_language"].isin(laws["test_language"])]
-    others = mine[mine["test_language"] != mine["train_language"]]
+    others = rates[(rates["law"] == law) & (rates["test_language"] != rates["train_language"])]
     if law == "one":
+        worth = others.groupby("test_language")["rate"].first()
         return (
-            f"for {who}, an example of any other language is worth {_span(others['rate'])} of an "
-            f"own one {how}."
+            f"an example of any other language is worth {_span(worth)} of an own one, depending on "
+            f"the test language {how}."
         )
     means = others.groupby("train_language")["rate"].mean().sort_values()
     least, most = means.index[0], means.index[-1]
     worth = others.groupby("train_language")["rate"].agg(_span)
     if least == most:
-        return f"for {who}, an example of {least} is worth {worth[least]} own ones {how}."
+        return f"an example of {least} is worth {worth[least]} own ones {how}."
     return (
-        f"for {who}, it matters whose data it is {how}: an example of {least} is worth "
-        f"{worth[least]} own ones, the least, and one of {most} {worth[most]}, the most."
+        f"it matters whose data it is {how}. An example of {least} is worth {worth[least]} own "
+        f"ones, the least, and one of {most} {worth[most]}, the most."
     )
 
 
