@@ -181,6 +181,12 @@ def kept(parts: Sequence[Retraining], examples: int) -> np.ndarray:
     return inside
 
 
+def numbered(parts: Sequence[Retraining]) -> np.ndarray:
+    """Number the parts by their examples: (parts,), the same for other seeds of the same ones."""
+    numbers: dict[tuple[int, ...], int] = {}
+    return np.array([numbers.setdefault(part.rows, len(numbers)) for part in parts], dtype=int)
+
+
 def counts(inside: np.ndarray, values: Sequence, names: Sequence) -> np.ndarray:
     """Count each part's examples of each language, or of each label: (parts, names).
 
