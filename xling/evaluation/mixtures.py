@@ -181,10 +181,10 @@ def kept(parts: Sequence[Retraining], examples: int) -> np.ndarray:
     return inside
 
 
-def part_numbers(parts: Sequence[Retraining]) -> np.ndarray:
-    """Number the parts from 0; those that differ in the training's seed alone are equal."""
-    numbers = {rows: number for number, rows in enumerate(dict.fromkeys(p.rows for p in parts))}
-    return np.array([numbers[part.rows] for part in parts])
+def numbered(parts: Sequence[Retraining]) -> np.ndarray:
+    """Number the parts by their examples: (parts,), the same for other seeds of the same ones."""
+    numbers: dict[tuple[int, ...], int] = {}
+    return np.array([numbers.setdefault(part.rows, len(numbers)) for part in parts], dtype=int)
 
 
 def counts(inside: np.ndarray, values: Sequence, names: Sequence) -> np.ndarray:

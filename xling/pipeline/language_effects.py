@@ -9,7 +9,7 @@ import pandas as pd
 from xling.config import Config
 from xling.evaluation.agreement import agreement
 from xling.evaluation.exchange_rates import FineTunings, language_effects
-from xling.evaluation.mixtures import Retraining, counts, kept, part_numbers
+from xling.evaluation.mixtures import Retraining, counts, kept, numbered
 from xling.pipeline.fine_tune import FineTuned
 from xling.training.bank import Outcomes
 
@@ -36,7 +36,7 @@ def effect_tables(
             },
             trained,
             tested,
-            part_numbers(parts),
+            numbered(parts),
         ),
         config.seed,
     )
