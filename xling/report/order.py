@@ -17,6 +17,7 @@ from xling.report.sections import (
     means,
     own_share_epochs,
     random_masks,
+    recommend,
     reinforcing,
     run_files,
     scripts,
@@ -60,6 +61,7 @@ RUN_SECTIONS = (*_WITH_TABLES, run_files.section(SCHEMAS))
 SWEEP_SECTIONS: tuple[Section[SweepResults], ...] = (
     language_effects.SECTION,
     faithfulness.SECTION,
+    recommend.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,
@@ -83,6 +85,7 @@ SWEEP_SCHEMAS = all_schemas(SWEEP_SECTIONS)
 SWEEP_QUESTIONS = (
     language_effects.SECTION,
     faithfulness.SECTION,
+    recommend.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,
