@@ -56,7 +56,7 @@ def main() -> None:
     steps = sum(epochs * -(-len(part.rows) // config.tuning.batch_size) for part in parts)
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        bank.test_losses(parts, Path(folder), arguments.processes)
+        bank.outcomes(parts, Path(folder), arguments.processes)
         seconds = time.perf_counter() - start
         size = sum(file.stat().st_size for file in Path(folder).iterdir())
     results = {

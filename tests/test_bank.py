@@ -2,13 +2,14 @@
 
 import dataclasses
 import gc
-from pathlib import Path
+import time
 
 import datasets
 import numpy as np
 import pytest
 import torch
 from conftest import LANGUAGES, config, encoded
+from filelock import FileLock
 from small_tunings import SETTINGS, live_numbers, silent, weights
 from torch.nn.functional import cross_entropy
 
@@ -43,40 +44,71 @@ def test_the_weights_are_those_of_a_fine_tuning_without_the_others(bank, part, t
 
 
 def test_losses_are_those_of_each_test_example_alone(bank, tmp_path):
-    losses = bank.test_losses(HALVES[:1], tmp_path)
+    made = bank.outcomes(HALVES[:1], tmp_path)
     model = Worker(bank).tuned(HALVES[0]).eval()
     for row, example in enumerate(bank.encoded["test"]):
         batch = bank.collate([example])
         with torch.no_grad():
-            alone = cross_entropy(model(**batch["inputs"]), batch["labels"])
-        assert losses[0, row] == pytest.approx(alone.item(), abs=1e-6)
+            logits = model(**batch["inputs"])
+        alone = cross_entropy(logits, batch["labels"])
+        assert made.losses[0, row] == pytest.approx(alone.item(), abs=1e-6)
+        assert made.correct[0, row] == (logits.argmax() == batch["labels"][0]).item()
 
 
 def test_processes_change_nothing(bank, tmp_path):
-    one = bank.test_losses(HALVES, tmp_path / "one")
-    assert one.shape == (3, 21)
-    assert np.array_equal(one, bank.test_losses(HALVES, tmp_path / "two", processes=2))
-    assert len({row.tobytes() for row in one}) == 3
+    one = bank.outcomes(HALVES, tmp_path / "one")
+    two = bank.outcomes(HALVES, tmp_path / "two", processes=2)
+    assert one.losses.shape == one.correct.shape == (3, 21)
+    assert np.array_equal(one.losses, two.losses) and np.array_equal(one.correct, two.correct)
+    assert len({row.tobytes() for row in one.losses}) == 3
 
 
-def test_a_bank_that_was_stopped_does_what_is_missing(bank, tmp_path, monkeypatch):
-    whole = bank.test_losses(HALVES, tmp_path / "whole")
-    bank.test_losses(HALVES[:2], tmp_path / "stopped")
+def test_a_bank_that_was_stopped_does_what_is_missing_and_designs_share_parts(
+    bank, tmp_path, monkeypatch
+):
+    whole = bank.outcomes(HALVES, tmp_path / "whole").losses
+    bank.outcomes(HALVES[:2], tmp_path / "stopped")
     called = []
     original = Worker.__call__
     monkeypatch.setattr(Worker, "__call__", lambda *args: called.append(1) or original(*args))
-    assert np.array_equal(whole, bank.test_losses(HALVES, tmp_path / "stopped"))
+    other_order = bank.outcomes(HALVES[::-1], tmp_path / "stopped").losses
+    assert np.array_equal(whole, other_order[::-1])
     assert len(called) == 1
-    assert sorted(file.name for file in (tmp_path / "stopped").iterdir()) == [
-        f"{number:04d}.npy" for number in range(3)
-    ]
+    names = {file.name for file in (tmp_path / "stopped").iterdir()}
+    assert names == {f"{part.name}.npz" for part in HALVES} and len(names) == 3
+
+
+def test_a_part_that_another_process_makes_is_left_to_it(bank, tmp_path, monkeypatch):
+    whole = bank.outcomes(HALVES, tmp_path / "whole").losses
+    folder = tmp_path / "shared"
+    folder.mkdir()
+    name = HALVES[1].name
+    other = FileLock(folder / f".{name}.lock", thread_local=False)
+    other.acquire()
+
+    def the_other_process_ends(seconds: float) -> None:
+        assert sorted(file.stem for file in folder.glob("*.npz")) == sorted(
+            part.name for part in (HALVES[0], HALVES[2])
+        )
+        (tmp_path / "whole" / f"{name}.npz").rename(folder / f"{name}.npz")
+        other.release()
+
+    monkeypatch.setattr(time, "sleep", the_other_process_ends)
+    assert np.array_equal(bank.outcomes(HALVES, folder).losses, whole)
+
+
+def test_so_many_steps_are_taken_whatever_the_size_of_a_part(bank, monkeypatch):
+    steps = []
+    monkeypatch.setattr("xling.training.bank.seed_step", lambda *step: steps.append(step))
+    Worker(dataclasses.replace(bank, steps=7)).tuned(HALVES[2])  # three examples are one batch
+    assert steps == [(3, epoch, 0) for epoch in range(7)]
 
 
 def test_nothing_but_losses_is_written_and_the_model_stays_as_it_was(bank, tmp_path):
     before = {name: value.clone() for name, value in bank.model.state_dict().items()}
-    bank.test_losses(HALVES[:1], tmp_path)
-    assert [file.name for file in tmp_path.iterdir()] == ["0000.npy"]
-    assert Path(tmp_path / "0000.npy").stat().st_size < 300
+    bank.outcomes(HALVES[:1], tmp_path)
+    (file,) = tmp_path.iterdir()
+    assert file.stat().st_size < 800
     after = bank.model.state_dict()
     assert all(torch.equal(after[name], value) for name, value in before.items())
     assert not bank.model.training
@@ -85,9 +117,9 @@ def test_nothing_but_losses_is_written_and_the_model_stays_as_it_was(bank, tmp_p
 def test_a_loss_that_is_not_finite_is_refused(bank, tmp_path):
     tuning = dataclasses.replace(bank.config.tuning, learning_rate=1e30)
     wild = dataclasses.replace(bank, config=dataclasses.replace(bank.config, tuning=tuning))
-    with pytest.raises(UserError, match=r"Fine-tuning 1 of 3 .* not finite.* \(now 1e\+30\)"):
-        wild.test_losses(HALVES, tmp_path)
-    assert not list(tmp_path.iterdir())
+    with pytest.raises(UserError, match=r"on 53 examples .* not finite.* \(now 1e\+30\)"):
+        wild.outcomes(HALVES, tmp_path)
+    assert not list(tmp_path.glob("*.npz"))
 
 
 def test_a_fine_tuning_leaves_no_tensor_alive(bank):

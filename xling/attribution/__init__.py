@@ -15,6 +15,7 @@ from xling.attribution.products import InnerProducts, Similarity
 from xling.attribution.rankings import Traces, concatenated, shortened, trace
 from xling.attribution.rerank import candidates, reranked
 from xling.attribution.result import Scores
+from xling.attribution.subsets import subset_sums
 from xling.attribution.tiles import Tile, score_matrix, tiled_means
 from xling.attribution.top_k import Ranking
 from xling.attribution.tracin import TracIn
@@ -42,6 +43,7 @@ __all__ = [
     "row_settings",
     "score_matrix",
     "shortened",
+    "subset_sums",
     "tiled_means",
     "trace",
 ]

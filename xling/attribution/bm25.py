@@ -27,9 +27,8 @@ class Bm25:
 
         s(z, z') = Σ_{w in z'} log(1 + (N − n(w) + ½)/(n(w) + ½)) · f(w)/(f(w) + k1(1 − b + b·l/l̄)).
 
-    A token that z' has twice counts twice. These are the scores of the library bm25s, which holds
-    the whole index in memory (36 bytes for each distinct token of an example); here each tile of
-    training examples is weighted when it is scored.
+    A token that z' has twice counts twice. The library bm25s weights the tokens; its index takes 8
+    bytes for each distinct token of a training example.
 
     Attributes:
         k1: how soon repetitions stop to count.
@@ -74,45 +73,37 @@ class _Scorer:
     """Scores slices of test examples with slices of training examples."""
 
     def __init__(self, method: Bm25, train: Sketches, test: Sketches) -> None:
-        self.method, self.train = method, train
-        tiles = spans(0, len(train), TRAIN_TILE)
-        self.words = 1 + max(_largest(side) for side in (train, test))
-        examples, tokens = np.zeros(self.words), 0
-        for tile in tiles:
-            counts = self._counts(train, tile)
-            examples += np.bincount(counts.indices, minlength=self.words)
-            tokens += counts.sum()
-        self.rarity = np.log1p((len(train) - examples + 0.5) / (examples + 0.5))
-        self.mean_length = tokens / len(train) or 1.0
-        self.queries = sparse.vstack(
-            [self._counts(test, part) for part in spans(0, len(test), TRAIN_TILE)], "csr"
-        )
-        self.tile, self.weights = slice(0, 0), self._counts(train, slice(0, 0))
+        import bm25s  # takes a second, which other methods need not wait for
+
+        texts = _tokens(train)
+        words, numbered = np.unique(np.concatenate(texts), return_inverse=True)
+        ends = np.cumsum([len(text) for text in texts])[:-1]
+        index = bm25s.BM25(method="lucene", k1=method.k1, b=method.b)
+        rows = [row.tolist() for row in np.split(numbered, ends)]
+        vocabulary = {str(word): number for number, word in enumerate(words.tolist())}
+        self.weights = sparse.csr_matrix((len(train), len(words)))
+        if len(words):  # else the mean length is zero
+            index.index((rows, vocabulary), create_empty_token=False, show_progress=False)
+            parts = (index.scores["data"], index.scores["indices"], index.scores["indptr"])
+            self.weights = sparse.csc_matrix(parts, self.weights.shape).tocsr()
+        self.queries = _counted(_tokens(test), words)
 
     def __call__(self, tests: slice, tile: slice) -> np.ndarray:
-        if tile != self.tile:  # all test examples come before the next tile
-            self.tile, self.weights = tile, self._weighted(tile)
-        return (self.queries[tests] @ self.weights.T).toarray().astype(np.float32)
-
-    def _weighted(self, tile: slice) -> sparse.csr_matrix:
-        """Return the tokens' weights in training examples, (examples, words)."""
-        counts = self._counts(self.train, tile)
-        method, lengths = self.method, np.asarray(counts.sum(1)).ravel() / self.mean_length
-        of_row = np.repeat(method.k1 * (1 - method.b + method.b * lengths), np.diff(counts.indptr))
-        counts.data *= self.rarity[counts.indices] / (of_row + counts.data)
-        return counts
-
-    def _counts(self, sketches: Sketches, part: slice) -> sparse.csr_matrix:
-        """Count the tokens of some examples, (examples, words)."""
-        rows = numbers_of(sketches, part)
-        tokens = np.concatenate([*rows, np.empty(0, np.int64)])
-        starts = np.cumsum([0, *map(len, rows)])
-        counts = sparse.csr_matrix((np.ones(len(tokens)), tokens, starts), (len(rows), self.words))
-        counts.sum_duplicates()
-        return counts
+        return (self.queries[tests] @ self.weights[tile].T).toarray().astype(np.float32)
 
 
-def _largest(sketches: Sketches) -> int:
-    """Return the largest token's number, 0 if there is none."""
-    rows = (numbers_of(sketches, part) for part in spans(0, len(sketches), TRAIN_TILE))
-    return max(int(row.max(initial=0)) for part in rows for row in part)
+def _tokens(sketches: Sketches) -> list[np.ndarray]:
+    """Return the tokens of each example."""
+    return [
+        row for part in spans(0, len(sketches), TRAIN_TILE) for row in numbers_of(sketches, part)
+    ]
+
+
+def _counted(texts: list[np.ndarray], words: np.ndarray) -> sparse.csr_matrix:
+    """Count the words in each text, (texts, words); tokens that are no words are left out."""
+    rows = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
+    tokens = np.concatenate(texts)
+    known = np.isin(tokens, words)
+    columns = np.searchsorted(words, tokens[known])
+    ones = np.ones(len(columns), np.float32)
+    return sparse.csr_matrix((ones, (rows[known], columns)), (len(texts), len(words)))

@@ -2,17 +2,20 @@
 
 from xling.config.checks import checked
 from xling.config.identity import delta, digest, plain, settings
-from xling.config.related import nothing_left_out, single_language, whole_model
+from xling.config.related import base_run, single_language, whole_model
 from xling.config.schema import (
     FULL,
     Columns,
     Config,
     Data,
     Experiment,
+    Faithfulness,
     Hub,
     Influence,
     LeaveOut,
+    Mixture,
     Model,
+    Retrain,
     Sketch,
     Subnetwork,
     Task,
@@ -28,10 +31,13 @@ __all__ = [
     "Config",
     "Data",
     "Experiment",
+    "Faithfulness",
     "Hub",
     "Influence",
     "LeaveOut",
+    "Mixture",
     "Model",
+    "Retrain",
     "Sketch",
     "Subnetwork",
     "Task",
@@ -39,10 +45,10 @@ __all__ = [
     "Tracker",
     "Trainer",
     "Tuning",
+    "base_run",
     "checked",
     "delta",
     "digest",
-    "nothing_left_out",
     "plain",
     "settings",
     "single_language",

@@ -7,7 +7,7 @@ from typing import Any, get_args
 from pydantic import TypeAdapter, ValidationError
 
 from xling.config.data_checks import check_files, check_task, words_checked
-from xling.config.related import nothing_left_out
+from xling.config.related import base_run
 from xling.config.schema import FULL, Config, Influence, Setting, Subnetwork, Tracker
 from xling.errors import UserError, nearest
 
@@ -48,12 +48,22 @@ def checked(values: dict[str, Any]) -> Config:
         config = dataclasses.replace(config, imbalance_language=None)
     if not config.exclude:  # likewise: the model is trained on all languages
         config = dataclasses.replace(config, compare_full=False)
-    if config.leave_out.example is None:
-        config = nothing_left_out(config)
+    config = _without_unused(config)
     model = config.model
     if model.path is not None and model.path.startswith("~"):
         model = dataclasses.replace(model, path=os.path.expanduser(model.path))
     return dataclasses.replace(config, model=model, subnetwork=_settled(config.subnetwork))
+
+
+def _without_unused(config: Config) -> Config:
+    """Reset the settings of what a run does not do, which must not name another run."""
+    base = base_run(config)
+    if config.leave_out.example is None:
+        config = dataclasses.replace(config, leave_out=base.leave_out)
+    used = {"language_effects": ("mixture",), "faithfulness": ("faithfulness",)}
+    kept = (*used[config.evaluate], "retrain") if config.evaluate else ()
+    unused = {"mixture", "faithfulness", "retrain"}.difference(kept)
+    return dataclasses.replace(config, **{group: getattr(base, group) for group in unused})
 
 
 def _settled(subnetwork: Subnetwork) -> Subnetwork:
@@ -163,6 +173,12 @@ def _check_subnetwork(config: Config) -> None:
         problem = "compare_full=true is for runs without a subnetwork: omit one of the two."
     elif subnetwork.name != "full" and config.leave_out.example is not None:
         problem = "leave_out.example is for runs without a subnetwork: omit one of the two."
+    elif subnetwork.name != "full" and config.evaluate:
+        problem = (
+            f"evaluate={config.evaluate} is for runs without a subnetwork: omit one of the two."
+        )
+    elif config.leave_out.example is not None and config.evaluate:
+        problem = f"leave_out.example and evaluate={config.evaluate}: omit one of the two."
     elif subnetwork.only and not subnetwork.is_pruned:
         problem = "subnetwork.only=true: there is nothing to identify; write subnetwork=identified."
     if problem:

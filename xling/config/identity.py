@@ -25,6 +25,7 @@ IDENTITY_EXCLUDED = frozenset(
         "sketch.batch_tokens",
         "influence.memory_gb",
         "influence.uses",  # follows from the method
+        "retrain.processes",
         "subnetwork.path",  # replaced by the digest of its masks
         "trainer.accelerator",
         "trainer.devices",

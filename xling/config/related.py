@@ -2,12 +2,19 @@
 
 import dataclasses
 
-from xling.config.schema import FULL, Config, LeaveOut
+from xling.config.schema import FULL, Config, Faithfulness, LeaveOut, Mixture, Retrain
 
 
-def nothing_left_out(config: Config) -> Config:
-    """Return the run on all examples that a run without some of them is compared with."""
-    return dataclasses.replace(config, leave_out=LeaveOut(None, "+", 1, 0))
+def base_run(config: Config) -> Config:
+    """Return the run on all examples that fine-tunings on some of them are compared with."""
+    return dataclasses.replace(
+        config,
+        leave_out=LeaveOut(None, "+", 1, 0),
+        evaluate=None,
+        mixture=Mixture(40, 3, "epochs"),
+        faithfulness=Faithfulness(40, 8, ()),
+        retrain=Retrain(None, 0),
+    )
 
 
 def whole_model(config: Config) -> Config:
@@ -20,7 +27,7 @@ def single_language(config: Config, language: str) -> Config:
     """Return the fine-tuning on one language only, from which its subnetwork is pruned."""
     others = tuple(other for other in config.languages if other != language)
     return dataclasses.replace(
-        nothing_left_out(whole_model(config)),
+        base_run(whole_model(config)),
         exclude=others,
         imbalance=0,
         imbalance_language=None,

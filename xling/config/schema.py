@@ -251,6 +251,42 @@ class LeaveOut:
 
 
 @dataclasses.dataclass(frozen=True)
+class Mixture:
+    """The fine-tunings on mixtures of the languages' training data.
+
+    With `steps=equal` each takes as many steps as the one on all data, else as many epochs.
+    """
+
+    fits: Annotated[int, Field(ge=8)]
+    seeds: NotNegative
+    steps: Literal["epochs", "equal"]
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Faithfulness:
+    """The fine-tunings on random halves that attribution methods are to predict.
+
+    `again` of the `subsets` are fine-tuned a second time, with another seed; `methods` are files of
+    conf/influence/.
+    """
+
+    subsets: Annotated[int, Field(ge=8)]
+    again: Annotated[int, Field(ge=4)]
+    methods: Languages
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
+class Retrain:
+    """How the fine-tunings of an evaluation are divided: over processes of a job, and over jobs."""
+
+    processes: Positive | None
+    worker: NotNegative
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
 class Experiment:
     """A sweep: grids that map switches to values, in Hydra's syntax.
 
@@ -291,6 +327,10 @@ class Config:
     force: Annotated[float, BeforeValidator(lambda value: time.time() if value is True else value)]
     fail_fast: bool
     leave_out: LeaveOut
+    evaluate: Literal["language_effects", "faithfulness"] | None
+    mixture: Mixture
+    faithfulness: Faithfulness
+    retrain: Retrain
     experiment: Experiment | None = None
     __pydantic_config__: ClassVar = Strict
 
@@ -304,6 +344,11 @@ class Config:
         """Languages whose test examples are traced, in the run's order."""
         chosen = self.influence.test_languages
         return tuple(code for code in self.languages if chosen is None or code in chosen)
+
+    @property
+    def has_base(self) -> bool:
+        """Whether it fine-tunes again on some of the examples of a run, which comes first."""
+        return self.leave_out.example is not None or self.evaluate is not None
 
     @property
     def learning_rate(self) -> float:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from xling.cli.console import say
-from xling.config import Config, LeaveOut, nothing_left_out, settings
+from xling.config import Config, LeaveOut, base_run, settings
 from xling.errors import UserError
 from xling.evaluation.leave_k_out import matched_control, round_robin
 from xling.pipeline.fine_tune import FineTuned
@@ -46,7 +46,7 @@ def leave_out(config: Config, paths: RunPaths, base: RunPaths) -> None:
 
 def _again(config: Config, base: RunPaths, folder: Path) -> dict[str, Any]:
     """Fine-tune with the weights in a folder of their own, and return the results."""
-    out, whole = config.leave_out, nothing_left_out(config)
+    out, whole = config.leave_out, base_run(config)
     traced = pd.read_parquet(base.run / "tables" / "traced.parquet")
     order = round_robin(traced["language"], config.seed)
     if out.example >= len(order):

@@ -10,16 +10,25 @@ from xling.config import (
     Config,
     Model,
     Subnetwork,
+    base_run,
     checked,
     delta,
     digest,
-    nothing_left_out,
     settings,
 )
 from xling.data import fingerprint, folder_digest
 from xling.stage import is_complete
 
-TRACED_BY = ("influence", "sketch", "compare_full", "subnetwork")
+TRACED_BY = (
+    "influence",
+    "sketch",
+    "compare_full",
+    "subnetwork",
+    "evaluate",
+    "mixture",
+    "faithfulness",
+    "retrain",
+)
 """Groups of settings that a fine-tuning does not depend on."""
 
 
@@ -54,8 +63,8 @@ def run_paths(config: Config) -> RunPaths:
 def is_finished(config: Config) -> bool:
     """Return whether nothing of a run remains to be done, so that it needs no data and no model."""
     wanted = [config]
-    if config.leave_out.example is not None:
-        wanted.append(nothing_left_out(config))
+    if config.has_base:
+        wanted.append(base_run(config))
     return all(is_complete(run_paths(needed).run, needed.force) for needed in wanted)
 
 
@@ -189,7 +198,9 @@ def traced_through(config: Config) -> list[str]:
     parts += ["test_only"] if subnetwork.apply == "test" else []
     parts += ["masks_only"] if subnetwork.only else []
     chosen = config.influence.test_languages
-    return [*parts, *(["of_" + "+".join(chosen)] if chosen else [])]
+    parts += ["of_" + "+".join(chosen)] if chosen else []
+    parts += [config.evaluate] if config.evaluate else []
+    return [*parts, *([f"worker{worker}"] if (worker := config.retrain.worker) else [])]
 
 
 def switches(config: Config) -> list[str]:

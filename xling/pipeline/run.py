@@ -13,9 +13,10 @@ import torch
 from xling import report, tracker
 from xling.cli.console import plain_libraries, say
 from xling.cli.messages import closing, disabled_line, opening
-from xling.config import Config, nothing_left_out, settings, whole_model
+from xling.config import Config, base_run, settings, whole_model
 from xling.data import load_corpus
 from xling.pipeline.artifacts import run_artifacts
+from xling.pipeline.evaluate import evaluate, retrain
 from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
 from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
 from xling.pipeline.inputs import RunInputs, distinct, prepare, train_dumps
@@ -62,18 +63,41 @@ def job(config: Config, command: str) -> None:
         torch.set_num_threads(config.trainer.threads)
     if config.subnetwork.only:
         heads_alone(config)
-    elif config.leave_out.example is None:
-        run(config, command)
+    elif config.has_base:
+        again(config, command)
     else:
-        whole = nothing_left_out(config)
-        paths, base_paths = run_paths(config), run_paths(whole)
-        if not is_complete(paths.run, config.force):
-            check_sizes(config, load_corpus(config, _quiet), _quiet)  # before the base run
-        if not is_complete(base_paths.run, config.force):
-            say(opening(whole))
-            run(whole, command)
-        require_same_settings(base_paths.run, settings(whole))
-        leave_out(config, paths, base_paths)
+        run(config, command)
+
+
+def again(config: Config, command: str) -> None:
+    """Fine-tune again on some of the examples, after the run on all of them.
+
+    Args:
+        command: what the user wrote, for the record.
+    """
+    base = base_run(config)
+    paths, base_paths = run_paths(config), run_paths(base)
+    if not is_complete(paths.run, config.force):
+        check_sizes(config, load_corpus(config, _quiet), _quiet)  # before the base run
+    if config.retrain.worker:
+        share(config, paths, base_paths)
+        return
+    if not is_complete(base_paths.run, config.force):
+        say(opening(base))
+        run(base, command)
+    require_same_settings(base_paths.run, settings(base))
+    (evaluate if config.evaluate else leave_out)(config, paths, base_paths)
+
+
+def share(config: Config, paths: RunPaths, base_paths: RunPaths) -> None:
+    """Do a share of an evaluation's fine-tunings: another job makes the tables."""
+    with stage(paths.run, config.force, settings(config)) as folder:
+        if folder:
+            write_config(config, folder)
+            base = base_run(config)
+            retrain(config, fine_tuned(base, base_paths, prepare(base), None))
+        else:
+            say("Its share of the fine-tunings is done.")
 
 
 def _quiet(line: str) -> None:

@@ -7,6 +7,9 @@ from typing import Any
 from xling.config import Config
 from xling.errors import UserError
 
+LEAST_TO_DIVIDE = 8
+"""A language with fewer examples has no quarter that tells anything."""
+
 
 def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], None]) -> None:
     """Check that there are more training examples than a test example has influential ones.
@@ -27,6 +30,8 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
     fitting = max(1, examples // 10)
     if config.leave_out.example is not None:
         _check_left_out(config, examples, tested)
+    if config.evaluate:
+        _check_parts(config, trained)
     if top_k >= examples:
         raise UserError(
             f"influence.top_k={top_k}: the run has {examples:,} training examples, so all of them "
@@ -50,6 +55,17 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
             raise UserError(
                 f"{language} has {tested[language]} test example, and intervals need two: raise "
                 "data.test_per_language, or test on more data."
+            )
+
+
+def _check_parts(config: Config, trained: Mapping[str, int]) -> None:
+    """Check that every language has enough examples to be divided into parts."""
+    for language in config.train_languages:
+        if trained[language] < LEAST_TO_DIVIDE:
+            raise UserError(
+                f"evaluate={config.evaluate}: {language} has {trained[language]} training "
+                f"examples, and fractions of them need {LEAST_TO_DIVIDE}: raise "
+                "data.train_per_language, or train on more data."
             )
 
 

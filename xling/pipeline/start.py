@@ -11,7 +11,7 @@ def start(config: Config, command: str) -> None:
     Args:
         command: what the user wrote, for the record.
     """
-    if config.leave_out.example is None:
+    if not config.has_base:
         say(opening(config))
     from xling.pipeline.run import job  # only now: torch and transformers take seconds to import
 

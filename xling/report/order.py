@@ -10,8 +10,10 @@ from xling.report.sections import (
     distances,
     distribution,
     epochs,
+    faithfulness,
     heads,
     imbalance,
+    language_effects,
     means,
     own_share_epochs,
     part_shares,
@@ -58,6 +60,8 @@ RUN_SECTIONS = (*_WITH_TABLES, run_files.section(SCHEMAS))
 """The sections of a run's page."""
 
 SWEEP_SECTIONS: tuple[Section[SweepResults], ...] = (
+    language_effects.SECTION,
+    faithfulness.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,
@@ -79,6 +83,8 @@ SWEEP_SCHEMAS = all_schemas(SWEEP_SECTIONS)
 """The documentation of each table of a sweep, by the name of its file."""
 
 SWEEP_QUESTIONS = (
+    language_effects.SECTION,
+    faithfulness.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,

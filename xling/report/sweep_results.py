@@ -58,8 +58,10 @@ class SweepJob:
         number: from 1, as in the plan; 0 is a run on its own that names the sweep.
         label: the switches in which it differs from others.
         folder: of its results, once it is finished.
-        base: name of the run that a fine-tuning without some examples is compared with.
+        base: name of the run that fine-tunings on some of its examples are compared with; None for
+            an ordinary run, and for a job that does a share of another's fine-tunings.
         masks: whether it identifies subnetworks and no more.
+        evaluation: whether it checks influence by fine-tuning on parts of the data.
         state: finished, running, failed, stopped or waiting.
         error: the last line of what went wrong.
     """
@@ -69,6 +71,7 @@ class SweepJob:
     folder: Path
     base: str | None
     masks: bool
+    evaluation: bool
     state: str
     error: str | None = None
 
@@ -76,6 +79,11 @@ class SweepJob:
     def finished(self) -> bool:
         """Whether its results are there."""
         return self.state == "finished"
+
+    @property
+    def only_shares(self) -> bool:
+        """Whether it does a share of another job's fine-tunings, and leaves no results."""
+        return self.evaluation and self.base is None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,6 +101,7 @@ class SweepResults:
         similar: the tables `SIMILARITY` of each run through the languages' own subnetworks.
         others: the rows of `sweep_change` of runs through another language's subnetwork.
         languages: their order.
+        evaluations: tables of each evaluation by what it is, such as language_effects.
     """
 
     folder: Path
@@ -105,11 +114,16 @@ class SweepResults:
     similar: list[RunTables] = dataclasses.field(default_factory=list)
     others: pd.DataFrame | None = None
     languages: list[str] = dataclasses.field(default_factory=list)
+    evaluations: dict[str, list[RunTables]] = dataclasses.field(default_factory=dict)
 
     @property
     def tasks(self) -> list[str]:
         """The tasks of all runs."""
         return sorted({results["task"] for results in self.runs.values()})
+
+    def evaluated(self, name: str) -> list[RunTables]:
+        """Return the evaluations of a kind, with a title each where there are several."""
+        return self.evaluations.get(name, [])
 
     def titled(self, name: str) -> pd.DataFrame:
         """Return a table with the runs' titles as `variant`, which need not tell them apart."""
@@ -140,20 +154,23 @@ def gather(folder: Path, jobs: Sequence[SweepJob]) -> SweepResults:
     if not done:
         raise UserError(f"{folder}: no job of this sweep is finished yet.")
     masks = {job.folder.name: job.folder for job in done if job.masks}
-    done = [job for job in done if not job.masks]
+    done = [job for job in done if not job.masks and not job.only_shares]
+    evaluations = {job.folder.name: job.folder for job in done if job.evaluation}
     traced = [job.folder.parent / job.base if job.base else job.folder for job in done]
     paths = {run.name: run for run in traced}
     runs = {name: _results(run) for name, run in paths.items()}
     alone = {name: _results(run) for name, run in masks.items()}
-    tables = run_tables(runs, paths, [_results(job.folder) for job in done if job.base])
+    left_out = [_results(job.folder) for job in done if job.base and not job.evaluation]
+    evaluated = read_evaluations(evaluations, {job.folder.name: job.label for job in done})
+    tables = run_tables(runs, paths, left_out) | evaluation_tables(evaluated)
     links = {name: f"../../{path.parent.name}/{name}/report.html" for name, path in paths.items()}
-    results = SweepResults(folder, runs | alone, links, tables)
+    results = SweepResults(folder, runs | alone, links, tables, evaluations=evaluated)
     if any(kind(of_run) != "full" for of_run in results.runs.values()):
         results = with_subnetworks(results, runs, alone, paths | masks)
     if "runs" in tables:
         labels = {job.folder.name: job.label for job in done}
         tables["runs"] = with_missing(with_switches(tables["runs"], labels), jobs)
-    if len(done) + len(masks) < len(jobs):
+    if not all(job.finished for job in jobs):
         tables["jobs"] = jobs_table(jobs)
     return dataclasses.replace(results, tables={**results.tables, **tables})
 
@@ -179,6 +196,41 @@ def run_tables(
     if left_out:
         tables["retrained"] = retrained(left_out)
         tables["confidence"] = confidence_changes(left_out)
+    return tables
+
+
+def read_evaluations(
+    folders: Mapping[str, Path], labels: Mapping[str, str]
+) -> dict[str, list[RunTables]]:
+    """Read what evaluations left, by what they evaluate.
+
+    Args:
+        folders: by name.
+        labels: of the jobs, which are the titles where there are several evaluations.
+    """
+    by_kind: dict[str, list[RunTables]] = {}
+    for name, folder in folders.items():
+        about = _results(folder)
+        files = sorted(folder.glob("tables/*.parquet"))
+        tables = {file.stem: pd.read_parquet(file) for file in files}
+        run = RunTables(tables, about["languages"], about["task"], labels.get(name) or name)
+        by_kind.setdefault(about["evaluate"], []).append(run)
+    return {
+        kind: runs if len(runs) > 1 else [dataclasses.replace(runs[0], title="")]
+        for kind, runs in by_kind.items()
+    }
+
+
+def evaluation_tables(evaluations: Mapping[str, Sequence[RunTables]]) -> Tables:
+    """Return the evaluations' tables; where a kind has several, their titles are a column."""
+    tables: Tables = {}
+    for runs in evaluations.values():
+        for name in runs[0].tables:
+            parts = [
+                run.tables[name].assign(switches=run.title) if run.title else run.tables[name]
+                for run in runs
+            ]
+            tables[name] = pd.concat(parts, ignore_index=True)
     return tables
 
 
@@ -303,7 +355,7 @@ def with_switches(table: pd.DataFrame, labels: dict[str, str]) -> pd.DataFrame:
 
 def with_missing(table: pd.DataFrame, jobs: Sequence[SweepJob]) -> pd.DataFrame:
     """Add a row for each planned run that is not finished: how it stands, and no figures."""
-    left = [job for job in jobs if not job.finished and not job.masks and job.base is None]
+    left = [job for job in jobs if not (job.finished or job.masks or job.evaluation or job.base)]
     if not left:
         return table
     labels = {job.folder.name: job.label for job in jobs}

@@ -10,10 +10,12 @@ from statistics import median
 import torch
 
 from xling.cli import console
-from xling.config import Config
+from xling.config import Config, base_run
 from xling.data import fetch_data
 from xling.models.available import fetch_model
 from xling.pipeline.inputs import RunInputs, prepare, rehearse_sketches
+from xling.pipeline.paths import run_paths
+from xling.pipeline.retrain import processes
 from xling.sketch.parts import part_of
 from xling.sweep.plan import Stage
 from xling.training.fit import device
@@ -168,12 +170,27 @@ def stage_cost(stage: Stage, speed: Speed) -> Cost:
         "subnetwork": (PRUNING_STEPS * (1 + FORWARD) * dev, 10_000),
         "masks": (0, 10_000),
         "retraining": (fit, 10_000),
+        "evaluation": evaluation_cost(config, epochs * training, test),
         "run": (
             tracing * (2 if masked_passes else 1) + later * sketching + REPORT_SECONDS,
             REPORT_BYTES + sketch_bytes * traced * represented + later * sketches,
         ),
     }[stage.kind]
     return Cost(seconds if speed.seconds is not None else None, size)
+
+
+def evaluation_cost(config: Config, fit: float, test: float) -> tuple[float, float]:
+    """Estimate seconds and bytes of an evaluation's fine-tunings that are not done.
+
+    Args:
+        fit, test: seconds of a fine-tuning on all data, and of a prediction of all tests.
+    """
+    mixtures, whole = config.mixture.fits, config.mixture.seeds + len(config.train_languages)
+    half = 1 if config.mixture.steps == "equal" else 0.5
+    count = mixtures + whole
+    done = len([*run_paths(base_run(config)).tuning.glob("retrained/*/*.npz")])
+    seconds = (mixtures * half + whole) * fit + count * FORWARD * test
+    return seconds * max(0, count - done) / count / processes(config), 100_000 + 10_000 * count
 
 
 def subnetwork_passes(config: Config) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from xling.config import Config, nothing_left_out, settings, single_language, whole_model
+from xling.config import Config, base_run, settings, single_language, whole_model
 from xling.pipeline.paths import pruning, run_paths, tuning_settings
 from xling.stage import is_complete, partial_folder, require_same_settings
 from xling.sweep.records import Job, State
@@ -18,6 +18,7 @@ COUNTED = {
     "subnetwork": ("subnetwork", "subnetworks"),
     "masks": ("set of masks", "sets of masks"),
     "retraining": ("retraining", "retrainings"),
+    "evaluation": ("evaluation", "evaluations"),
     "run": ("run", "runs"),
 }
 """The kinds of stages: how one is counted, and how several are."""
@@ -71,9 +72,12 @@ class PlannedJob:
 def required_stages(config: Config) -> list[Stage]:
     """Return the stages that a job needs, in order; the last is the job's own folder."""
     paths = run_paths(config)
-    if config.leave_out.example is not None:
-        base = required_stages(nothing_left_out(config))
-        return [*base, Stage("retraining", paths.run, config, settings(config))]
+    if config.has_base:
+        base = required_stages(base_run(config))
+        if config.retrain.worker:  # it needs the model alone, not what is traced
+            base = [stage for stage in base if stage.kind == "fine-tuning"]
+        kind = "evaluation" if config.evaluate else "retraining"
+        return [*base, Stage(kind, paths.run, config, settings(config))]
     stages = []
     if config.subnetwork.is_pruned:
         for language in config.languages:

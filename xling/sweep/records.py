@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from filelock import FileLock, Timeout
 
 from xling.cli.mistakes import translate_argument_error
-from xling.config import Config, nothing_left_out
+from xling.config import Config, base_run
 from xling.errors import ArgumentError, UserError
 from xling.pipeline.paths import run_paths
 from xling.stage import is_complete, is_held, lock_file
@@ -37,8 +37,10 @@ class Job:
         number: position in the plan, from 1; 0 for a single run that names the sweep.
         label: the switches in which the job differs from others.
         run: the run's folder, relative to the folder of all runs.
-        base: name of the run that a fine-tuning without some examples is compared with.
+        base: name of the run that fine-tunings on some of its examples are compared with; None for
+            an ordinary run, and for a job that does a share of another's fine-tunings.
         masks: whether the job only identifies subnetworks.
+        evaluation: whether the job checks influence by fine-tuning on parts of the data.
         overrides: the job's switches, and Hydra's own; empty for a single run.
         stages: folders that it shares with other jobs, relative to the folder of all runs.
         launch: when its launch began, in seconds since 1970.
@@ -51,6 +53,7 @@ class Job:
     run: str
     base: str | None
     masks: bool
+    evaluation: bool = False
     overrides: tuple[str, ...] = ()
     stages: tuple[str, ...] = ()
     launch: float = 0
@@ -94,11 +97,12 @@ def job_of(config: Config, number: int = 0, label: str = "") -> Job:
     paths = run_paths(config)
     root = Path(config.folder)
     base = None
-    if config.leave_out.example is not None:
-        base = run_paths(nothing_left_out(config)).run.name
+    if config.has_base and not config.retrain.worker:
+        base = run_paths(base_run(config)).run.name
     run = paths.run.relative_to(root).as_posix()
     sweep, masks = root / "sweeps" / config.sweep, config.subnetwork.only
-    return Job(sweep, number, label, run, base, masks, since=config.force)
+    evaluation = config.evaluate is not None
+    return Job(sweep, number, label, run, base, masks, evaluation, since=config.force)
 
 
 def write_job(job: Job) -> None:
@@ -154,7 +158,16 @@ def sweep_jobs(sweep: Path) -> "list[SweepJob]":
 
     states = {job: state_of(job) for job in read_jobs(sweep)}
     return [
-        SweepJob(job.number, job.label, job.folder, job.base, job.masks, state.word, state.error)
+        SweepJob(
+            job.number,
+            job.label,
+            job.folder,
+            job.base,
+            job.masks,
+            job.evaluation,
+            state.word,
+            state.error,
+        )
         for job, state in states.items()
     ]
 

@@ -1,32 +1,44 @@
-"""Banks of fine-tunings: each on a part of the training data, of which only test losses stay.
+"""Banks of fine-tunings: each on a part of the training data, of which only the tests' losses stay.
 
 What data does is measured by fine-tuning without it, many times. So a fine-tuning here writes no
-checkpoint, no state to go on from and no sketch, stops after a given number of epochs, and shares
-the padded examples with the others; its weights are those of `fine_tune`, bit for bit.
+checkpoint, no state to go on from and no sketch, stops after a given number of epochs or steps, and
+shares the padded examples with the others; its weights are those of `fine_tune`, bit for bit. A
+file per fine-tuning is named by what it was trained on, so that several evaluations share them, and
+is locked while it is made, so that several processes and machines fill one bank.
 """
 
 import copy
 import dataclasses
+import hashlib
 import multiprocessing
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from itertools import count, islice
 from pathlib import Path
 
 import datasets
 import numpy as np
 import torch
+from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 from torch import Tensor
 
 from xling.config import Config
 from xling.errors import UserError
 from xling.models.classifier import Classifier
+from xling.sketch import Progress
 from xling.tasks import kind_of
 from xling.training.batches import Collator, EpochBatches
 from xling.training.fit import quiet
 from xling.training.modules import adamw, seed_step
 
 Batch = dict[str, dict[str, Tensor] | Tensor]
+
+
+LOOK_EVERY_SECONDS = 1.0
+"""How often a process looks whether others have done what is left."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,6 +53,25 @@ class Part:
     rows: tuple[int, ...]
     seed: int
 
+    @property
+    def name(self) -> str:
+        """16 hexadecimal digits that tell it from others."""
+        numbers = np.array([self.seed, *self.rows], np.int64)
+        return hashlib.sha256(numbers.tobytes()).hexdigest()[:16]
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcomes:
+    """What fine-tunings make of the test examples.
+
+    Attributes:
+        losses: (fine-tunings, test) of each test example, float32.
+        correct: (fine-tunings, test) whether it is classified correctly.
+    """
+
+    losses: np.ndarray
+    correct: np.ndarray
+
 
 @dataclasses.dataclass(frozen=True)
 class Bank:
@@ -52,6 +83,7 @@ class Bank:
         encoded: with splits train and test.
         collate: makes batches of them.
         epochs: of each fine-tuning.
+        steps: after which each ends instead, however many epochs that takes; None: after `epochs`.
     """
 
     config: Config
@@ -59,56 +91,68 @@ class Bank:
     encoded: datasets.DatasetDict
     collate: Collator
     epochs: int
+    steps: int | None = None
 
-    def test_losses(
+    def outcomes(
         self,
         parts: Sequence[Part],
         folder: Path,
         processes: int = 1,
-        progress: Callable[[Iterable[int]], Iterable[int]] = iter,
-    ) -> np.ndarray:
-        """Fine-tune on each part, as far as that is not done yet.
+        progress: Progress = lambda done, total: done,
+    ) -> Outcomes:
+        """Fine-tune on each part, as far as neither this nor another process has done it yet.
 
         Args:
-            folder: takes a file of losses per part, by which a stopped bank goes on.
+            folder: takes a file per part, by which a stopped bank goes on.
             processes: how many fine-tune at once.
-            progress: wraps the numbers of the parts as they are done.
-
-        Returns:
-            (parts, test) the loss of each test example.
+            progress: wraps the numbers of examples of each fine-tuning done, given their total.
 
         Raises:
             UserError: a loss that is not finite.
         """
         folder.mkdir(parents=True, exist_ok=True)
-        files = [folder / f"{number:04d}.npy" for number in range(len(parts))]
-        missing = [number for number, file in enumerate(files) if not file.exists()]
-        done = self._losses([parts[number] for number in missing], processes)
-        for number in progress(missing):
-            losses = next(done)
-            if not np.isfinite(losses).all():
-                raise UserError(
-                    f"Fine-tuning {number + 1} of {len(parts)} ends in a loss that is not finite. "
-                    f"Lower tuning.learning_rate (now {self.config.learning_rate:g})."
-                )
-            partial = files[number].with_suffix(".part")
-            with partial.open("wb") as file:
-                np.save(file, losses)
-            partial.replace(files[number])
-        return np.stack([np.load(file) for file in files])
+        files = {folder / f"{part.name}.npz": part for part in parts}
+        missing = {file: part for file, part in files.items() if not file.exists()}
+        examples = sum(len(part.rows) for part in missing.values())
+        for _ in progress(self._fill(missing, processes), examples):
+            pass
+        arrays = [np.load(folder / f"{part.name}.npz") for part in parts]
+        return Outcomes(
+            np.stack([array["losses"] for array in arrays]),
+            np.stack([array["correct"] for array in arrays]),
+        )
 
-    def _losses(self, parts: Sequence[Part], processes: int) -> Iterator[np.ndarray]:
-        """Yield the test losses of each part, in order."""
-        if processes == 1 or len(parts) < 2:
-            worker = Worker(self)
-            yield from map(worker, parts)
-            return
-        spawn = multiprocessing.get_context("spawn")
-        with ProcessPoolExecutor(processes, spawn, _begin, (self,)) as pool:
-            try:
-                yield from pool.map(_work, parts)
-            finally:
-                pool.shutdown(wait=False, cancel_futures=True)
+    def _fill(self, files: dict[Path, Part], processes: int) -> Iterator[int]:
+        """Make the files that are not there, the largest parts first; yield each one's examples."""
+        left = dict(sorted(files.items(), key=lambda item: -len(item[1].rows)))
+        running: dict[Future[Outcomes], tuple[Path, FileLock]] = {}
+        with _workers(self, processes) as submit:
+            while left or running:
+                for file, part in [*left.items()]:
+                    if file.exists():
+                        del left[file]
+                        yield len(part.rows)
+                    elif len(running) < processes and (lock := _taken(file)):
+                        running[submit(part)] = file, lock
+                        del left[file]
+                if left and not running:
+                    time.sleep(LOOK_EVERY_SECONDS)
+                for future in wait(running, LOOK_EVERY_SECONDS, FIRST_COMPLETED).done:
+                    file, lock = running.pop(future)
+                    self._write(file, future.result(), files[file])
+                    _give_back(lock)
+                    yield len(files[file].rows)
+
+    def _write(self, file: Path, outcomes: Outcomes, part: Part) -> None:
+        if not np.isfinite(outcomes.losses).all():
+            raise UserError(
+                f"A fine-tuning on {len(part.rows):,} examples ends in a loss that is not finite. "
+                f"Lower tuning.learning_rate (now {self.config.learning_rate:g})."
+            )
+        partial = file.with_suffix(".part")
+        with partial.open("wb") as target:
+            np.savez(target, losses=outcomes.losses, correct=outcomes.correct)
+        partial.replace(file)
 
 
 class Worker:
@@ -129,35 +173,44 @@ class Worker:
         self.train = padded(bank.encoded["train"], bank.collate, device)
         self.test = padded(bank.encoded["test"], bank.collate, device)
 
-    def __call__(self, part: Part) -> np.ndarray:
-        """Return the test losses of the model that is fine-tuned on a part, (test,)."""
+    def __call__(self, part: Part) -> Outcomes:
+        """Return what the model that is fine-tuned on a part makes of the tests, (test,) each."""
         model = self.tuned(part).eval()
-        size, count = 2 * self.bank.config.tuning.batch_size, len(self.bank.encoded["test"])
-        losses = []
+        size, tests = 2 * self.bank.config.tuning.batch_size, len(self.bank.encoded["test"])
+        losses, correct = [], []
         with torch.inference_mode():
-            for start in range(0, count, size):
-                batch = self.test(range(start, min(start + size, count)))
-                losses.append(self.kind.losses(model(**batch["inputs"]), batch["labels"]).float())
-        return torch.cat(losses).cpu().numpy()
+            for start in range(0, tests, size):
+                batch = self.test(range(start, min(start + size, tests)))
+                logits, labels = model(**batch["inputs"]), batch["labels"]
+                losses.append(self.kind.losses(logits, labels).float())
+                correct.append(self.kind.correct(logits, labels))
+        return Outcomes(torch.cat(losses).cpu().numpy(), torch.cat(correct).cpu().numpy())
 
     def tuned(self, part: Part) -> torch.nn.Module:
-        """Return the model after the last epoch on a part."""
+        """Return the model after the last step on a part."""
         config, examples = self.bank.config, len(self.bank.encoded["train"])
         without = frozenset(range(examples)).difference(part.rows)
         order = EpochBatches(examples, config.tuning.batch_size, part.seed, without=without)
         model = copy.deepcopy(self.bank.model).train()
         optimizer = adamw(model.parameters(), config.learning_rate, config.tuning.weight_decay)
         model, optimizer = self.fabric.setup(model, optimizer)
-        for epoch in range(self.bank.epochs):
-            order.set_epoch(epoch)
-            for step, rows in enumerate(order):
-                seed_step(part.seed, epoch, step)
-                batch = self.train(rows)
-                losses = self.kind.losses(model(**batch["inputs"]), batch["labels"])
-                optimizer.zero_grad()
-                self.fabric.backward(losses.sum() * (1 / len(losses)))
-                optimizer.step()
+        steps = self.bank.steps or self.bank.epochs * len(order)
+        for epoch, step, rows in islice(epoch_after_epoch(order), steps):
+            seed_step(part.seed, epoch, step)
+            batch = self.train(rows)
+            losses = self.kind.losses(model(**batch["inputs"]), batch["labels"])
+            optimizer.zero_grad()
+            self.fabric.backward(losses.sum() * (1 / len(losses)))
+            optimizer.step()
         return model
+
+
+def epoch_after_epoch(order: EpochBatches) -> Iterator[tuple[int, int, list[int]]]:
+    """Yield epoch, step within it and rows of each batch, without an end."""
+    for epoch in count():
+        order.set_epoch(epoch)
+        for step, rows in enumerate(order):
+            yield epoch, step, rows
 
 
 def padded(
@@ -184,6 +237,47 @@ def padded(
     return batch
 
 
+def _taken(file: Path) -> FileLock | None:
+    """Take the right to make a file; None if another process has it, or has made the file."""
+    lock = FileLock(file.with_name(f".{file.stem}.lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        return None
+    if file.exists():
+        _give_back(lock)
+        return None
+    return lock
+
+
+def _give_back(lock: FileLock) -> None:
+    """Release a lock whose file is made: whoever waits for it then sees that file."""
+    Path(lock.lock_file).unlink()
+    lock.release()
+
+
+@contextmanager
+def _workers(bank: Bank, processes: int) -> Iterator[Callable[[Part], Future[Outcomes]]]:
+    """Yield what starts a fine-tuning; with one process, it also waits for its end."""
+    if processes == 1:
+        workers: list[Worker] = []
+
+        def here(part: Part) -> Future[Outcomes]:
+            workers[:] = workers or [Worker(bank)]
+            future: Future[Outcomes] = Future()
+            future.set_result(workers[0](part))
+            return future
+
+        yield here
+        return
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, _begin, (bank,)) as pool:
+        try:
+            yield lambda part: pool.submit(_work, part)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
 _worker: Worker | None = None
 """Of a process of a bank."""
 
@@ -193,6 +287,6 @@ def _begin(bank: Bank) -> None:
     _worker = Worker(bank)
 
 
-def _work(part: Part) -> np.ndarray:
+def _work(part: Part) -> Outcomes:
     assert _worker is not None
     return _worker(part)

@@ -1,0 +1,133 @@
+"""Recommendations follow from laws that are known: the best mixture is the one found by hand."""
+
+from itertools import product
+
+import numpy as np
+import pytest
+from planted_effects import LANGUAGES, law, planted
+
+from xling.evaluation.exchange_rates import language_effects
+from xling.evaluation.recommend import (
+    best_mixture,
+    gains_of_target,
+    predicted_languages,
+    without_each,
+)
+
+MOST = np.full(5, 150)
+
+
+def fitted(*rates, tests=("de", "en"), noise=0.05):
+    tunings = planted([law(row) for row in rates], noise, tests[: len(rates)])
+    return language_effects(tunings, resamples=200).fitted
+
+
+@pytest.fixture(scope="module")
+def two():
+    """German learns from Russian above all, English from all but Swahili alike."""
+    return fitted([1, 0.5, 3, 0.05, 0.5], [1, 1, 1, 0.05, 1])
+
+
+@pytest.fixture(scope="module")
+def same():
+    return fitted([1] * 5, [1] * 5, noise=0.2)
+
+
+@pytest.fixture(scope="module")
+def own():
+    return fitted(*np.eye(5)[:2], noise=0.2)
+
+
+def examples(recommended, mixture="recommended") -> list[int]:
+    table = recommended.mixtures
+    return table[table["mixture"] == mixture]["examples"].tolist()
+
+
+def test_gains_name_the_language_to_add(two):
+    table = gains_of_target(two, LANGUAGES, "de", MOST).set_index("train_language")
+    assert table.index[0] == "ru" and table.index[-1] == "sw"
+    by_hand = 100 * 0.6 * 3 / (30 + 150 * 5.05)
+    assert table["gain"]["ru"] == pytest.approx(by_hand, rel=0.1)
+    assert table["low"]["ru"] < by_hand < table["high"]["ru"]
+    both = gains_of_target(two, LANGUAGES, "mean", MOST).set_index("train_language")
+    english = gains_of_target(two, LANGUAGES, "en", MOST).set_index("train_language")
+    assert both["gain"]["ru"] == pytest.approx((table["gain"]["ru"] + english["gain"]["ru"]) / 2)
+    # English has the lower outcome there, as its effective amount is the smaller one.
+    worst = gains_of_target(two, LANGUAGES, "worst", MOST).set_index("train_language")
+    assert worst["gain"]["ru"] == pytest.approx(english["gain"]["ru"])
+
+
+def test_a_language_that_brings_nothing_can_be_left_out(two):
+    table = without_each(two, LANGUAGES, "mean", MOST, margin=0.02).set_index("train_language")
+    assert table["verdict"].to_dict() == {
+        "de": "keep", "en": "keep", "ru": "keep", "sw": "leave out", "zh": "keep"
+    }  # fmt: skip
+    by_hand = np.mean([0.6 * np.log((30 + 150 * (t - r)) / (30 + 150 * t))
+                       for t, r in ((5.05, 3), (4.05, 1))])  # fmt: skip
+    assert table["change"]["ru"] == pytest.approx(by_hand, abs=0.03)
+
+
+def test_all_of_the_budget_goes_to_the_best_language_as_far_as_there_is_of_it(two):
+    recommended = best_mixture(two, LANGUAGES, "de", 200, MOST)
+    assert examples(recommended) == [50, 0, 150, 0, 0]  # three to one, then one to one half
+    assert examples(recommended, "balanced") == [40] * 5
+    assert examples(recommended, "target") == [150, 13, 13, 12, 12]
+    assert recommended.matters
+    predicted = recommended.predicted.set_index("mixture")
+    by_hand = -2 + 0.6 * np.log(30 + 50 + 3 * 150)
+    assert predicted["predicted"]["recommended"] == pytest.approx(by_hand, abs=0.05)
+    assert predicted["better"]["balanced"] == 0 and predicted["better_low"]["recommended"] > 0
+
+
+@pytest.mark.parametrize("target", ["de", "mean", "worst"])
+def test_no_mixture_of_a_grid_is_better(two, own, target):
+    limits = np.array([60, 80, 40, 100, 100])
+    for laws in (two, own):
+        recommended = best_mixture(laws, LANGUAGES, target, 120, limits)
+        found = np.array(examples(recommended))
+        assert found.sum() == 120 and (found >= 0).all() and (found <= limits).all()
+        grid = [(*m, 120 - sum(m)) for m in product(*[range(0, x + 1, 10) for x in limits[:4]])]
+        grid = np.array([m for m in grid if 0 <= m[-1] <= limits[-1]])
+        aimed = [law for law in laws if target != "de" or law.test_language == "de"]
+        outcomes = np.stack([law.fit.predict(grid)[0] for law in aimed])
+        best = (outcomes.min(0) if target == "worst" else outcomes.mean(0)).max()
+        value = recommended.predicted.set_index("mixture")["predicted"]["recommended"]
+        assert value > best - 2e-3
+
+
+def test_where_all_data_count_alike_the_balanced_mixture_is_recommended(same):
+    for target in ("de", "mean", "worst"):
+        recommended = best_mixture(same, LANGUAGES, target, 300, MOST)
+        assert examples(recommended) == [60] * 5
+        assert not recommended.matters
+
+
+def test_what_only_its_own_data_help_is_given_them(own):
+    assert examples(best_mixture(own, LANGUAGES, "en", 100, MOST)) == [0, 100, 0, 0, 0]
+    both = examples(best_mixture(own, LANGUAGES, "worst", 100, MOST))
+    assert both[2:] == [0, 0, 0] and abs(both[0] - both[1]) < 25
+
+
+def test_data_that_hurt_are_left_out():
+    def truth(numbers):
+        return np.log(5 + numbers) @ [0.3, 0.1, 0.1, -0.15, 0.1]
+
+    laws = language_effects(planted([truth], 0.1), resamples=200).fitted
+    assert laws[0].fit.law == "separate"
+    recommended = best_mixture(laws, LANGUAGES, "de", 300, MOST)
+    assert examples(recommended)[3] == 0 and recommended.matters
+    verdicts = without_each(laws, LANGUAGES, "de", MOST, margin=0.02)["verdict"]
+    assert verdicts[3] == "leave out" and verdicts[0] == "keep"
+
+
+def test_nothing_is_recommended_for_what_nothing_predicts():
+    laws = fitted([1] * 5, [1] * 5, noise=1e3)
+    assert predicted_languages(laws) == []
+    with pytest.raises(ValueError, match="Nothing predicts the target, de, .* predicted are: none"):
+        best_mixture(laws, LANGUAGES, "de", 100, MOST)
+
+
+def test_more_than_there_is_cannot_be_mixed(same):
+    with pytest.raises(ValueError, match="A mixture of 751 examples; there are 750"):
+        best_mixture(same, LANGUAGES, "de", 751, MOST)
+    assert sum(examples(best_mixture(same, LANGUAGES, "de", 750, MOST))) == 750

@@ -1,0 +1,140 @@
+"""What a page says of fine-tunings on parts of the data: the law in words, and methods' worth."""
+
+import pandas as pd
+import pytest
+
+from xling.report.sections import faithfulness, language_effects
+from xling.report.tables import RunTables
+
+LANGUAGES = ["de", "en", "sw"]
+
+
+def laws(chosen: dict[str, str], r2: float = 0.9) -> pd.DataFrame:
+    rows = [
+        ("accuracy", language, law, 3, 20, 20, r2 if law == which else 0.1, 0.8, law == which, "")
+        for language, which in chosen.items()
+        for law in ("nothing", "alike", "own", "one", "separate", "each")
+    ]
+    columns = "measure test_language law parameters fits parts r2 rho chosen why".split()
+    return pd.DataFrame(rows, columns=columns)
+
+
+def overall(law: str, measure: str = "accuracy", r2: float = 0.9) -> pd.DataFrame:
+    rows = [(measure, "nothing", 2, -0.1, law == "nothing"), (measure, law, 2, r2, True)]
+    table = pd.DataFrame(rows, columns="measure law languages r2 chosen".split())
+    return table.drop_duplicates("law", keep="last")
+
+
+def effects(chosen: dict[str, str], rates: dict[tuple[str, str], float]) -> RunTables:
+    """Return the tables of a run whose languages follow these laws, with these rates."""
+    rate_rows = [
+        ("accuracy", test, train, rate, rate - 0.1, rate + 0.1, law, 0.001, 0.001)
+        for (test, train), rate in rates.items()
+        for law in ("one", "each")
+    ]
+    columns = "measure test_language train_language rate low high law q_alike q_none".split()
+    agreement = pd.DataFrame(
+        [
+            ("accuracy", "mean influence", "other languages", 0.43, 0.2, 6),
+            ("accuracy", "mean influence", "all", 0.9, 0.001, 9),
+        ],
+        columns="measure influence pairs rho p points".split(),
+    )
+    most = max(set(chosen.values()), key=[*chosen.values()].count)
+    tables = {
+        "effect_overall": overall(most),
+        "effect_laws": laws(chosen),
+        "exchange_rates": pd.DataFrame(rate_rows, columns=columns),
+        "effect_agreement": agreement,
+        "retrainings": pd.DataFrame({"retraining": [1, 1, 2, 2, 3]}),
+    }
+    return RunTables(tables, LANGUAGES, "xnli", "")
+
+
+RATES = {
+    (test, train): 1.0 if test == train else {"de": 0.9, "en": 1.1, "sw": 0.3}[train]
+    for test in LANGUAGES
+    for train in LANGUAGES
+}
+
+
+@pytest.mark.parametrize(
+    ("law", "sentence"),
+    [
+        ("own", "only a language’s own data counts; no other adds to it"),
+        ("alike", "whose data it is does not matter, only how much there is"),
+        ("one", "an example of any other language is worth 0.90–1.10 of an own one"),
+        ("separate", "the languages’ data do not stand in for one another"),
+        ("each", "An example of sw is worth 0.30 own ones, the least, and one of en 1.10, the"),
+    ],
+)
+def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
+    run = effects({"de": law, "en": law, "sw": "nothing"}, RATES)
+    first, nothing, agreement = language_effects.sentences(run)
+    assert first.startswith("In 3 fine-tunings on parts of the data, judged by accuracy: ")
+    assert sentence in first and "cross-validated R² 0.90" in first
+    assert nothing == "Nothing predicts sw: neither how much data nor whose."
+    assert "the 6 pairs of different languages" in agreement and "ρ = 0.43" in agreement
+
+
+def test_languages_with_another_law_than_all_together_are_named():
+    run = effects({"de": "own", "en": "own", "sw": "each"}, RATES)
+    assert "Taken alone, another law does better for sw (each)." in language_effects.sentences(run)
+    (sentence, _) = language_effects.sentences(effects({"de": "nothing"}, RATES))
+    assert "nothing predicts any language" in sentence
+
+
+def test_the_measure_that_is_predicted_better_leads():
+    both = pd.concat([overall("own"), overall("alike", "loss", 0.95)])
+    run = RunTables({"effect_overall": both}, LANGUAGES, "xnli", "")
+    assert language_effects.lead(run) == "loss"
+    run = RunTables({"effect_overall": overall("own")}, LANGUAGES, "xnli", "")
+    assert language_effects.lead(run) == "accuracy"
+
+
+def test_rates_that_are_not_told_from_nothing_are_not_bold():
+    rates = effects({"de": "each"}, RATES).tables["exchange_rates"].query("law == 'each'")
+    rates = rates.assign(q_none=[0.5, 0.01, None] * 3)
+    rows = language_effects.rates_matrix(rates, LANGUAGES).to_dict()["datasets"].values()
+    (weak,) = ([row["weak"] for row in table] for table in rows if "weak" in table[0])
+    assert weak == [[False, False, True], [True, False, True], [True, False, False]]
+
+
+def scores(**lds: float) -> RunTables:
+    """Return the tables of a run whose methods have these scores; `dot` beats all controls."""
+    rows = [
+        (name, level, value, value - 0.05, value + 0.05, 0, 100, 40, value / 2, 0.0, 1.0)
+        for name, value in {**lds, "noise ceiling": 0.46}.items()
+        for level in ("example", "language")
+    ]
+    columns = "method level lds low high constant tests subsets beyond beyond_low beyond_high"
+    beats = [
+        (name, control, level, lds[name], 0.0, 1.0, 0.01, 0.01, name == "dot")
+        for name in lds
+        for control in ("count", "random")
+        for level in ("example", "language")
+    ]
+    beats_columns = "method control level difference low high p q beats".split()
+    tables = {
+        "faithfulness": pd.DataFrame(rows, columns=columns.split()),
+        "faithfulness_beats": pd.DataFrame(beats, columns=beats_columns),
+        "faithfulness_languages": pd.DataFrame(
+            {"method": ["dot"], "test_language": ["de"], "lds": [0.4]}
+        ),
+    }
+    return RunTables(tables, LANGUAGES, "xnli", "")
+
+
+def test_the_best_method_is_named_with_the_ceiling_and_what_it_beats():
+    example, language = faithfulness.sentences(scores(dot=0.3, cosine=0.1))
+    assert example == (
+        "In 40 fine-tunings on random halves, dot predicts each test example’s loss best: linear "
+        "datamodelling score 0.30 (0.25 to 0.35) (noise ceiling 0.46), and 0.15 beyond counts of "
+        "labels and languages. Better than every control (count and random): dot."
+    )
+    assert "each test language’s mean loss" in language
+
+
+def test_where_no_method_beats_the_controls_that_is_said():
+    example, _ = faithfulness.sentences(scores(cosine=0.1))
+    assert example.endswith("No method is told from all controls (count and random).")

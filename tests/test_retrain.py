@@ -1,0 +1,110 @@
+"""Fine-tuning again on mixtures of the languages, by the real commands, small."""
+
+import json
+
+import pytest
+from conftest import SMALL, config, run_xling
+from runs import sweep_tables, written
+
+from xling.config import base_run
+from xling.errors import UserError
+from xling.pipeline import retrain
+from xling.pipeline.paths import run_paths
+
+MIXED = (*SMALL, "mixture.fits=9", "mixture.seeds=2", "retrain.processes=1")
+FITS = 9 + 2 + 3
+
+
+def test_mixtures_are_fine_tuned_once_by_whatever_job_and_become_one_page(tmp_path):
+    shared = run_xling(*MIXED, "evaluate=language_effects", "retrain.worker=1", folder=tmp_path)
+    assert shared.returncode == 0, shared.stderr
+    assert f"Fine-tuning again on {FITS} parts of the training data, " in shared.stdout
+    (bank,) = tmp_path.glob("multirun/xnli/stages/tuning-*/retrained/*")
+    before = {file.name: file.read_bytes() for file in bank.iterdir()}
+    assert len(before) == FITS and all(name.endswith(".npz") for name in before)
+    assert not list(tmp_path.glob("multirun/xnli/*/report.html"))  # it needs the model alone
+
+    command = ("experiment=language_effects", "task=xnli", *MIXED)
+    done = run_xling(*command, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert f"; {FITS} are done" in done.stdout
+    assert {file.name: file.read_bytes() for file in bank.iterdir()} == before
+    tables = sweep_tables(tmp_path, "language_effects-xnli")
+    retrained, data = tables["retrainings"], tables["retraining_data"]
+    assert retrained["kind"].value_counts().to_dict() == {
+        "mixture": 9 * 3,
+        "full": 2 * 3,
+        "without": 3 * 3,
+    }
+    sizes = data.groupby("retraining")["examples"].sum()
+    assert retrained.groupby("retraining")["examples"].first().equals(sizes)
+    assert set(data["examples"]) <= {0, 10, 20, 30, 40}
+    (page,) = tmp_path.glob("multirun/sweeps/language_effects-xnli-*/report.html")
+    assert "What does each language’s data really do?" in page.read_text("utf-8")
+
+    # All data with the run's own seed: the run's own model, at the epoch that it kept.
+    (run,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-????????")
+    results = json.loads((run / "results.json").read_text("utf-8"))
+    whole = retrained.query("kind == 'full' and seed == 0").set_index("test_language")
+    assert whole["accuracy"].to_dict() == pytest.approx(results["test_accuracy"])
+
+    before_again = written(tmp_path)
+    again = run_xling(*command, folder=tmp_path)
+    assert again.returncode == 0 and "1 job, 1 finished" in again.stdout
+    assert written(tmp_path) == before_again
+
+
+def test_processes_and_workers_name_no_fine_tuning_and_no_run():
+    plain, evaluated = config(*SMALL), config(*MIXED, "evaluate=language_effects")
+    more = config(*MIXED, "evaluate=language_effects", "retrain.processes=4")
+    worker = config(*MIXED, "evaluate=language_effects", "retrain.worker=3")
+    assert run_paths(evaluated).run == run_paths(more).run
+    assert run_paths(worker).run.name.startswith("tiny-de+en+fr-language_effects-worker3-")
+    for one in (evaluated, more, worker):
+        assert run_paths(one).tuning == run_paths(plain).tuning
+        assert run_paths(base_run(one)).run == run_paths(plain).run
+    assert run_paths(config(*MIXED)).run == run_paths(plain).run  # mixtures of nothing
+
+
+@pytest.mark.parametrize(
+    ("switches", "problem"),
+    [
+        (["subnetwork=random"], "evaluate=language_effects is for runs without a subnetwork"),
+        (["leave_out.example=1"], "leave_out.example and evaluate=language_effects: omit one"),
+        (["mixture.fits=3"], "mixture.fits=3 is not possible: input should be greater than or eq"),
+        (["mixture.steps=same"], "write 'epochs' or 'equal'"),
+    ],
+)
+def test_what_cannot_be_evaluated_is_refused(switches, problem):
+    with pytest.raises(UserError) as refused:
+        config(*SMALL, "evaluate=language_effects", *switches)
+    assert problem in str(refused.value)
+
+
+def test_a_language_with_too_few_examples_for_a_quarter_is_refused_before_training(tmp_path):
+    done = run_xling(
+        *SMALL, "evaluate=language_effects", "data.train_per_language=7", folder=tmp_path
+    )
+    assert done.returncode == 1
+    assert "de has 7 training examples, and fractions of them need 8" in done.stderr
+    assert not list(tmp_path.glob("multirun/xnli/stages/*"))
+
+
+def test_progress_is_told_by_the_work_that_is_left(monkeypatch, capsys):
+    clock = iter([0.0, 10.0, 40.0, 50.0, 90.0, 100.0])
+    monkeypatch.setattr(retrain.time, "monotonic", lambda: next(clock))
+    sizes = [400, 400, 100, 100, 0]
+    assert list(retrain.reported(sizes, sum(sizes), missing=5)) == sizes
+    # After 40 s, 800 of 1,000 examples: the other 200 take 10 s.
+    assert capsys.readouterr().out == "2 of 5 fine-tunings; about 10 s left\n"
+
+
+@pytest.mark.slow
+def test_workers_share_the_fine_tunings_of_one_evaluation(tmp_path):
+    command = ("experiment=language_effects", "task=xnli", *MIXED, "retrain.worker=range(2)")
+    done = run_xling(*command, "hydra/launcher=joblib", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (bank,) = tmp_path.glob("multirun/xnli/stages/tuning-*/retrained/*")
+    assert len(list(bank.iterdir())) == FITS  # and no lock is left
+    tables = sweep_tables(tmp_path, "language_effects-xnli")
+    assert tables["retrainings"]["retraining"].nunique() == FITS and len(tables["runs"]) == 1

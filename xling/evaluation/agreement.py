@@ -1,0 +1,33 @@
+"""Do influence and retraining order pairs of languages alike?"""
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from xling.analysis.statistics import correlation
+
+PAIR = ["test_language", "train_language"]
+
+
+def agreement(exchange_rates: pd.DataFrame, matrices: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Correlate what influence says of pairs of languages with what their data is worth.
+
+    Args:
+        exchange_rates: see `xling.evaluation.exchange_rates.LanguageEffects`; the rates of the law
+            `each` are used, of test languages that anything predicts.
+        matrices: name → a table with columns test_language, train_language, value.
+
+    Returns:
+        Columns measure, influence (name of the matrix), pairs ("other languages", or "all": with
+        each language's own data, of rate 1), rho, p (Spearman), points.
+    """
+    rates = exchange_rates[exchange_rates["law"] == "each"].dropna(subset="rate")
+    rows = []
+    for measure, of_measure in rates.groupby("measure", sort=False):
+        for name, matrix in matrices.items():
+            both = of_measure.merge(matrix[[*PAIR, "value"]], on=PAIR)
+            other = both["test_language"] != both["train_language"]
+            for pairs, table in (("other languages", both[other]), ("all", both)):
+                result = correlation(table["value"].to_numpy(float), table["rate"].to_numpy(float))
+                rows.append((measure, name, pairs, result.rho, result.rho_p, result.points))
+    return pd.DataFrame(rows, columns="measure influence pairs rho p points".split())

@@ -1,0 +1,358 @@
+"""How far does a score predict fine-tunings? The linear datamodelling score (Park et al. 2023).
+
+Over fine-tunings on subsets S of the training data: Spearman's correlation of Σ I(z, z′), the sum
+of a score over z ∈ S, with minus the loss on the test example z′. Per example, the mean over test
+examples; per language, that of the test languages, whose sums and losses are averaged over their
+test examples first.
+
+A score that does not vary over the subsets predicts nothing: its correlation is 0. Test examples
+whose loss does not vary can tell nothing of any score and take no part.
+
+Beyond covariates (the subset's size, how many examples of each label and language): the partial
+rank correlation. Sums, losses and covariates are replaced by their ranks over the subsets; the
+least-squares fit of the covariates' ranks and a constant is taken off both; what is left is
+correlated. Where the covariates explain a score altogether, nothing is left, and it is 0. They need
+`LEAST_LEFT` more subsets than there are independent ones among them; with fewer it is missing.
+
+Intervals are of a bootstrap over subsets and, within each language, test examples together. The
+ranks over all subsets and the covariates' fit are kept. Test examples that are resampled bring
+their noise a second time, which lowers the correlations of languages: the draws are shifted so that
+their mean is the score. It is that for so many test examples a language; more have less noise.
+Scores with the same seed are resampled alike, so that they can be compared pair by pair.
+"""
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from xling.analysis.statistics import AT_ONCE, DIGITS, PERCENTILES, q_values
+from xling.evaluation.mixtures import counts
+
+RESAMPLES = 1000
+"""Of the bootstrap."""
+
+LEAST_LEFT = 8
+"""Subsets beyond the number of independent covariates that a partial correlation needs."""
+
+EXPLAINED = 1e-9
+"""Share of the ranks' variance below which nothing is left of it."""
+
+LEVELS = ("example", "language")
+"""What a score is the mean over."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """How well a score predicts, as a mean over test examples or test languages.
+
+    Attributes:
+        value, low, high: the mean rank correlation and its 95 % interval; NaN if it is missing.
+        single: (test examples,) or (languages,) the correlations; NaN without a loss that varies.
+        constant: for how many of them the score does not vary, or is explained altogether.
+        draws: (resamples,) of the mean.
+    """
+
+    value: float
+    low: float
+    high: float
+    single: np.ndarray
+    constant: int
+    draws: np.ndarray
+
+
+@dataclasses.dataclass(frozen=True)
+class Lds:
+    """A linear datamodelling score per example and per language, over so many subsets."""
+
+    example: Prediction
+    language: Prediction
+    subsets: int
+
+
+def lds(
+    sums: np.ndarray,
+    outcomes: np.ndarray,
+    languages: Sequence[str],
+    covariates: np.ndarray | None = None,
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Lds:
+    """Score how well sums over subsets predict what comes of fine-tuning on them.
+
+    Args:
+        sums: (subsets, test examples) of the score over each subset; one column if it is the same
+            for all test examples.
+        outcomes: (subsets, test examples) minus the loss.
+        languages: of each test example.
+        covariates: (subsets, covariates) to look beyond; see `covariates_of`.
+        seed: of the bootstrap.
+
+    Raises:
+        ValueError: shapes that do not fit each other, or fewer than three subsets.
+    """
+    sums = np.broadcast_to(sums, outcomes.shape) if sums.shape[1] == 1 else sums
+    if sums.shape != outcomes.shape or outcomes.shape[1] != len(languages):
+        raise ValueError(
+            f"sums are of shape {sums.shape} and outcomes of shape {outcomes.shape}, of "
+            f"{len(languages)} test examples: both must be subsets by test examples."
+        )
+    if len(sums) < 3:
+        raise ValueError(f"{len(sums)} subsets have no rank correlation; three are needed.")
+    left = _projection(len(sums), covariates)
+    if left is None:
+        return Lds(_missing(outcomes.shape[1]), _missing(len(set(languages))), len(sums))
+    members = np.array(languages) == np.array(list(dict.fromkeys(languages)))[:, None]
+    mean = (members / members.sum(1, keepdims=True)).T
+    single = [
+        _correlations(sums, outcomes, left),
+        _correlations(sums @ mean, outcomes @ mean, left),
+    ]
+    pairs = _left(sums, left), _left(outcomes, left)
+    draws = ([], [])
+    for subsets, tests in _resampled(len(sums), members, seed, resamples):
+        known = tests * ~np.isnan(single[0][0])
+        drawn = _weighted(*pairs, subsets)
+        draws[0].append((drawn * known).sum(1) / np.maximum(known.sum(1), 1))
+        draws[1].append(_by_language(sums, outcomes, members, left, subsets, tests))
+    example, language = (
+        _prediction(correlations, constant, np.concatenate(drawn))
+        for (correlations, constant), drawn in zip(single, draws, strict=True)
+    )
+    return Lds(example, language, len(sums))
+
+
+def noise_ceiling(
+    outcomes: np.ndarray,
+    parts: Sequence[int],
+    languages: Sequence[str],
+    seed: int = 0,
+    resamples: int = RESAMPLES,
+) -> Lds | None:
+    """Score how well fine-tunings predict those on the same subsets with another seed.
+
+    Args:
+        outcomes: (fits, test examples) minus the loss.
+        parts: (fits,) equal numbers for fine-tunings on the same subset; of each that has several,
+            the first two are taken.
+
+    Returns:
+        None if fewer than three subsets have two fine-tunings.
+    """
+    pairs = [np.flatnonzero(np.asarray(parts) == part)[:2] for part in dict.fromkeys(parts)]
+    first, second = np.array([pair for pair in pairs if len(pair) == 2] or [[], []]).T.astype(int)
+    if len(first) < 3:
+        return None
+    return lds(outcomes[first], outcomes[second], languages, seed=seed, resamples=resamples)
+
+
+def covariates_of(
+    inside: np.ndarray,
+    labels: Sequence[int] | None = None,
+    languages: Sequence[str] | None = None,
+) -> np.ndarray:
+    """Count each subset's examples, and those of each label and language where they are given.
+
+    Args:
+        inside: (subsets, training examples), see `xling.evaluation.mixtures.kept`.
+        labels, languages: of each training example.
+    """
+    columns = [inside.sum(1, keepdims=True)]
+    for values in (labels, languages):
+        if values is not None:
+            columns.append(counts(inside, values, list(dict.fromkeys(values))))
+    return np.concatenate(columns, axis=1)
+
+
+def scores(results: Mapping[str, Lds]) -> pd.DataFrame:
+    """Tabulate how well each method predicts.
+
+    Returns:
+        Columns method, level, lds, low, high, constant (for how many test examples or languages the
+        score does not vary), tests (examples or languages), subsets.
+    """
+    rows = []
+    for method, result in results.items():
+        for level in LEVELS:
+            found: Prediction = getattr(result, level)
+            tests = int((~np.isnan(found.single)).sum())
+            numbers = (found.value, found.low, found.high, found.constant, tests)
+            rows.append((method, level, *numbers, result.subsets))
+    columns = "method level lds low high constant tests subsets".split()
+    return pd.DataFrame(rows, columns=columns)
+
+
+def beats(results: Mapping[str, Lds], controls: Sequence[str]) -> pd.DataFrame:
+    """Tell which methods predict better than which controls, pair by pair.
+
+    Args:
+        results: of all methods and controls, over the same subsets with the same seed.
+        controls: their names; the others are methods.
+
+    Returns:
+        Columns method, control, level, difference, low, high, p (bootstrap, two-sided), q (the
+        false discovery rate controlled over the table), beats (q below 0.05, and better). Missing
+        where one of the two is.
+    """
+    rows = []
+    for method in results:
+        for control in controls:
+            if method in controls or control not in results:
+                continue
+            for level in LEVELS:
+                mine: Prediction = getattr(results[method], level)
+                other: Prediction = getattr(results[control], level)
+                drawn = mine.draws - other.draws
+                low, high = np.percentile(drawn, PERCENTILES)
+                tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
+                difference = mine.value - other.value
+                known = not np.isnan(difference)
+                p = min(1.0, 2 * (1 + tail) / (1 + len(drawn))) if known else np.nan
+                rows.append((method, control, level, difference, low, high, p))
+    table = pd.DataFrame(rows, columns="method control level difference low high p".split())
+    q = np.full(len(table), np.nan)
+    known = table["p"].notna().to_numpy()
+    if known.any():
+        q[known] = q_values(table["p"].to_numpy(float)[known])
+    return table.assign(q=q, beats=(q < 0.05) & (table["difference"] > 0))
+
+
+@dataclasses.dataclass(frozen=True)
+class LossDifference:
+    """By how much more the loss rises without a method's examples than without others.
+
+    Attributes:
+        value, low, high: the mean over test examples and its 95 % interval.
+        p: two-sided, of the bootstrap.
+    """
+
+    value: float
+    low: float
+    high: float
+    p: float
+
+
+def query_loss_difference(
+    without_top: np.ndarray, without_others: np.ndarray, seed: int = 0, resamples: int = RESAMPLES
+) -> LossDifference:
+    """Compare losses after leaving out a method's examples with those after leaving out others.
+
+    The bootstrap resamples the fine-tunings of each side and the test examples together.
+
+    Args:
+        without_top: (fits, test examples) losses without the method's top examples.
+        without_others: (other fits, test examples) without random ones, or a matched control.
+    """
+    rng = np.random.default_rng(seed)
+    sides = (without_top, without_others)
+    value = float(without_top.mean() - without_others.mean())
+    drawn = np.empty(resamples)
+    for number in range(resamples):
+        tests = rng.integers(without_top.shape[1], size=without_top.shape[1])
+        means = [side[rng.integers(len(side), size=len(side))].mean(0)[tests] for side in sides]
+        drawn[number] = (means[0] - means[1]).mean()
+    low, high = np.percentile(drawn, PERCENTILES)
+    tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
+    return LossDifference(value, low, high, min(1.0, 2 * (1 + tail) / (1 + resamples)))
+
+
+def _projection(subsets: int, covariates: np.ndarray | None) -> np.ndarray | None:
+    """Return the (subsets, subsets) matrix that takes off what a fit explains; None if too much."""
+    columns = [np.ones((subsets, 1))]
+    if covariates is not None:
+        ranks = stats.rankdata(covariates, axis=0)
+        columns.append(ranks - ranks.mean(0))
+    basis, size, _ = np.linalg.svd(np.concatenate(columns, axis=1), full_matrices=False)
+    basis = basis[:, size > 1e-9 * size[0]]
+    if covariates is not None and subsets - (basis.shape[1] - 1) < LEAST_LEFT:
+        return None
+    return np.eye(subsets) - basis @ basis.T
+
+
+def _left(values: np.ndarray, left: np.ndarray) -> np.ndarray:
+    """Return what is left of the columns' ranks; exactly 0 if that is nothing but rounding.
+
+    Values that agree to `DIGITS` digits of their column's largest are tied.
+    """
+    largest = np.abs(values).max(0, initial=0)
+    values = np.round(values / np.where(largest > 0, largest, 1.0), DIGITS)
+    ranks = stats.rankdata(values, axis=0)
+    ranks = ranks - ranks.mean(0)
+    residuals = left @ ranks
+    return np.where((residuals**2).sum(0) > EXPLAINED * (ranks**2).sum(0), residuals, 0.0)
+
+
+def _correlations(
+    sums: np.ndarray, outcomes: np.ndarray, left: np.ndarray
+) -> tuple[np.ndarray, int]:
+    """Correlate column by column; also for how many the sums do not vary."""
+    x, y = _left(sums, left), _left(outcomes, left)
+    constant = int((x == 0).all(0).sum())
+    single = _weighted(x, y, np.ones((1, len(x))))[0]
+    return np.where((y == 0).all(0), np.nan, single), constant
+
+
+def _weighted(x: np.ndarray, y: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Correlate (subsets, columns) for each of (resamples, subsets) weights; 0 without spread."""
+    share = weights / weights.sum(1, keepdims=True)
+    mean_x, mean_y = share @ x, share @ y
+    together = share @ (x * y) - mean_x * mean_y
+    spread = (share @ x**2 - mean_x**2) * (share @ y**2 - mean_y**2)
+    least = EXPLAINED * ((x**2).mean(0) * (y**2).mean(0)) + 1e-300
+    return np.where(spread > least, together / np.sqrt(np.maximum(spread, least)), 0.0)
+
+
+def _by_language(
+    sums: np.ndarray,
+    outcomes: np.ndarray,
+    members: np.ndarray,
+    left: np.ndarray,
+    subsets: np.ndarray,
+    tests: np.ndarray,
+) -> np.ndarray:
+    """Return the (resamples,) mean over languages, whose test examples are weighted anew."""
+    share = subsets / subsets.sum(1, keepdims=True)
+    total, known = np.zeros(len(subsets)), 0
+    for mine in members:
+        weights = tests[:, mine].T / mine.sum()
+        x, y = _left(sums[:, mine] @ weights, left).T, _left(outcomes[:, mine] @ weights, left).T
+        x = x - (share * x).sum(1, keepdims=True)
+        y = y - (share * y).sum(1, keepdims=True)
+        spread = (share * x**2).sum(1) * (share * y**2).sum(1)
+        total += np.where(spread > 0, (share * x * y).sum(1) / np.sqrt(spread + 1e-300), 0.0)
+        known += bool(np.ptp(y))
+    return total / max(known, 1)
+
+
+def _resampled(
+    subsets: int, members: np.ndarray, seed: int, resamples: int
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield how often each subset and each test example was drawn, some resamples at a time."""
+    rng = np.random.default_rng(seed)
+    rows = [np.flatnonzero(mine) for mine in members]
+    batch = max(1, AT_ONCE // max(subsets, members.shape[1]))
+    for begin in range(0, resamples, batch):
+        size = min(batch, resamples - begin)
+        drawn = np.zeros((size, subsets)), np.zeros((size, members.shape[1]))
+        for number in range(size):
+            drawn[0][number] = np.bincount(rng.integers(subsets, size=subsets), minlength=subsets)
+            for mine in rows:
+                often = np.bincount(rng.integers(len(mine), size=len(mine)), minlength=len(mine))
+                drawn[1][number, mine] = often
+        yield drawn
+
+
+def _prediction(single: np.ndarray, constant: int, draws: np.ndarray) -> Prediction:
+    known = single[~np.isnan(single)]
+    if not len(known):
+        return _missing(len(single))
+    draws = np.clip(draws - draws.mean() + known.mean(), -1, 1)
+    low, high = np.percentile(draws, PERCENTILES)
+    return Prediction(float(known.mean()), float(low), float(high), single, constant, draws)
+
+
+def _missing(tests: int) -> Prediction:
+    nan = np.nan
+    return Prediction(nan, nan, nan, np.full(tests, nan), 0, np.full(1, nan))

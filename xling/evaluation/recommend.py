@@ -1,0 +1,262 @@
+"""Which data to add, and what to leave out, by the laws that were fitted to fine-tunings.
+
+A target is a test language, `mean` (of the test languages) or `worst` (the one with the lowest
+predicted outcome). Languages that nothing predicts take no part, since nothing can be promised for
+them; `predicted_languages` names the others. Laws of different languages were resampled together
+(see `language_effects`), so that intervals of means and differences hold.
+"""
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy import optimize
+
+from xling.analysis.statistics import PERCENTILES
+from xling.evaluation.exchange_rates import FittedLaw
+from xling.evaluation.laws import Fit
+
+BALANCE = 1e-4
+"""What the most unequal mixture costs, in outcomes' spreads: of equally good ones, the balanced."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Recommendation:
+    """The best mixture of a total under the fitted laws, beside others of the same total.
+
+    Attributes:
+        mixtures: mixture ("recommended", "balanced", "target"), train_language, examples.
+        predicted: mixture, predicted, low, high, better, better_low, better_high (than balanced).
+        matters: whether the interval of recommended minus balanced lies above 0: if not, it does
+            not matter whose data it is, as far as can be told.
+    """
+
+    mixtures: pd.DataFrame
+    predicted: pd.DataFrame
+    matters: bool
+
+
+def predicted_languages(laws: Sequence[FittedLaw]) -> list[str]:
+    """Return the test languages that something predicts."""
+    return [law.test_language for law in laws if law.fit.law != "nothing"]
+
+
+def gains_of_target(
+    laws: Sequence[FittedLaw], languages: Sequence[str], target: str, at: np.ndarray
+) -> pd.DataFrame:
+    """Tabulate what 100 further examples of each language bring the target.
+
+    Args:
+        laws: of one measure.
+        languages: those trained on.
+        at: (languages,) examples there are already.
+
+    Returns:
+        Columns train_language, gain, low, high; best first.
+    """
+    aimed = _aimed(laws, target)
+    gain, drawn = (
+        100 * np.stack([one.gain(at[None])[:, 0] for one in fits])
+        for fits in (_fits(aimed), _resampled(aimed))
+    )
+    if target == "worst":
+        gain, drawn = (
+            np.take_along_axis(
+                values,
+                np.stack([one.predict(at[None])[:, 0] for one in fits]).argmin(0)[None, :, None],
+                axis=0,
+            )
+            for values, fits in ((gain, _fits(aimed)), (drawn, _resampled(aimed)))
+        )
+    low, high = np.percentile(drawn.mean(0), PERCENTILES, axis=0)
+    columns = dict(train_language=list(languages), gain=gain.mean(0)[0], low=low, high=high)
+    return pd.DataFrame(columns).sort_values("gain", ascending=False, ignore_index=True)
+
+
+def without_each(
+    laws: Sequence[FittedLaw], languages: Sequence[str], target: str, at: np.ndarray, margin: float
+) -> pd.DataFrame:
+    """Tabulate what the target loses when each language is left out.
+
+    Args:
+        at: (languages,) examples there are.
+        margin: a loss, in units of the outcome, that would be put up with.
+
+    Returns:
+        Columns train_language, change, low, high, verdict: "leave out" (the whole interval is above
+        minus the margin), "keep" (below it), "unclear".
+    """
+    aimed = _aimed(laws, target)
+    counts = np.repeat(at[None].astype(float), len(languages) + 1, axis=0)
+    counts[np.arange(len(languages)), np.arange(len(languages))] = 0
+    change, drawn = (
+        outcomes[:, :-1] - outcomes[:, -1:]
+        for outcomes in (_outcome(_fits(aimed), target, counts),
+                         _outcome(_resampled(aimed), target, counts))
+    )  # fmt: skip
+    low, high = np.percentile(drawn, PERCENTILES, axis=0)
+    verdict = np.where(low > -margin, "leave out", np.where(high < -margin, "keep", "unclear"))
+    columns = dict(change=change[0], low=low, high=high, verdict=verdict)
+    return pd.DataFrame(columns).assign(train_language=list(languages))[
+        ["train_language", *columns]
+    ]
+
+
+def best_mixture(
+    laws: Sequence[FittedLaw],
+    languages: Sequence[str],
+    target: str,
+    total: int,
+    limits: np.ndarray,
+) -> Recommendation:
+    """Find the mixture of a total that is best for the target.
+
+    Of equally good ones, the most balanced. `target` beside it is the target's own data, as far as
+    there are enough of them, and the rest balanced (not given for `mean` and `worst`, nor for a
+    language that is not trained on).
+
+    Args:
+        languages: those trained on.
+        limits: (languages,) the most examples there are of each.
+
+    Raises:
+        ValueError: nothing predicts the target, or there are fewer examples than the total.
+    """
+    limits = np.asarray(limits)
+    if total > limits.sum() or total < 1:
+        raise ValueError(f"A mixture of {total} examples; there are {limits.sum()}.")
+    aimed = _aimed(laws, target)
+    balanced = _filled(np.full(len(limits), total / len(limits)), limits, total)
+    mixtures = {"recommended": _optimal(aimed, target, total, limits, balanced)}
+    mixtures["balanced"] = balanced
+    if target in languages:
+        own = np.where(np.array(languages) == target, float(total), 0.0)
+        mixtures["target"] = _filled(own, limits, total)
+    counts = np.stack([_whole(values, limits, total) for values in mixtures.values()])
+    whole = _outcome(_fits(aimed), target, counts)[0]
+    drawn = _outcome(_resampled(aimed), target, counts)
+    low, high = np.percentile(drawn, PERCENTILES, axis=0)
+    better_low, better_high = np.percentile(drawn - drawn[:, [1]], PERCENTILES, axis=0)
+    columns = dict(predicted=whole, low=low, high=high, better=whole - whole[1],
+                   better_low=better_low, better_high=better_high)  # fmt: skip
+    rows = [
+        (name, language, examples)
+        for name, values in zip(mixtures, counts, strict=True)
+        for language, examples in zip(languages, values.tolist(), strict=True)
+    ]
+    return Recommendation(
+        pd.DataFrame(rows, columns=["mixture", "train_language", "examples"]),
+        pd.DataFrame({"mixture": list(mixtures), **columns}),
+        bool(better_low[0] > 0),
+    )
+
+
+def _optimal(
+    laws: Sequence[FittedLaw], target: str, total: int, limits: np.ndarray, balanced: np.ndarray
+) -> np.ndarray:
+    """Maximise the target's outcome, in shares of the total and spreads of the outcome.
+
+    The worst language's is a bound that all others keep. Where no data hurt, the laws are concave
+    and there is one maximum; otherwise several beginnings are tried, one language's data each.
+    """
+    fits, size = [law.fit for law in laws], len(limits)
+    scale = max(np.abs(one.slopes).sum() for one in fits) or 1.0
+    middle = balanced / total
+
+    def outcomes(x: np.ndarray) -> np.ndarray:
+        return np.array([one.predict(total * x[None, :size])[0, 0] for one in fits]) / scale
+
+    def slopes(x: np.ndarray) -> np.ndarray:
+        return np.stack([one.gain(total * x[None, :size])[0, 0] for one in fits]) * total / scale
+
+    def value(shares: np.ndarray) -> float:
+        reached = outcomes(shares).min() if target == "worst" else outcomes(shares).mean()
+        return float(reached - BALANCE * ((shares - middle) ** 2).sum())
+
+    def cost(x: np.ndarray) -> float:
+        reached = x[size] if target == "worst" else outcomes(x).mean()
+        return float(BALANCE * ((x[:size] - middle) ** 2).sum() - reached)
+
+    def cost_slopes(x: np.ndarray) -> np.ndarray:
+        even = 2 * BALANCE * (x[:size] - middle)
+        return np.r_[even, -1.0] if target == "worst" else even - slopes(x).mean(0)
+
+    more = 1 if target == "worst" else 0
+    ends = optimize.Bounds(
+        np.r_[np.zeros(size), np.full(more, -np.inf)], np.r_[limits / total, np.full(more, np.inf)]
+    )
+    kept: list = [optimize.LinearConstraint(np.r_[np.ones(size), np.zeros(more)], 1, 1)]
+    if more:
+        kept.append(
+            optimize.NonlinearConstraint(
+                lambda x: outcomes(x) - x[size],
+                0,
+                np.inf,
+                jac=lambda x: np.c_[slopes(x), -np.ones(len(fits))],
+            )
+        )
+    begins = [middle]
+    if any((one.slopes < 0).any() for one in fits):
+        begins += [_filled(row, limits, total) / total for row in total * np.eye(size)]
+    reached = list(begins)
+    for begin in begins:
+        x = np.r_[begin, outcomes(begin).min()] if more else begin
+        found = optimize.minimize(
+            cost, x, jac=cost_slopes, bounds=ends, constraints=kept, method="SLSQP",
+            options={"maxiter": 500, "ftol": 1e-10},
+        )  # fmt: skip
+        shares = np.clip(found.x[:size], 0, limits / total)
+        if abs(shares.sum() - 1) < 1e-6:
+            reached.append(shares)
+    return total * max(reached, key=value)
+
+
+def _filled(wanted: np.ndarray, limits: np.ndarray, total: int) -> np.ndarray:
+    """Keep within the limits and spread what is missing over the languages that have more."""
+    filled = np.minimum(wanted, limits).astype(float)
+    while total - filled.sum() > 1e-9:
+        open_ = filled < limits
+        filled[open_] += (total - filled.sum()) / open_.sum()
+        filled = np.minimum(filled, limits)
+    return filled
+
+
+def _whole(values: np.ndarray, limits: np.ndarray, total: int) -> np.ndarray:
+    """Round to whole examples of the same total, the largest remainders up."""
+    down = np.floor(values + 1e-9).astype(int)
+    order = np.argsort(-(values - down), kind="stable")
+    for language in [*order, *order]:
+        if down.sum() == total:
+            break
+        down[language] += down[language] < limits[language]
+    return down
+
+
+def _outcome(fits: Sequence[Fit], target: str, counts: np.ndarray) -> np.ndarray:
+    """Return (R, mixtures) outcomes of the target."""
+    outcomes = np.stack([one.predict(counts) for one in fits])
+    return outcomes.min(0) if target == "worst" else outcomes.mean(0)
+
+
+def _fits(laws: Sequence[FittedLaw]) -> list[Fit]:
+    return [law.fit for law in laws]
+
+
+def _resampled(laws: Sequence[FittedLaw]) -> list[Fit]:
+    return [law.resampled for law in laws]
+
+
+def _aimed(laws: Sequence[FittedLaw], target: str) -> list[FittedLaw]:
+    """Choose the target's laws among those of one measure."""
+    measures = {law.measure for law in laws}
+    if len(measures) > 1:
+        raise ValueError(f"Laws of several measures, {', '.join(sorted(measures))}: give one's.")
+    known = predicted_languages(laws)
+    wanted = known if target in ("mean", "worst") else [target] if target in known else []
+    if not wanted:
+        raise ValueError(
+            f"Nothing predicts the target, {target}, so nothing can be recommended for it; "
+            f"predicted are: {', '.join(known) or 'none'}."
+        )
+    return [law for law in laws if law.test_language in wanted]

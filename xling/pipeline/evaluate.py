@@ -1,0 +1,130 @@
+"""Evaluations: what fine-tuning again on parts of the training data says of influence."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from xling.cli.console import say
+from xling.config import Config, base_run, plain, settings
+from xling.evaluation.mixtures import Retraining, counts, kept
+from xling.pipeline.faithfulness import faithfulness_tables
+from xling.pipeline.fine_tune import FineTuned
+from xling.pipeline.inputs import prepare
+from xling.pipeline.language_effects import effect_tables
+from xling.pipeline.paths import RunPaths
+from xling.pipeline.results import profile, write_config, write_json
+from xling.pipeline.retrain import retrain
+from xling.report.export import write_tables
+from xling.report.order import SWEEP_SCHEMAS
+from xling.report.sections import faithfulness, language_effects
+from xling.report.tables import RunTables
+from xling.stage import stage
+from xling.training.bank import Outcomes
+from xling.training.history import read_history
+
+Evaluation = Callable[
+    [Config, FineTuned, Sequence[Retraining], Outcomes, Path], dict[str, pd.DataFrame]
+]
+"""Makes tables of what fine-tunings on parts of a base run's training data say; the folder is the
+evaluation's own, while it is filled."""
+
+EVALUATIONS: dict[str, Evaluation] = {
+    "language_effects": effect_tables,
+    "faithfulness": faithfulness_tables,
+}
+
+
+SENTENCES: dict[str, Callable[[RunTables], list[str]]] = {
+    "language_effects": language_effects.sentences,
+    "faithfulness": faithfulness.sentences,
+}
+"""What the tables of an evaluation say."""
+
+
+def quiet(line: str) -> None:
+    """Print nothing: the base run has said it."""
+
+
+def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
+    """Fine-tune again on parts of the training data, and tabulate what that says of influence.
+
+    Args:
+        paths: the evaluation's own folders.
+        base: those of the finished run that it is an evaluation of.
+    """
+    with stage(paths.run, config.force, settings(config)) as folder:
+        if folder:
+            assert config.evaluate
+            write_config(config, folder)
+            whole = base_run(config)
+            model = FineTuned(whole, base, prepare(whole, quiet), read_history(base.tuning))
+            parts, outcomes = retrain(config, model)
+            tables = {
+                **EVALUATIONS[config.evaluate](config, model, parts, outcomes, folder),
+                "retrainings": outcome_table(parts, outcomes, model),
+                "retraining_data": data_table(parts, model),
+            }
+            write_tables(folder / "tables", tables, SWEEP_SCHEMAS, source="evaluation")
+            languages, task = list(config.languages), config.task.name
+            sentences = SENTENCES[config.evaluate](RunTables(tables, languages, task, ""))
+            for sentence in sentences:
+                say(sentence)
+            results = about(config, base, len(parts)) | {"findings": sentences}
+            write_json(folder / "results.json", results)
+
+
+def about(config: Config, base: RunPaths, fits: int) -> dict[str, Any]:
+    """Return what results.json says of an evaluation."""
+    return {
+        "evaluate": config.evaluate,
+        "base": base.run.name,
+        "task": config.task.name,
+        "profile": profile(config),
+        "languages": config.languages,
+        "train_languages": config.train_languages,
+        "method": config.influence.method,
+        "seed": config.seed,
+        "retrainings": fits,
+        "config": plain(config),
+    }
+
+
+def outcome_table(
+    parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
+) -> pd.DataFrame:
+    """Tabulate loss and accuracy of each fine-tuning on each language's test examples.
+
+    Returns:
+        Columns retraining (from 1), kind, seed, examples, test_language, loss, accuracy.
+    """
+    languages = np.array(model.inputs.corpus["test"]["language"])
+    rows = []
+    for number, part in enumerate(parts):
+        for language in dict.fromkeys(languages.tolist()):
+            tests = languages == language
+            loss = float(outcomes.losses[number, tests].mean(dtype=float))
+            accuracy = float(outcomes.correct[number, tests].mean())
+            told = (number + 1, part.kind, part.seed, len(part.rows))
+            rows.append((*told, language, loss, accuracy))
+    columns = "retraining kind seed examples test_language loss accuracy".split()
+    return pd.DataFrame(rows, columns=columns)
+
+
+def data_table(parts: Sequence[Retraining], model: FineTuned) -> pd.DataFrame:
+    """Tabulate how many training examples of each language each fine-tuning has.
+
+    Returns:
+        Columns retraining (from 1), train_language, examples.
+    """
+    languages = model.inputs.corpus["train"]["language"][:]
+    names = list(dict.fromkeys(languages))
+    sizes = counts(kept(parts, len(languages)), languages, names)
+    rows = [
+        (number + 1, name, int(size))
+        for number, of_part in enumerate(sizes)
+        for name, size in zip(names, of_part, strict=True)
+    ]
+    return pd.DataFrame(rows, columns="retraining train_language examples".split())

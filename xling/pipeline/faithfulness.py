@@ -1,0 +1,133 @@
+"""How well attribution methods predict fine-tunings on random halves of the training data."""
+
+import dataclasses
+import shutil
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from xling.attribution import subset_sums
+from xling.cli.compose import compose_config, conf_folder, resolved
+from xling.cli.console import say
+from xling.config import Config, Influence, checked
+from xling.errors import UserError, nearest
+from xling.evaluation.lds import Lds, beats, covariates_of, lds, noise_ceiling, scores
+from xling.evaluation.mixtures import Retraining, kept, part_numbers
+from xling.pipeline.fine_tune import FineTuned, sketch_train
+from xling.pipeline.paths import run_paths
+from xling.pipeline.score import epoch_weights
+from xling.pipeline.trace import test_dump
+from xling.training.bank import Outcomes
+from xling.training.sketches import method_of
+
+CONTROLS = ("same_language", "same_label", "count", "random")
+"""Methods that look at no model and no text: what predicts no better than they has told nothing."""
+
+CEILING = "noise ceiling"
+"""How well fine-tunings predict those on the same examples with another seed."""
+
+
+def faithfulness_tables(
+    config: Config,
+    model: FineTuned,
+    parts: Sequence[Retraining],
+    outcomes: Outcomes,
+    folder: Path,
+) -> dict[str, pd.DataFrame]:
+    """Return how far each method's sums over the halves go with what fine-tuning on them gave."""
+    first = config.faithfulness.subsets
+    train, tests = model.inputs.corpus["train"], model.inputs.corpus["test"]["language"][:]
+    inside = kept(parts[:first], len(train))
+    sums = method_sums(config, model, inside, folder / "sketches")
+    shutil.rmtree(folder / "sketches")
+    better = -outcomes.losses.astype(float)
+    covariates = covariates_of(inside, train["label"][:], train["language"][:])
+    score = partial(lds, outcomes=better[:first], languages=tests, seed=config.seed)
+    plain = {name: score(of_subsets) for name, of_subsets in sums.items()}
+    beyond = {name: score(of_sets, covariates=covariates) for name, of_sets in sums.items()}
+    numbers = part_numbers(parts)
+    if ceiling := noise_ceiling(better, numbers, tests, config.seed):
+        plain[CEILING] = ceiling
+    keys = ["method", "level"]
+    left = scores(beyond)[[*keys, "lds", "low", "high"]]
+    left = left.rename(columns={"lds": "beyond", "low": "beyond_low", "high": "beyond_high"})
+    return {
+        "faithfulness": scores(plain).merge(left, "left", keys),
+        "faithfulness_beats": beats(
+            {name: of_method for name, of_method in plain.items() if name != CEILING}, CONTROLS
+        ),
+        "faithfulness_languages": language_table(plain, list(dict.fromkeys(tests))),
+    }
+
+
+def language_table(results: Mapping[str, Lds], languages: Sequence[str]) -> pd.DataFrame:
+    """Tabulate how well each method predicts each test language's mean loss.
+
+    Returns:
+        Columns method, test_language, lds.
+    """
+    rows = [
+        (name, language, value)
+        for name, result in results.items()
+        for language, value in zip(languages, result.language.single, strict=True)
+    ]
+    return pd.DataFrame(rows, columns="method test_language lds".split())
+
+
+def method_sums(
+    config: Config, model: FineTuned, inside: np.ndarray, folder: Path
+) -> dict[str, np.ndarray]:
+    """Return what each method says of subsets of the training data, for every test example.
+
+    Args:
+        model: of the base run.
+        inside: (subsets, train) booleans.
+        folder: takes the test examples' representations.
+
+    Returns:
+        Name of a method → (subsets, test) sums of its scores.
+    """
+    sums = {}
+    tests = np.arange(len(model.inputs.encoded["test"]))
+    for name, influence in influences(config).items():
+        say(f"Scoring {len(tests):,} test examples by {name}")
+        own = dataclasses.replace(model.config, influence=influence)
+        by_method = dataclasses.replace(model, config=own, paths=run_paths(own))
+        sketch_train(by_method)
+        train = next(iter(by_method.train_dumps().values()))
+        test = test_dump(by_method, folder / by_method.paths.sketches, tests)
+        epochs = by_method.represented
+        for epoch in test.missing(epochs):
+            test(by_method.at(epoch), epoch)
+        sums[name] = subset_sums(
+            train.read(epochs),
+            test.read(epochs),
+            inside,
+            method_of(own),
+            weights=epoch_weights(own, model.history)[:epochs],
+            memory_gb=config.influence.memory_gb,
+        )
+    return sums
+
+
+def influences(config: Config) -> dict[str, Influence]:
+    """Return the settings of each method that is to be looked at, by the name of its file.
+
+    Raises:
+        UserError: there is no such file.
+    """
+    known = [file.stem for file in sorted((conf_folder() / "influence").glob("*.yaml"))]
+    found = {}
+    for name in config.faithfulness.methods:
+        if name not in known:
+            raise UserError(
+                f"faithfulness.methods: there is no influence={name}; there are "
+                f"{', '.join(known)}.{nearest(name, known)}"
+            )
+        whole = checked(resolved(compose_config([f"influence={name}"])))
+        memory = config.influence.memory_gb
+        found[name] = dataclasses.replace(whole.influence, memory_gb=memory)
+    return found

@@ -1,0 +1,422 @@
+"""The section on what each language's data really does, found by fine-tuning on mixtures."""
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import altair as alt
+import pandas as pd
+
+from xling.report.charts.lines import by_language
+from xling.report.charts.matrix import TEST, Side, cell_width, matrix
+from xling.report.charts.panels import TEST_EXAMPLES, Panels, panels
+from xling.report.section import Figure, FilledSection, Section, filled
+from xling.report.style import HEADS, HUES, rgba
+from xling.report.sweep_results import SweepResults
+from xling.report.sweep_schema import across_runs
+from xling.report.tables import RunTables, printed_rows
+from xling.report.words import SIGNIFICANT, listed, number, p_equals, p_value
+
+MEASURES = {"loss": "loss", "accuracy": "accuracy"}
+LAWS = ("alike", "own", "one", "separate", "each")
+"""The laws that are shown, in this order; `nothing` is the mean, to compare with."""
+
+LAW = Side("law", "law", "law")
+
+MOST_DRAWN = 12
+"""Languages whose curves are drawn; those of more are in the tables alone."""
+
+MEASURE = "loss (minus the mean loss of a language's test examples) or accuracy"
+PAIR = {
+    "measure": MEASURE,
+    "test_language": "language of the test examples",
+    "train_language": "language of the training examples",
+}
+BOOTSTRAP = "end of the 95% bootstrap interval over fine-tunings and their seeds"
+LAW_TEXT = "law that it comes from, see effect_laws"
+
+LAW_TEXTS = (
+    "nothing (the mean); alike: a + b log(n0 + all examples); own: a + b log(n0 + own examples); "
+    "one: like own, other languages' examples at one rate; separate: a + the sum of b log(n0 + "
+    "examples) over the languages; each: like one, a rate each"
+)
+
+SCHEMAS = {
+    "effect_overall": across_runs(
+        "The law that holds for all test languages together, and how well the others do.",
+        {
+            "measure": MEASURE,
+            "law": LAW_TEXTS,
+            "languages": "number of test languages; those that nothing predicts take no part",
+            "r2": "cross-validated share of the variance that it explains, mean over them",
+            "chosen": "whether it is the simplest law that is as good as the best",
+        },
+    ),
+    "effect_laws": across_runs(
+        "Laws that could tell how good a fine-tuning is on a test language, and how well each does "
+        "on fine-tunings that it was not fitted to.",
+        {
+            "measure": MEASURE,
+            "test_language": "language of the test examples",
+            "law": LAW_TEXTS,
+            "parameters": "numbers that the law is made of",
+            "fits": "fine-tunings",
+            "parts": "different parts of the training data among them",
+            "r2": "cross-validated share of the variance that it explains; negative: worse than "
+            "the mean",
+            "rho": "Spearman correlation of what it predicts with what came out, cross-validated",
+            "chosen": "whether it is the simplest law that is as good as the best: within one "
+            "standard error, or 0.01 of r2",
+            "why": "why it was not tried; empty if it was",
+        },
+    ),
+    "exchange_rates": across_runs(
+        "What an example of a training language is worth to a test language, in its own examples.",
+        {
+            **PAIR,
+            "rate": "exchange rate: 1 is worth an own example, 0 nothing; of a test language that "
+            "is not trained on, relative to the mean of the training languages",
+            "low": f"lower {BOOTSTRAP}",
+            "high": f"upper {BOOTSTRAP}",
+            "law": "each: a rate of its own for each language; one: the same for all others",
+            "q_alike": "q-value against 1 (bootstrap; false discovery rate over a measure and law)",
+            "q_none": "q-value against 0 (F test without the language; likewise)",
+        },
+    ),
+    "effect_gains": across_runs(
+        "What 100 further examples of a training language would bring, by the chosen law.",
+        {
+            **PAIR,
+            "gain": "change of the measure",
+            "low": f"lower {BOOTSTRAP}",
+            "high": f"upper {BOOTSTRAP}",
+            "law": LAW_TEXT,
+            "q": "q-value against 0 (false discovery rate over a measure)",
+        },
+    ),
+    "effect_curves": across_runs(
+        "The measure against the number of examples of one language, the others at their mean.",
+        {
+            **PAIR,
+            "examples": "number of examples of the training language",
+            "predicted": "what the chosen law predicts",
+            "low": f"lower {BOOTSTRAP}",
+            "high": f"upper {BOOTSTRAP}",
+            "law": LAW_TEXT,
+        },
+    ),
+    "effect_points": across_runs(
+        "What came out of each fine-tuning, moved by the chosen law to the other languages' mean.",
+        {
+            **PAIR,
+            "fit": "number of the fine-tuning, as in retrainings",
+            "examples": "number of examples of the training language in it",
+            "value": "the measure",
+        },
+    ),
+    "effect_agreement": across_runs(
+        "Whether influence orders pairs of languages as their exchange rates do.",
+        {
+            "measure": MEASURE,
+            "influence": "what is compared: the mean influence, or the share of the most positive",
+            "pairs": "other languages, or all: with each language's own data, whose rate is 1",
+            "rho": "Spearman correlation over the pairs",
+            "p": "its p-value; pairs that share a language are not independent, so take it as "
+            "descriptive",
+            "points": "number of pairs",
+        },
+    ),
+    "retrainings": across_runs(
+        "Fine-tunings on parts of the training data, and how well each does.",
+        {
+            "retraining": "number of the fine-tuning, from 1",
+            "kind": "mixture of the languages, full (all data), without (one language) or half "
+            "(of each language)",
+            "seed": "of the training",
+            "examples": "number of training examples",
+            "test_language": "language of the test examples",
+            "loss": "mean loss of the language's test examples",
+            "accuracy": "share of them classified correctly, 0 to 1",
+        },
+    ),
+    "retraining_data": across_runs(
+        "How many training examples of each language each fine-tuning has.",
+        {
+            "retraining": "number of the fine-tuning, from 1",
+            "train_language": "language of the training examples",
+            "examples": "number of them",
+        },
+    ),
+}
+
+
+def content(sweep: SweepResults) -> dict[str, Any] | None:
+    """Return what the template prints; None where nothing was fine-tuned on mixtures."""
+    return {} if sweep.evaluated("language_effects") else None
+
+
+def groups(sweep: SweepResults) -> list[FilledSection]:
+    """Return what is shown of each run whose languages were looked at."""
+    runs = sweep.evaluated("language_effects")
+    return [part for run in runs for part in filled((RUN,), run)]
+
+
+def of_run(run: RunTables) -> dict[str, Any]:
+    """Return what the template of one run prints."""
+    return {
+        "title": run.title,
+        "findings": sentences(run),
+        "measure": lead(run),
+        "measures": [
+            name for name in MEASURES if name in set(run.tables["effect_laws"]["measure"])
+        ],
+        "laws": printed_rows(run.tables["effect_laws"]),
+        "agreement": printed_rows(run.tables["effect_agreement"]),
+        "gains": printed_rows(run.tables["effect_gains"]),
+        "retrainings": run.tables["retrainings"]["retraining"].nunique(),
+    }
+
+
+def figures(run: RunTables) -> list[Figure]:
+    """Return the matrices of rates and of laws, and the curves, of each measure."""
+    drawn = []
+    for measure in MEASURES:
+        rates = _of(run.tables["exchange_rates"], measure).query("law == 'each'")
+        laws, curves = _of(run.tables["effect_laws"], measure), run.tables["effect_curves"]
+        if rates["rate"].notna().any():
+            label = f"Exchange rates of the training languages, by {measure}"
+            chart = rates_matrix(rates, run.languages)
+            drawn.append(Figure(f"exchange_rates_{measure}", label, chart, subject=run.title))
+        label = f"How well each law predicts each test language, by {measure}"
+        chart = laws_matrix(laws, run.languages)
+        drawn.append(Figure(f"effect_laws_{measure}", label, chart, subject=run.title))
+        if len(run.languages) <= MOST_DRAWN:
+            label = f"{measure.capitalize()} against the examples of each training language, {{}}"
+            points = _of(run.tables["effect_points"], measure)
+            drawn.append(
+                Figure(
+                    f"effect_curves_{measure}",
+                    label,
+                    curve_panels(_of(curves, measure), points, run.languages),
+                    columns=2,
+                    fluid=True,
+                    shown=measure == lead(run),
+                    subject=run.title,
+                )
+            )
+    return drawn
+
+
+def _of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
+    return table[table["measure"] == measure]
+
+
+def rates_matrix(rates: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChart:
+    """Draw what an example of each training language is worth to each test language."""
+    known = rates.dropna(subset="rate")
+    width = cell_width(known["train_language"].nunique())
+    own = known["test_language"] == known["train_language"]
+    table = known[["test_language", "train_language"]].assign(
+        rate=known["rate"].round(4),
+        shade=known["rate"].clip(upper=2).round(4),
+        printed=[number(rate, 2 if width >= 36 else 1) for rate in known["rate"]],
+        interval=[
+            "1 by definition" if pd.isna(low) else f"{number(low, 2)} to {number(high, 2)}"
+            for low, high in zip(known["low"], known["high"], strict=True)
+        ],
+        none=_printed_q(known["q_none"]),
+        alike=_printed_q(known["q_alike"]),
+        weak=~own & ~(known["q_none"] < SIGNIFICANT),
+    )
+    color = alt.Color("shade:Q", title="own examples that an example is worth").scale(
+        domain=[0, 1, 2], range=[rgba(HUES["+"], 0), rgba(HUES["+"], 0.5), rgba(HUES["+"], 0.9)]
+    )
+    tooltip = [
+        alt.Tooltip("rate:Q", title="worth", format=".3f"),
+        alt.Tooltip("interval:N", title="95% interval"),
+        alt.Tooltip("none:N", title="q against 0"),
+        alt.Tooltip("alike:N", title="q against 1"),
+    ]
+    legend = color.legend(orient="bottom", values=[0, 1, 2], format="d")
+    return matrix(table, legend, tooltip, languages, width)
+
+
+def _printed_q(values: pd.Series) -> list[str]:
+    return ["–" if pd.isna(q) else p_value(q) for q in values]
+
+
+def laws_matrix(laws: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChart:
+    """Draw the cross-validated R² of each law for each test language; the chosen one is bold."""
+    known = laws[laws["law"].isin(LAWS)].dropna(subset="r2")
+    table = known[["test_language", "law"]].assign(
+        r2=known["r2"].round(4),
+        shade=known["r2"].clip(lower=0).round(4),
+        printed=[number(r2, 2) for r2 in known["r2"]],
+        rho=["–" if pd.isna(rho) else number(rho, 2) for rho in known["rho"]],
+        parameters=known["parameters"],
+        weak=~known["chosen"].astype(bool),
+    )
+    color = alt.Color("shade:Q", title="R², cross-validated").scale(
+        domain=[0, 1], range=[rgba(HEADS, 0), rgba(HEADS, 0.75)]
+    )
+    tooltip = [
+        alt.Tooltip("r2:Q", title="R², cross-validated", format=".3f"),
+        alt.Tooltip("rho:N", title="rank correlation"),
+        alt.Tooltip("parameters:Q"),
+    ]
+    order = [*languages, *LAWS]
+    legend = color.legend(orient="bottom", values=[0, 0.5, 1], format=".1f")
+    return matrix(table, legend, tooltip, order, 70, sides=(TEST, LAW))
+
+
+def curve_panels(curves: pd.DataFrame, points: pd.DataFrame, languages: Sequence[str]) -> Panels:
+    """Draw each test language's measure against the examples of each training language."""
+    draw = partial(_curves, points=points, languages=languages)
+    return panels(curves, draw, "test_language", (), TEST_EXAMPLES)
+
+
+def _curves(curves: pd.DataFrame, points: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChart:
+    test, measure = curves["test_language"].iloc[0], curves["measure"].iloc[0]
+    sign, form = (-1, ".2f") if measure == "loss" else (1, ".0%")
+    title = "mean loss" if measure == "loss" else "accuracy"
+    shown = curves[["train_language", "examples"]].assign(
+        value=(sign * curves["predicted"]).round(4),
+        low=(sign * curves["low"]).round(4),
+        high=(sign * curves["high"]).round(4),
+    )
+    own = points[points["test_language"] == test]
+    own = own[["train_language", "examples"]].assign(value=(sign * own["value"]).round(4))
+    color, dash, _ = by_language(shown, languages, "train_language")
+    x = alt.X(
+        "examples:Q", title="examples of the language", axis=alt.Axis(tickCount=5, grid=False)
+    )
+    y = alt.Y("value:Q", title=title, axis=alt.Axis(format=form, tickCount=5)).scale(zero=False)
+    lines = (
+        alt.Chart(shown)
+        .mark_line(strokeWidth=2)
+        .encode(
+            x=x,
+            y=y,
+            color=color,
+            strokeDash=dash,
+            tooltip=[
+                alt.Tooltip("train_language:N", title="training language"),
+                alt.Tooltip("examples:Q", format=".0f"),
+                alt.Tooltip("value:Q", title=title, format=".3f"),
+                alt.Tooltip("low:Q", title="95% interval, one end", format=".3f"),
+                alt.Tooltip("high:Q", title="the other", format=".3f"),
+            ],
+        )
+    )
+    dots = (
+        alt.Chart(own).mark_point(filled=True, size=14, opacity=0.35).encode(x=x, y=y, color=color)
+    )
+    return (dots + lines).properties(width=330, height=230)
+
+
+def findings(sweep: SweepResults) -> list[str]:
+    """Return what the languages' data do, in a sentence or two for each run."""
+    runs = sweep.evaluated("language_effects")
+    return [
+        (f"{run.title}: " if run.title else "") + text for run in runs for text in sentences(run)
+    ]
+
+
+def lead(run: RunTables) -> str:
+    """Return the measure that the laws for all languages predict better."""
+    overall = run.tables["effect_overall"]
+    best = overall[overall["chosen"]].set_index("measure")["r2"]
+    return str(best.idxmax())
+
+
+def sentences(run: RunTables) -> list[str]:
+    """Say which law holds for all languages and which are exceptions; how far influence agrees."""
+    measure = lead(run)
+    laws, overall = (_of(run.tables[f"effect_{name}"], measure) for name in ("laws", "overall"))
+    (chosen,) = overall[overall["chosen"]].to_dict("records")
+    rates = _of(run.tables["exchange_rates"], measure).dropna(subset="rate")
+    count = run.tables["retrainings"]["retraining"].nunique()
+    by_language = laws[laws["chosen"]].set_index("test_language")["law"]
+    nothing = by_language.index[by_language == "nothing"]
+    others = by_language[~by_language.isin([chosen["law"], "nothing"])]
+    told = by_language.index.difference(nothing, sort=False)
+    texts = [
+        f"In {count} fine-tunings on parts of the data, judged by {measure}: "
+        + _law_sentence(chosen["law"], chosen["r2"], rates[rates["test_language"].isin(told)])
+    ]
+    if len(nothing) and chosen["law"] != "nothing":
+        texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
+    if len(others):
+        named = listed(f"{language} ({law})" for language, law in others.items())
+        texts.append(f"Taken alone, another law does better for {named}.")
+    return [*texts, *_agreement_sentence(_of(run.tables["effect_agreement"], measure))]
+
+
+def _law_sentence(law: str, r2: float, rates: pd.DataFrame) -> str:
+    """Say in words what a law means.
+
+    Args:
+        r2: cross-validated.
+        rates: exchange rates of the test languages that it is told of.
+    """
+    how = f"(cross-validated R² {number(r2, 2)})"
+    if law == "nothing":
+        return "nothing predicts any language, neither how much data there is nor whose."
+    if law == "alike":
+        return f"whose data it is does not matter, only how much there is {how}."
+    if law == "own":
+        return f"only a language’s own data counts; no other adds to it {how}."
+    if law == "separate":
+        return (
+            "the languages’ data do not stand in for one another: each adds something of its own "
+            f"{how}."
+        )
+    others = rates[(rates["law"] == law) & (rates["test_language"] != rates["train_language"])]
+    if law == "one":
+        worth = others.groupby("test_language")["rate"].first()
+        return (
+            f"an example of any other language is worth {_span(worth)} of an own one, depending on "
+            f"the test language {how}."
+        )
+    means = others.groupby("train_language")["rate"].mean().sort_values()
+    least, most = means.index[0], means.index[-1]
+    worth = others.groupby("train_language")["rate"].agg(_span)
+    if least == most:
+        return f"an example of {least} is worth {worth[least]} own ones {how}."
+    return (
+        f"it matters whose data it is {how}. An example of {least} is worth {worth[least]} own "
+        f"ones, the least, and one of {most} {worth[most]}, the most."
+    )
+
+
+def _span(values: pd.Series) -> str:
+    low, high = number(values.min(), 2), number(values.max(), 2)
+    return low if low == high else f"{low}–{high}"
+
+
+def _agreement_sentence(agreement: pd.DataFrame) -> list[str]:
+    others = agreement[agreement["pairs"] == "other languages"].dropna(subset="rho")
+    if others.empty:
+        return []
+    parts = [
+        f"{row['influence']} at ρ = {number(row['rho'], 2)} ({p_equals(row['p'])})"
+        for row in others.to_dict("records")
+    ]
+    return [
+        f"Influence orders the {others['points'].iloc[0]} pairs of different languages as these "
+        f"rates do: {listed(parts)}."
+    ]
+
+
+RUN = Section("effects", "language_effects_run.html.j2", of_run, figures=figures)
+
+SECTION = Section(
+    "language_effects",
+    "language_effects.html.j2",
+    content,
+    "Effects",
+    schemas=SCHEMAS,
+    findings=findings,
+    groups=groups,
+    question="What does each language’s data really do?",
+)
