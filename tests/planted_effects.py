@@ -3,7 +3,7 @@
 import numpy as np
 
 from xling.evaluation.exchange_rates import FineTunings
-from xling.evaluation.mixtures import counts, full, kept, mixtures, without
+from xling.evaluation.mixtures import counts, full, kept, mixtures, numbered, without
 
 LANGUAGES = ("de", "en", "ru", "sw", "zh")
 OFFSET = 30.0
@@ -13,8 +13,7 @@ def designed(count: int = 40, languages=LANGUAGES, per_language: int = 150, seed
     """Numbers of examples of (fits, languages), and which fits have the same examples."""
     rows = [name for name in languages for _ in range(per_language)]
     parts = [*mixtures(rows, count, seed), *full(rows, [0, 1, 2]), *without(rows)]
-    number = np.unique([hash(part.rows) for part in parts], return_inverse=True)[1]
-    return counts(kept(parts, len(rows)), rows, languages), number
+    return counts(kept(parts, len(rows)), rows, languages), numbered(parts)
 
 
 def planted(truth, noise: float, tests=("de",), seed: int = 0, **design) -> FineTunings:

@@ -143,6 +143,16 @@ def test_a_language_that_is_in_all_parts_has_no_rate_and_that_is_said():
     assert effects.exchange_rates["law"].unique().tolist() == ["one"]
 
 
+def test_two_languages_and_a_handful_of_mixtures_are_enough_for_a_clear_case():
+    tunings = planted([law([1, 0.3]), law([0.3, 1])], 0.05, ("de", "sw"), count=12,
+                      languages=("de", "sw"))  # fmt: skip
+    effects = language_effects(tunings, resamples=200)
+    assert chosen(effects) == ["one", "one"]  # of two languages, the same as each
+    table = rates_of(effects, "one")
+    assert table["rate"][("de", "sw")] == pytest.approx(0.3, abs=0.15)
+    assert (table["q_alike"].dropna() < 0.05).all()
+
+
 def test_repetitions_with_other_seeds_are_left_out_together():
     numbers, parts = designed()
     y = law(RATES[0])(numbers)

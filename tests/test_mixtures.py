@@ -5,7 +5,17 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from xling.evaluation.mixtures import LEVELS, again, counts, full, halves, kept, mixtures, without
+from xling.evaluation.mixtures import (
+    LEVELS,
+    again,
+    counts,
+    full,
+    halves,
+    kept,
+    mixtures,
+    numbered,
+    without,
+)
 
 
 def rows_of(**sizes: int) -> list[str]:
@@ -121,6 +131,7 @@ def test_halves_are_half_of_each_language():
 def test_repetitions_have_another_seed():
     parts = mixtures(rows_of(de=8, en=8), 40, 0)
     repeated = again([part for part in parts if part.seed == 0], 12, 1)
+    assert numbered([*parts[:12], *repeated]).tolist() == [*range(12)] * 2
     assert len({part.rows for part in repeated}) == 12
     assert {part.seed for part in repeated} == {1}
     assert [part.rows for part in repeated] == [part.rows for part in parts if part.seed == 0][:12]

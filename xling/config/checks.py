@@ -29,6 +29,7 @@ def checked(values: dict[str, Any]) -> Config:
     _check_subnetwork(config)
     _check_tracker(config.tracker)
     _check_influence(config)
+    _check_recommend(config)
     if config.model.tiny and config.model.path is not None:
         raise UserError(
             f"model.path={config.model.path} has no effect on model={config.model.name}, which is "
@@ -60,9 +61,13 @@ def _without_unused(config: Config) -> Config:
     base = base_run(config)
     if config.leave_out.example is None:
         config = dataclasses.replace(config, leave_out=base.leave_out)
-    used = {"language_effects": ("mixture",), "faithfulness": ("faithfulness",)}
+    used = {
+        "language_effects": ("mixture",),
+        "faithfulness": ("faithfulness",),
+        "recommend": ("mixture", "recommend"),
+    }
     kept = (*used[config.evaluate], "retrain") if config.evaluate else ()
-    unused = {"mixture", "faithfulness", "retrain"}.difference(kept)
+    unused = {"mixture", "faithfulness", "recommend", "retrain"}.difference(kept)
     return dataclasses.replace(config, **{group: getattr(base, group) for group in unused})
 
 
@@ -234,6 +239,30 @@ def _without_effect(influence: Influence, key: str, what: str) -> str:
     if key in get_args(Setting) and key not in influence.uses:
         return f"has no effect on {name}"
     return ""
+
+
+def _check_recommend(config: Config) -> None:
+    wanted = config.recommend
+    if config.evaluate != "recommend":
+        return
+    targets = ("mean", "worst", *config.languages)
+    if wanted.target not in targets:
+        raise UserError(
+            f"recommend.target={wanted.target}: write mean or worst (of the test languages), or "
+            f"one of {', '.join(config.languages)}.{nearest(wanted.target, targets)}"
+        )
+    for language in wanted.candidates:
+        if language not in config.train_languages:
+            raise UserError(
+                f"recommend.candidates={language}: a candidate's data takes part in the "
+                f"fine-tunings, so it must be a training language of the run: "
+                f"{', '.join(config.train_languages)}.{nearest(language, config.train_languages)}"
+            )
+    if len(config.train_languages) - len(wanted.candidates) < 1:
+        raise UserError(
+            "recommend.candidates: all training languages are candidates, so that there is no "
+            "present data to add to. Name those alone that would be new."
+        )
 
 
 def _check_tracker(tracker: Tracker) -> None:

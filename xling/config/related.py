@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from xling.config.schema import FULL, Config, Faithfulness, LeaveOut, Mixture, Retrain
+from xling.config.schema import FULL, Config, Faithfulness, LeaveOut, Mixture, Recommend, Retrain
 
 
 def base_run(config: Config) -> Config:
@@ -13,6 +13,7 @@ def base_run(config: Config) -> Config:
         evaluate=None,
         mixture=Mixture(40, 3, "epochs"),
         faithfulness=Faithfulness(40, 8, ()),
+        recommend=Recommend("mean", "loss", None, (), 0.01, 3),
         retrain=Retrain(None, 0),
     )
 

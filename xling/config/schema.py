@@ -278,6 +278,24 @@ class Faithfulness:
 
 
 @dataclasses.dataclass(frozen=True)
+class Recommend:
+    """Which data to add, and which to leave out, for whom.
+
+    `candidates` are languages of the run that the present training data is without; `total` is the
+    size of the best mixture, None for half of all examples; a language can be left out if that
+    costs at most `margin` of the measure. `seeds` fine-tunings of each mixture verify it.
+    """
+
+    target: str
+    measure: Literal["loss", "accuracy"]
+    total: Positive | None
+    candidates: Languages
+    margin: Annotated[float, Field(ge=0)]
+    seeds: Annotated[int, Field(ge=2)]
+    __pydantic_config__: ClassVar = Strict
+
+
+@dataclasses.dataclass(frozen=True)
 class Retrain:
     """How the fine-tunings of an evaluation are divided: over processes of a job, and over jobs."""
 
@@ -327,9 +345,10 @@ class Config:
     force: Annotated[float, BeforeValidator(lambda value: time.time() if value is True else value)]
     fail_fast: bool
     leave_out: LeaveOut
-    evaluate: Literal["language_effects", "faithfulness"] | None
+    evaluate: Literal["language_effects", "faithfulness", "recommend"] | None
     mixture: Mixture
     faithfulness: Faithfulness
+    recommend: Recommend
     retrain: Retrain
     experiment: Experiment | None = None
     __pydantic_config__: ClassVar = Strict

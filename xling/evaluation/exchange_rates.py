@@ -125,13 +125,20 @@ def language_effects(
             laws.append(table.assign(**key))
             chosen = table["law"][table["chosen"]].item()
             tried.append((own is not None, chosen != "nothing", errors))
-            for law in ("each", "one"):
-                if not table.set_index("law")["why"][law]:
-                    rate = _rates(law, tunings, y, own, weights, parts, chosen != "nothing")
-                    rates.append(rate.assign(**key))
-            whole = fit(chosen, tunings.counts, y, own)
-            resampled = fit(chosen, tunings.counts, y, own, weights)
-            fitted.append(FittedLaw(measure, name, own, whole, resampled))
+            known = [law for law in ("each", "one") if not table.set_index("law")["why"][law]]
+            fits = {
+                law: FittedLaw(
+                    measure,
+                    name,
+                    own,
+                    fit(law, tunings.counts, y, own),
+                    fit(law, tunings.counts, y, own, weights),
+                )
+                for law in {chosen, *(known if chosen != "nothing" else [])}
+            }
+            for law in known:
+                rates.append(_rates(law, fits.get(law), tunings, y, parts).assign(**key))
+            fitted.append(fits[chosen])
             gains.append(_gains(fitted[-1], tunings, y, parts, reference).assign(**key))
             curves.append(_curves(fitted[-1], tunings).assign(**key))
             points.append(_points(fitted[-1], tunings, y).assign(**key))
@@ -177,29 +184,21 @@ def bootstrap_weights(parts: np.ndarray, resamples: int, seed: int) -> np.ndarra
 
 
 def _rates(
-    law: str,
-    tunings: FineTunings,
-    y: np.ndarray,
-    own: int | None,
-    weights: np.ndarray,
-    parts: np.ndarray,
-    predicted: bool,
+    law: str, fitted: FittedLaw | None, tunings: FineTunings, y: np.ndarray, parts: np.ndarray
 ) -> pd.DataFrame:
-    """Tabulate the rates of one test language by one law."""
-    counts, languages = tunings.counts, tunings.train_languages
-    rate, low, high, p_alike, p_none = np.full((5, len(languages)), np.nan)
-    if predicted:
-        rate = fit(law, counts, y, own).rates[0]
-        drawn = fit(law, counts, y, own, weights).rates
+    """Tabulate the rates of one test language by one law; None where nothing predicts it."""
+    rate, low, high, p_alike, p_none = np.full((5, len(tunings.train_languages)), np.nan)
+    if fitted:
+        own = fitted.own
+        rate, drawn = fitted.fit.rates[0].copy(), fitted.resampled.rates
         low, high = np.percentile(drawn, PERCENTILES, axis=0)
         p_alike = two_sided(drawn, 1.0)
-        p_none = _p_none(law, counts, y, own, parts)
+        p_none = _p_none(law, tunings.counts, y, own, parts)
         low = np.where(p_none > PERCENTILES[0] / 100, 0.0, low)  # a logarithm never reaches it
         if own is not None:
-            rate[own] = 1.0
             low[own] = high[own] = p_alike[own] = p_none[own] = np.nan
     columns = dict(rate=rate, low=low, high=high, p_alike=p_alike, p_none=p_none)
-    return pd.DataFrame(columns).assign(train_language=list(languages), law=law)
+    return pd.DataFrame(columns).assign(train_language=list(tunings.train_languages), law=law)
 
 
 def two_sided(drawn: np.ndarray, value: float) -> np.ndarray:

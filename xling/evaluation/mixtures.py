@@ -11,7 +11,7 @@ examples of one class alone, since nothing is learnt from it.
 
 import dataclasses
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
@@ -34,7 +34,7 @@ class Retraining:
     """One fine-tuning on a part of the training data.
 
     Attributes:
-        kind: "mixture", "full", "without" (one language) or "half".
+        kind: "mixture", "full", "without" (one language), "half", or what `of_sizes` is told.
         rows: of the training examples, sorted.
         seed: of the training.
         fractions: each language and the fraction of its examples that was asked for.
@@ -121,6 +121,25 @@ def without(languages: Sequence[str], training_seed: int = 0) -> list[Retraining
     ]
 
 
+def of_sizes(
+    languages: Sequence[str], sizes: Mapping[str, int], seed: int, kind: str, seeds: Sequence[int]
+) -> list[Retraining]:
+    """Take so many examples of each language, once with each training seed.
+
+    Args:
+        sizes: examples of each language, the first ones in the orders of `mixtures`.
+        seed: of these orders.
+        kind: what the mixture is called.
+        seeds: of the trainings.
+    """
+    names = list(dict.fromkeys(languages))
+    orders = dict(zip(names, _orders(languages, seed), strict=True))
+    rows = np.concatenate([orders[name][: sizes.get(name, 0)] for name in names])
+    fractions = tuple((name, sizes.get(name, 0) / len(orders[name])) for name in names)
+    part = tuple(np.sort(rows).tolist())
+    return [Retraining(kind, part, training_seed, fractions) for training_seed in seeds]
+
+
 def halves(
     languages: Sequence[str],
     count: int,
@@ -181,10 +200,10 @@ def kept(parts: Sequence[Retraining], examples: int) -> np.ndarray:
     return inside
 
 
-def part_numbers(parts: Sequence[Retraining]) -> np.ndarray:
-    """Number the parts from 0; those that differ in the training's seed alone are equal."""
-    numbers = {rows: number for number, rows in enumerate(dict.fromkeys(p.rows for p in parts))}
-    return np.array([numbers[part.rows] for part in parts])
+def numbered(parts: Sequence[Retraining]) -> np.ndarray:
+    """Number the parts by their examples: (parts,), the same for other seeds of the same ones."""
+    numbers: dict[tuple[int, ...], int] = {}
+    return np.array([numbers.setdefault(part.rows, len(numbers)) for part in parts], dtype=int)
 
 
 def counts(inside: np.ndarray, values: Sequence, names: Sequence) -> np.ndarray:

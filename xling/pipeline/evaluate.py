@@ -15,11 +15,12 @@ from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.inputs import prepare
 from xling.pipeline.language_effects import effect_tables
 from xling.pipeline.paths import RunPaths
+from xling.pipeline.recommend import recommend_tables
 from xling.pipeline.results import profile, write_config, write_json
 from xling.pipeline.retrain import retrain
 from xling.report.export import write_tables
 from xling.report.order import SWEEP_SCHEMAS
-from xling.report.sections import faithfulness, language_effects
+from xling.report.sections import faithfulness, language_effects, recommend
 from xling.report.tables import RunTables
 from xling.stage import stage
 from xling.training.bank import Outcomes
@@ -34,12 +35,14 @@ evaluation's own, while it is filled."""
 EVALUATIONS: dict[str, Evaluation] = {
     "language_effects": effect_tables,
     "faithfulness": faithfulness_tables,
+    "recommend": recommend_tables,
 }
 
 
 SENTENCES: dict[str, Callable[[RunTables], list[str]]] = {
     "language_effects": language_effects.sentences,
     "faithfulness": faithfulness.sentences,
+    "recommend": recommend.sentences,
 }
 """What the tables of an evaluation say."""
 

@@ -15,7 +15,7 @@ from xling.cli.console import say
 from xling.config import Config, Influence, checked
 from xling.errors import UserError, nearest
 from xling.evaluation.lds import Lds, beats, covariates_of, lds, noise_ceiling, scores
-from xling.evaluation.mixtures import Retraining, kept, part_numbers
+from xling.evaluation.mixtures import Retraining, kept, numbered
 from xling.pipeline.fine_tune import FineTuned, sketch_train
 from xling.pipeline.paths import run_paths
 from xling.pipeline.score import epoch_weights
@@ -48,7 +48,7 @@ def faithfulness_tables(
     score = partial(lds, outcomes=better[:first], languages=tests, seed=config.seed)
     plain = {name: score(of_subsets) for name, of_subsets in sums.items()}
     beyond = {name: score(of_sets, covariates=covariates) for name, of_sets in sums.items()}
-    numbers = part_numbers(parts)
+    numbers = numbered(parts)
     if ceiling := noise_ceiling(better, numbers, tests, config.seed):
         plain[CEILING] = ceiling
     keys = ["method", "level"]

@@ -9,7 +9,7 @@ import pandas as pd
 from xling.config import Config
 from xling.evaluation.agreement import agreement
 from xling.evaluation.exchange_rates import FineTunings, language_effects
-from xling.evaluation.mixtures import Retraining, counts, kept, part_numbers
+from xling.evaluation.mixtures import Retraining, counts, kept, numbered
 from xling.pipeline.fine_tune import FineTuned
 from xling.training.bank import Outcomes
 
@@ -22,24 +22,7 @@ def effect_tables(
     folder: Path,
 ) -> dict[str, pd.DataFrame]:
     """Return what the languages' data do, and how far the base run's influence agrees with it."""
-    train = model.inputs.corpus["train"]["language"][:]
-    test = np.array(model.inputs.corpus["test"]["language"])
-    trained, tested = list(dict.fromkeys(train)), list(dict.fromkeys(test.tolist()))
-    by_language = np.array([test == language for language in tested]).astype(float)
-    by_language /= by_language.sum(1, keepdims=True)
-    effects = language_effects(
-        FineTunings(
-            counts(kept(parts, len(train)), train, trained),
-            {
-                "loss": -outcomes.losses.astype(float) @ by_language.T,
-                "accuracy": outcomes.correct.astype(float) @ by_language.T,
-            },
-            trained,
-            tested,
-            part_numbers(parts),
-        ),
-        config.seed,
-    )
+    effects = language_effects(fine_tunings(model, parts, outcomes), config.seed)
     return {
         "effect_overall": effects.overall,
         "effect_laws": effects.laws,
@@ -49,6 +32,25 @@ def effect_tables(
         "effect_points": effects.points.assign(fit=effects.points["fit"] + 1),
         "effect_agreement": agreement(effects.exchange_rates, influence_matrices(model.paths.run)),
     }
+
+
+def fine_tunings(model: FineTuned, parts: Sequence[Retraining], outcomes: Outcomes) -> FineTunings:
+    """Return what came out for each test language: minus the mean loss, and the accuracy."""
+    train = model.inputs.corpus["train"]["language"][:]
+    test = np.array(model.inputs.corpus["test"]["language"])
+    trained, tested = list(dict.fromkeys(train)), list(dict.fromkeys(test.tolist()))
+    by_language = np.array([test == language for language in tested]).astype(float)
+    by_language /= by_language.sum(1, keepdims=True)
+    return FineTunings(
+        counts(kept(parts, len(train)), train, trained),
+        {
+            "loss": -outcomes.losses.astype(float) @ by_language.T,
+            "accuracy": outcomes.correct.astype(float) @ by_language.T,
+        },
+        trained,
+        tested,
+        numbered(parts),
+    )
 
 
 def influence_matrices(run: Path) -> dict[str, pd.DataFrame]:

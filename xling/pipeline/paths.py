@@ -27,6 +27,7 @@ TRACED_BY = (
     "evaluate",
     "mixture",
     "faithfulness",
+    "recommend",
     "retrain",
 )
 """Groups of settings that a fine-tuning does not depend on."""

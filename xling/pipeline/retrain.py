@@ -15,35 +15,34 @@ from xling.training.fit import device
 SAY_EVERY_SECONDS = 30.0
 """How often a log hears how far the fine-tunings are."""
 
-DESIGNS: dict[str, Callable[[Config, Sequence[str], Sequence[int]], list[Retraining]]] = {
-    "language_effects": lambda config, languages, labels: [
-        *full(languages, range(config.seed, config.seed + config.mixture.seeds)),
-        *without(languages, config.seed),
-        *mixtures(
-            languages,
-            config.mixture.fits,
-            config.seed,
-            labels=labels,
-            training_seed=config.seed,
-        ),
-    ],
-    "faithfulness": lambda config, languages, labels: with_repetitions(
-        halves(
-            languages,
-            config.faithfulness.subsets,
-            config.seed,
-            labels=labels,
-            training_seed=config.seed,
-        ),
-        config,
-    ),
+Design = Callable[[Config, Sequence[str], Sequence[int]], list[Retraining]]
+
+
+def of_mixtures(
+    config: Config, languages: Sequence[str], labels: Sequence[int]
+) -> list[Retraining]:
+    """Return all data under several seeds, each language left out, and mixtures."""
+    fits, seed = config.mixture.fits, config.seed
+    return [
+        *full(languages, range(seed, seed + config.mixture.seeds)),
+        *without(languages, seed),
+        *mixtures(languages, fits, seed, labels=labels, training_seed=seed),
+    ]
+
+
+def of_halves(config: Config, languages: Sequence[str], labels: Sequence[int]) -> list[Retraining]:
+    """Return halves of each language, the first of them also with another training seed."""
+    subsets, seed = config.faithfulness.subsets, config.seed
+    parts = halves(languages, subsets, seed, labels=labels, training_seed=seed)
+    return [*parts, *again(parts, config.faithfulness.again, seed + 1)]
+
+
+DESIGNS: dict[str, Design] = {
+    "language_effects": of_mixtures,
+    "faithfulness": of_halves,
+    "recommend": of_mixtures,
 }
 """What each evaluation fine-tunes on, given language and label of the training examples."""
-
-
-def with_repetitions(parts: list[Retraining], config: Config) -> list[Retraining]:
-    """Add the first parts with another training seed, for the noise ceiling."""
-    return [*parts, *again(parts, config.faithfulness.again, config.seed + 1)]
 
 
 def retrainings(config: Config, model: FineTuned) -> list[Retraining]:
@@ -62,7 +61,17 @@ def retrain(config: Config, model: FineTuned) -> tuple[list[Retraining], Outcome
     Args:
         model: of the base run.
     """
-    parts, base, inputs = retrainings(config, model), base_run(config), model.inputs
+    parts = retrainings(config, model)
+    return parts, outcomes_of(config, model, parts)
+
+
+def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -> Outcomes:
+    """Fine-tune on parts, as far as that is not done, and return what the tests make of it.
+
+    Args:
+        model: of the base run.
+    """
+    base, inputs = base_run(config), model.inputs
     steps = None
     if config.mixture.steps == "equal":
         steps = model.kept * -(-len(inputs.encoded["train"]) // config.tuning.batch_size)
@@ -76,8 +85,7 @@ def retrain(config: Config, model: FineTuned) -> tuple[list[Retraining], Outcome
         f"each, {at_once} at a time" + (f"; {there} are done" if there else "")
     )
     progress = partial(reported, missing=len(parts) - there)
-    outcomes = bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
-    return parts, outcomes
+    return bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
 
 
 def part_of(retraining: Retraining) -> Part:

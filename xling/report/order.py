@@ -18,6 +18,7 @@ from xling.report.sections import (
     own_share_epochs,
     part_shares,
     random_masks,
+    recommend,
     reinforcing,
     run_files,
     scripts,
@@ -62,6 +63,7 @@ RUN_SECTIONS = (*_WITH_TABLES, run_files.section(SCHEMAS))
 SWEEP_SECTIONS: tuple[Section[SweepResults], ...] = (
     language_effects.SECTION,
     faithfulness.SECTION,
+    recommend.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,
@@ -85,6 +87,7 @@ SWEEP_SCHEMAS = all_schemas(SWEEP_SECTIONS)
 SWEEP_QUESTIONS = (
     language_effects.SECTION,
     faithfulness.SECTION,
+    recommend.SECTION,
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,

@@ -185,12 +185,25 @@ def evaluation_cost(config: Config, fit: float, test: float) -> tuple[float, flo
     Args:
         fit, test: seconds of a fine-tuning on all data, and of a prediction of all tests.
     """
-    mixtures, whole = config.mixture.fits, config.mixture.seeds + len(config.train_languages)
+    on_parts, on_most = evaluation_fits(config)
     half = 1 if config.mixture.steps == "equal" else 0.5
-    count = mixtures + whole
+    count = on_parts + on_most
     done = len([*run_paths(base_run(config)).tuning.glob("retrained/*/*.npz")])
-    seconds = (mixtures * half + whole) * fit + count * FORWARD * test
-    return seconds * max(0, count - done) / count / processes(config), 100_000 + 10_000 * count
+    seconds = (on_parts * half + on_most) * fit + count * FORWARD * test
+    seconds *= max(0, count - done) / count / processes(config)
+    if config.evaluate == "faithfulness":  # sketches and hidden states of all tests
+        seconds += (SKETCH + FORWARD) * config.tuning.epochs * test
+    return seconds, 100_000 + 10_000 * count
+
+
+def evaluation_fits(config: Config) -> tuple[int, int]:
+    """Return how many fine-tunings are on about half of the data, and how many on most of it."""
+    if config.evaluate == "faithfulness":
+        return config.faithfulness.subsets + config.faithfulness.again, 0
+    whole = config.mixture.seeds + len(config.train_languages)
+    mixtures = 3 if config.recommend.target in config.train_languages else 2
+    verified = mixtures * config.recommend.seeds if config.evaluate == "recommend" else 0
+    return config.mixture.fits + verified, whole
 
 
 def subnetwork_passes(config: Config) -> int:
