@@ -203,6 +203,12 @@ def test_good_arguments_pass():
     )
 
 
+@pytest.mark.parametrize("key", ["method", "gradients", "checkpoints", "uses"])
+def test_what_a_method_is_like_is_not_for_the_command_line(key):
+    with pytest.raises(UserError, match=f"influence.{key}=x: choose a method by its file"):
+        refuse_mistyped([f"influence.{key}=x"])
+
+
 def test_other_errors_are_not_hidden():
     assert explain(RuntimeError("a defect"), Path()) is None
 

@@ -95,7 +95,7 @@ WRONG = {
     "a method that is no word": (lambda: Projection(method=None), "method=None is not possible"),
     "an unknown combination": (
         lambda: Projection(combine="add"),
-        "combine='add' is not possible: choose 'sum' or 'concat'.",
+        "combine='add' is not possible: choose 'sum', 'concat' or 'parts'.",
     ),
     "a side of zero": (
         lambda: Projection(side=0),

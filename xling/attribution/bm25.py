@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+from collections.abc import Iterator
 from typing import Unpack
 
 import numpy as np
@@ -75,32 +76,57 @@ class _Scorer:
     def __init__(self, method: Bm25, train: Sketches, test: Sketches) -> None:
         import bm25s  # takes a second, which other methods need not wait for
 
-        texts = _tokens(train)
-        words, numbered = np.unique(np.concatenate(texts), return_inverse=True)
-        ends = np.cumsum([len(text) for text in texts])[:-1]
-        index = bm25s.BM25(method="lucene", k1=method.k1, b=method.b)
-        rows = [row.tolist() for row in np.split(numbered, ends)]
-        vocabulary = {str(word): number for number, word in enumerate(words.tolist())}
-        self.weights = sparse.csr_matrix((len(train), len(words)))
-        if len(words):  # else the mean length is zero
-            index.index((rows, vocabulary), create_empty_token=False, show_progress=False)
+        texts = _Texts(train)
+        self.weights = sparse.csr_matrix((len(train), len(texts.words)))
+        if len(texts.words):  # else the mean length is zero
+            index = bm25s.BM25(method="lucene", k1=method.k1, b=method.b, csc_backend="scipy")
+            index.index(texts, create_empty_token=False, show_progress=False)  # pyright: ignore
             parts = (index.scores["data"], index.scores["indices"], index.scores["indptr"])
             self.weights = sparse.csc_matrix(parts, self.weights.shape).tocsr()
-        self.queries = _counted(_tokens(test), words)
+        self.queries = _counted(test, texts.words)
 
     def __call__(self, tests: slice, tile: slice) -> np.ndarray:
         return (self.queries[tests] @ self.weights[tile].T).toarray().astype(np.float32)
 
 
-def _tokens(sketches: Sketches) -> list[np.ndarray]:
-    """Return the tokens of each example."""
-    return [
-        row for part in spans(0, len(sketches), TRAIN_TILE) for row in numbers_of(sketches, part)
-    ]
+class _Texts:
+    """The texts as the library reads them, which need not all be in memory.
+
+    Attributes:
+        words: the tokens, in ascending order.
+        vocab: token → its number in the index.
+    """
+
+    def __init__(self, sketches: Sketches) -> None:
+        self.sketches = sketches
+        self.words = np.empty(0, np.int64)
+        for rows in _tiles(sketches):
+            self.words = np.unique(np.concatenate([self.words, *rows]))
+        self.vocab = {str(word): number for number, word in enumerate(self.words.tolist())}
+
+    @property
+    def ids(self) -> "_Texts":
+        """The numbers of each text's tokens: what iterating yields."""
+        return self
+
+    def __len__(self) -> int:
+        return len(self.sketches)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        for rows in _tiles(self.sketches):
+            for row in rows:
+                yield np.searchsorted(self.words, row).tolist()
 
 
-def _counted(texts: list[np.ndarray], words: np.ndarray) -> sparse.csr_matrix:
+def _tiles(sketches: Sketches) -> Iterator[list[np.ndarray]]:
+    """Yield the tokens of each example, a tile of examples at a time."""
+    for part in spans(0, len(sketches), TRAIN_TILE):
+        yield numbers_of(sketches, part)
+
+
+def _counted(sketches: Sketches, words: np.ndarray) -> sparse.csr_matrix:
     """Count the words in each text, (texts, words); tokens that are no words are left out."""
+    texts = [row for rows in _tiles(sketches) for row in rows]
     rows = np.repeat(np.arange(len(texts)), [len(text) for text in texts])
     tokens = np.concatenate(texts)
     known = np.isin(tokens, words)

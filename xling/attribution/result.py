@@ -21,6 +21,7 @@ class Scores:
         twins: where every example was represented twice, `summed` and `epochs` by the first
             representations (before any re-ranking) and by the second; else None.
         agreement: how far these two agree, see `xling.analysis.twins.agreement`; else None.
+        parts: part of the model → what `summed` is by its gradients alone, without re-ranking.
     """
 
     summed: Traces
@@ -30,3 +31,4 @@ class Scores:
     means: list[np.ndarray]
     twins: tuple[list[Traces], list[Traces]] | None = None
     agreement: dict[str, float] | None = None
+    parts: dict[str, Traces] = dataclasses.field(default_factory=dict)

@@ -39,6 +39,7 @@ class Extremes:
         self.rows, self.k = rows, k
         self.order = order.astype(np.uint64)
         self.bounds: np.ndarray | None = None  # (2, rows, 1) the k-th largest, the k-th smallest
+        self.last: np.ndarray | None = None  # (2, rows) their keys, as soon as they are known
         # The lists at the low end follow those at the high end: 2 · rows lists, and their keys.
         self._candidates: list[tuple[np.ndarray, np.ndarray]] = []
         self._waiting = 0
@@ -64,8 +65,11 @@ class Extremes:
                 its = slice(None)
             else:
                 its = np.flatnonzero(sign * chosen >= sign * self.bounds[end, row, 0])
-            keys = descending(sign * chosen[its]) << HALF | rank[its]
-            self._candidates.append(((row[its] + end * self.rows).astype(np.uint16), keys))
+            keys, lists = descending(sign * chosen[its]) << HALF | rank[its], row[its]
+            if self.last is not None:  # where many scores are equal, most come too late in order
+                early = keys < self.last[end, lists]
+                keys, lists = keys[early], lists[early]
+            self._candidates.append(((lists + end * self.rows).astype(np.uint16), keys))
             self._waiting += len(keys)
         if self._waiting > 6 * self.rows * self.k:
             self._select()
@@ -90,6 +94,7 @@ class Extremes:
         wide.sort(axis=1)
         wide = wide[:, : self.k].copy()
         if counts.min() >= self.k:
+            self.last = wide[:, -1].reshape(2, self.rows)
             last = from_descending(wide[:, -1:]).reshape(2, self.rows, 1)
             self.bounds = last * np.array([1, -1], np.float32)[:, None, None]
             row, keys = np.repeat(np.arange(lists, dtype=np.uint16), self.k), wide.reshape(-1)

@@ -40,6 +40,11 @@ def checked(values: dict[str, Any]) -> Config:
             "sketch.twin=true: exact gradients have no noise that a twin could measure. Omit it, "
             "or choose sketch=default."
         )
+    if config.sketch.combine == "parts" and config.sketch.method == "exact":
+        raise UserError(
+            "sketch.combine=parts: exact gradients are kept whole. Omit it, or choose "
+            "sketch=default."
+        )
     if not config.imbalance:  # then the language has no effect and must not name another run
         config = dataclasses.replace(config, imbalance_language=None)
     if not config.exclude:  # likewise: the model is trained on all languages

@@ -171,7 +171,7 @@ class Sketch:
 
     side: Positive
     stack: Positive
-    combine: Literal["sum", "concat"]
+    combine: Literal["sum", "concat", "parts"]
     seed: NotNegative
     method: Literal["kronecker", "dense", "exact"]
     twin: bool

@@ -93,7 +93,32 @@ def score(model: FineTuned, train: Examples, tested: Examples, sets: Sequence[Tr
         )
         for of_epoch, left, right in zip(means, one.train, one.test, strict=True):
             of_epoch[:, languages] = mean_scores(left, right, groups, method)
-    return Scores(summed, short[1:], counts, edges, means, twins, agreed)
+    parts = part_traces(sets, train.language, settings.top_k, options)
+    return Scores(summed, short[1:], counts, edges, means, twins, agreed, parts)
+
+
+def part_traces(
+    sets: Sequence[TracedSet], groups: np.ndarray, k: int, options: dict[str, Any]
+) -> dict[str, Traces]:
+    """Trace test examples over all epochs by the gradients of each part of the model alone.
+
+    Args:
+        sets: the test examples; their sketches keep the parts apart, or there is no trace.
+        groups, k, options: of `trace`.
+    """
+    traces = {}
+    for name in sets[0].train[0].metadata.parts:
+        sides = [
+            tuple([sketches.part(name) for sketches in side] for side in (one.train, one.test))
+            for one in sets
+        ]
+        if any((part.norms == 0).any() for pair in sides for side in pair for part in side):
+            say(f"No shares by the gradients of {name}: for some examples they are zero")
+            continue
+        traces[name] = concatenated(
+            [trace(train, test, groups, k, **options)[0] for train, test in sides]
+        )
+    return traces
 
 
 def top_traces(model: FineTuned, traced_set: TracedSet) -> Traces:

@@ -17,6 +17,7 @@ from xling.analysis.epochs import epoch_tests
 from xling.analysis.example_metadata import Examples, examples
 from xling.analysis.influential import influential, traced
 from xling.analysis.means import mean_influence
+from xling.analysis.part_shares import part_shares
 from xling.analysis.permutation import with_significance
 from xling.analysis.scripts import script_table, wholly_own
 from xling.analysis.shares import labels, shares
@@ -193,6 +194,8 @@ def influence_tables(
         "scripts": script_table(total, whole, own, trained, tested, seed),
         "influential": influential(total, train, trained, tested, config.task.classes, whole),
     }
+    if scores.parts:
+        tables["part_shares"] = part_shares(scores.parts, trained, tested, seed)
     if len(scores.means) > 1:
         tables["epoch_tests"] = epoch_tests(scores.means, tested)
     if distances_available():

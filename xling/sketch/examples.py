@@ -170,6 +170,7 @@ def sketch_examples(
             block_rows=block_rows,
             batch_tokens=batch_tokens,
             copies=projection.copies,
+            parts=list(sketcher.plan.parts(projection)),
             apart=apart,
         )
         sketches = Sketches.empty(metadata, folder)
@@ -289,7 +290,7 @@ class _Pass:
     def block(self, block: int) -> Iterable[int]:
         """Sketch and write a block; yield the size of each batch when it is done."""
         span, metadata = self.spans[block], self.sketches.metadata
-        rows = np.empty((len(span), metadata.copies * metadata.dimensions), np.float32)
+        rows = np.empty((len(span), metadata.sketches * metadata.dimensions), np.float32)
         sums: dict[str, dict[str, float]] = {}
         counts: dict[str, int] = {}
         unmeasured: set[str] = set()

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from xling.errors import ArgumentError, nearest
 from xling.sketch.arguments import strings, whole_number
 from xling.sketch.frozen import frozen
+from xling.sketch.parts import part_of
 from xling.sketch.projection import Map, Projection, check_projection
 from xling.sketch.recorder import Recorder
 
@@ -32,6 +33,13 @@ class Plan:
     def covered(self) -> tuple[str, ...]:
         """Names of the parameters that the sketch holds."""
         return tuple(name for name in self.sizes if name not in self.skipped)
+
+    def parts(self, projection: Projection) -> dict[str, list[str]]:
+        """Return part of the model → its parameters that are sketched, if they are kept apart."""
+        members: dict[str, list[str]] = {}
+        for name in self.covered if projection.by_part else ():
+            members.setdefault(part_of(name), []).append(name)
+        return members
 
     def dimensions(self, projection: Projection) -> int:
         """Return the numbers per example in one sketch."""
@@ -73,8 +81,8 @@ class Batch:
     """Sketches of one batch.
 
     Attributes:
-        rows: (batch, copies · dimensions), one sketched gradient per example, followed by its twin
-            if there is one.
+        rows: (batch, sketches · dimensions), one sketched gradient per example, followed by its
+            twin if there is one, and by those of the model's parts if they are kept apart.
         square_norms: parameter → (batch,) estimates of the squared norm of its gradient, which is
             zero if the losses do not depend on it; skipped parameters are included unless they are
             used in a way that cannot be sketched.
@@ -273,6 +281,13 @@ class GradientSketcher:
         copies = self.projection.copies
         if self.projection.added:
             rows = sum(covered, start=like.new_zeros(()))
+            block_of = dict(zip(self.plan.covered, covered, strict=True))
+            first = self.plan.dimensions(self.projection)
+            parts = [
+                sum((block_of[name][:, :first] for name in names), start=like.new_zeros(()))
+                for names in self.plan.parts(self.projection).values()
+            ]
+            rows = torch.cat([rows, *parts], dim=1) if parts else rows
         else:
             by_copy = [block.view(recorder.batch, copies, -1) for block in covered]
             rows = torch.cat(by_copy, dim=2).flatten(1)

@@ -12,7 +12,7 @@ from torch import Tensor
 from xling.sketch.arguments import check_bool, check_choice, check_integer, whole_number
 
 ProjectionMethod = Literal["kronecker", "dense", "exact"]
-Combine = Literal["sum", "concat"]
+Combine = Literal["sum", "concat", "parts"]
 
 VERSION = 3
 """Version of the generator: sketches made by different versions are not comparable."""
@@ -38,7 +38,8 @@ class Projection:
     Attributes:
         side: rows of G1 and of G2.
         stack: number of independent projections; a parameter's block has stack · side² numbers.
-        combine: "sum" adds the parameters' blocks, "concat" keeps them side by side.
+        combine: "sum" adds the parameters' blocks, "concat" keeps them side by side; "parts" adds
+            them as well, and once more within each part of the model (`xling.sketch.parts`).
         seed: of all matrices.
         method: see above; "exact" ignores the other attributes.
         twin: make a second sketch from independent matrices, which leaves the first unchanged: how
@@ -71,7 +72,12 @@ class Projection:
     @property
     def added(self) -> bool:
         """Whether the parameters' blocks are summed."""
-        return self.combine == "sum" and self.method != "exact"
+        return self.combine != "concat" and self.method != "exact"
+
+    @property
+    def by_part(self) -> bool:
+        """Whether the blocks of each part of the model are added up by themselves, too."""
+        return self.combine == "parts" and self.method != "exact"
 
     def block(self, size: int) -> int:
         """Return the size, in one sketch, of the block of a parameter with `size` numbers."""

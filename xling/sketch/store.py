@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from filelock import FileLock
 
-from xling.errors import ArgumentError
+from xling.errors import ArgumentError, nearest
 from xling.sketch.arguments import check_choice, distinct_ids, path, real_array, whole_number
 
 Precision = Literal["float32", "float16", "int8"]
@@ -44,6 +44,7 @@ class SketchMetadata:
         batch_tokens: padded tokens per batch of the pass.
         copies: sketches per example: 2 with a twin.
         apart: why the examples were sketched one at a time; "" if in batches.
+        parts: of the model that have sketches of their own, see `Sketches.part`.
 
     Raises:
         ArgumentError: an unknown precision, or a size that is not a positive whole number.
@@ -60,12 +61,18 @@ class SketchMetadata:
     batch_tokens: int = 2048
     copies: int = 1
     apart: str = ""
+    parts: list[str] = dataclasses.field(default_factory=list)
 
     def __post_init__(self) -> None:
         distinct_ids(self.ids)
         check_choice("precision", self.precision, get_args(Precision))
         for name in ("dimensions", "block_rows", "batch_tokens", "copies"):
             whole_number(name, getattr(self, name))
+
+    @property
+    def sketches(self) -> int:
+        """Sketches per example: of the whole gradient, its twin, and of the model's parts."""
+        return self.copies + len(self.parts)
 
     def blocks(self) -> range:
         """Return the numbers of the blocks, from 0."""
@@ -216,6 +223,26 @@ class Sketches:
         twin._copy, twin.norms = 1, self._arrays["norms"][:, 1]
         return twin
 
+    def part(self, name: str) -> "Sketches":
+        """Return the sketches of the same examples' gradients of a part of the model alone.
+
+        Where a part's gradient is zero, its row and its norm are.
+
+        Raises:
+            ArgumentError: that part has none.
+        """
+        if name not in self.metadata.parts:
+            raise ArgumentError(
+                "combine",
+                f"These sketches have no part {name!r}; a projection with combine='parts' keeps "
+                f"them apart.{nearest(name, self.metadata.parts)}",
+                "parts",
+            )
+        part = copy.copy(self)
+        part._copy = self.metadata.copies + self.metadata.parts.index(name)
+        part.norms = self._arrays["norms"][:, part._copy]
+        return part
+
     @property
     def ids(self) -> list[str]:
         """Ids of the examples."""
@@ -238,7 +265,7 @@ class Sketches:
         """Write a block of sketches; it counts as finished once its digest is written.
 
         Args:
-            rows: (examples of the block, copies · dimensions), not normalised.
+            rows: (examples of the block, sketches · dimensions), not normalised.
             square_norms, counts: see `Block`.
 
         Raises:
@@ -247,7 +274,7 @@ class Sketches:
         """
         rows = real_array("rows", rows, 2)
         span = self._span(block)
-        width = self.metadata.copies * self.metadata.dimensions
+        width = self.metadata.sketches * self.metadata.dimensions
         if rows.shape != (span.stop - span.start, width):
             raise ValueError(
                 f"rows of shape {rows.shape}: block {block} has {span.stop - span.start} rows of "
@@ -255,15 +282,15 @@ class Sketches:
             )
         if square_norms.keys() != counts.keys():
             raise ValueError("square_norms and counts are of different groups.")
-        rows = rows.reshape(-1, self.metadata.copies, self.metadata.dimensions)
+        rows = rows.reshape(-1, self.metadata.sketches, self.metadata.dimensions)
         for sketch in range(self.metadata.copies):
             check_rows(rows[:, sketch], self.ids[span])
         norms = np.linalg.norm(rows, axis=2)
-        units = rows / norms[..., None]
+        units = rows / np.where(norms > 0, norms, 1)[..., None]  # a part's may be zero
         scales = np.ones_like(norms)
         if self.metadata.precision == "int8":
             scales = np.abs(units).max(2) / 127
-            units = np.rint(units / scales[..., None])
+            units = np.rint(units / np.where(scales > 0, scales, 1)[..., None])
         for name, values in (("rows", units), ("norms", norms), ("scales", scales)):
             self._arrays[name][span] = values
         self._blocks[block] = Block(self._digest(block), square_norms, counts)
@@ -427,13 +454,13 @@ def bytes_on_disk(examples: int, metadata: SketchMetadata) -> int:
     """Return the size of the arrays for this many examples."""
     return (
         examples
-        * metadata.copies
+        * metadata.sketches
         * (metadata.dimensions * np.dtype(metadata.precision).itemsize + 8)
     )
 
 
 def _layout(metadata: SketchMetadata) -> dict[str, tuple[tuple[int, ...], type]]:
-    rows = (len(metadata.ids), metadata.copies)
+    rows = (len(metadata.ids), metadata.sketches)
     return {
         "rows": ((*rows, metadata.dimensions), np.dtype(metadata.precision).type),
         "norms": (rows, np.float32),

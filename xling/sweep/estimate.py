@@ -16,6 +16,7 @@ from xling.models.available import fetch_model
 from xling.pipeline.inputs import RunInputs, prepare, rehearse_sketches
 from xling.pipeline.paths import run_paths
 from xling.pipeline.retrain import processes
+from xling.sketch.parts import part_of
 from xling.sweep.plan import Stage
 from xling.training.fit import device
 
@@ -38,6 +39,7 @@ class Speed:
         seconds: duration of a training step per token; None if it was not measured.
         parameters, matrices: number of the model's parameters, and of the tensors that hold them.
         width: dimension of the hidden states.
+        parts: number of the model's parts, whose gradients can be kept apart.
         per_language: split → examples per language.
         tokens: split → tokens per example.
     """
@@ -48,6 +50,7 @@ class Speed:
     width: int
     per_language: dict[str, float]
     tokens: dict[str, float]
+    parts: int = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +114,7 @@ def measure_speed(config: Config, probe: bool, say: Callable[[str], None] = sile
         model.width,
         {split: median(by_language.values()) for split, by_language in counts.items()},
         {split: sum(rows["length"]) / len(rows) for split, rows in inputs.encoded.items()},
+        len({part_of(name) for name, _ in model.named_parameters()}),
     )
 
 
@@ -223,5 +227,6 @@ def sketch_dimensions(config: Config, speed: Speed) -> int:
         return speed.width
     if sketch.method == "exact":
         return speed.parameters
-    size = sketch.stack * sketch.side**2 * (2 if sketch.twin else 1)
+    sketches = (2 if sketch.twin else 1) + (speed.parts if sketch.combine == "parts" else 0)
+    size = sketch.stack * sketch.side**2 * sketches
     return size * (speed.matrices if sketch.combine == "concat" else 1)

@@ -143,7 +143,11 @@ def _sketch(sketch: dict[str, Any]) -> str:
     blocks = f"{sketch['stack']} of {shape}" if sketch["stack"] > 1 else f"one of {shape}"
     size = sketch.get("dimensions")
     total = f", {number(size)} numbers per example and epoch" if size else ""
-    combined = {"sum": "summed over the parameters", "concat": "per parameter, side by side"}
+    combined = {
+        "sum": "summed over the parameters",
+        "concat": "per parameter, side by side",
+        "parts": "summed over the parameters, and over those of each part of the model",
+    }
     return f"{blocks}, {combined.get(sketch['combine'], sketch['combine'])}{total}"
 
 
