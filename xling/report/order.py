@@ -3,6 +3,7 @@
 from xling.report.section import Schema, Section, all_schemas
 from xling.report.sections import (
     accuracy,
+    certainty,
     change,
     composed,
     confidence,
@@ -15,6 +16,7 @@ from xling.report.sections import (
     means,
     own_share_epochs,
     random_masks,
+    readings,
     reinforcing,
     run_files,
     scripts,
@@ -37,6 +39,8 @@ _WITH_TABLES: tuple[Section[Run], ...] = (
     what_was_run.SECTION,
     accuracy.SECTION,
     shares.SECTION,
+    readings.SECTION,
+    certainty.SECTION,
     epochs.SECTION,
     means.SECTION,
     distribution.SECTION,
