@@ -91,6 +91,8 @@ def test_shares_with_ties_at_random_are_as_counted_by_hand():
     row = tables["ties"].iloc[0]
     assert (row["sign"], row["noise"], row["candidates"], row["exact"]) == ("+", 0.03, 4, 0)
     assert row["within_noise"] == pytest.approx(2 / 3) and row["test_examples"] == 1
+    # Two of three places are drawn among four: each of the two keeps its own in half of the draws.
+    assert row["by_chance"] == pytest.approx(1 / 3)
     shares = tables["tie_shares"].query("sign == '+'")
     assert shares["share"].tolist() == pytest.approx([2 / 3, 1 / 3])
     assert shares["at_random"].tolist() == pytest.approx([2 / 3, 1 / 3])

@@ -68,16 +68,11 @@ def test_accuracies_become_warnings():
 
 
 @pytest.mark.parametrize(
-    ("within", "exact", "cosine", "codes"),
-    [
-        (0.5, 0.0, 0.86, []),
-        (0.95, 0.0, 0.5, [TIES]),
-        (0.1, 1.0, 0.5, [TIES]),
-        (0.5, 0.0, 0.999, [LABEL]),
-    ],
+    ("by_chance", "cosine", "codes"),
+    [(0.5, 0.86, []), (0.95, 0.5, [TIES]), (0.5, 0.999, [LABEL]), (0.95, 1, [LABEL, TIES])],
 )
-def test_ties_and_labels_become_warnings(within, exact, cosine, codes):
-    ties = pd.DataFrame({"sign": ["+", "-"], "within_noise": within, "exact": [exact, 0.0]})
+def test_ties_and_labels_become_warnings(by_chance, cosine, codes):
+    ties = pd.DataFrame({"sign": ["+", "-"], "by_chance": [by_chance, 0.0]})
     rows = [(0, 1.5, cosine), (1, 2.0, 0.0)]
     dimension = pd.DataFrame(rows, columns=["epoch", "dimension", "same_label_cosine"])
     found = ranking_doubts({"ties": ties, "effective_dimension": dimension})
@@ -160,9 +155,9 @@ def test_a_language_is_read_in_one_sentence(tmp_path):
     assert german.startswith(
         f"de: its own data (33.3% of all) holds {100 * positive:.1f}% of the most positive and "
         f"{100 * negative:.1f}% of the most negative examples, its mean influence is +{mean:.2f}, "
-        "accuracy 90.0% (chance 50.0%, most frequent class 55.0%): it stands out in both"
+        "accuracy 90.0% (chance 50.0%, most frequent class 55.0%): its data stands out on both"
     )
-    assert english.endswith("so it does not only help.") and german.count(". ") == 0
+    assert english.endswith("not only among what is positive.") and german.count(". ") == 0
     assert korean.endswith("not shown to be learnt, so that these shares mean little.")
 
 

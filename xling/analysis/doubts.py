@@ -22,7 +22,7 @@ LEARNING = (ONE_CLASS, MODEL, LANGUAGES)
 """The codes of models that have not learnt."""
 
 MOSTLY = 0.9
-"""From this mean share of the top k within the noise of rank k on, rankings are called ties."""
+"""From this mean share of the top k that is up to chance on, rankings are called ties."""
 
 OWN = "the model"
 """What the sentences call the run's own model."""
@@ -86,12 +86,12 @@ def ranking_doubts(tables: Mapping[str, pd.DataFrame]) -> list[Doubt]:
         )
         doubts.append(_doubt(LABEL, text, OWN))
     if (table := tables.get("ties")) is not None:
-        inside = table[["within_noise", "exact"]].max(axis=1).groupby(table["sign"]).mean()
-        if inside.max() >= MOSTLY:
+        by_chance = table.groupby("sign")["by_chance"].mean().max()
+        if by_chance >= MOSTLY:
             text = (
-                f"{inside.max():.0%} of the most influential training examples lie within the "
-                "noise of the last rank or have its very score, so that chance decides which "
-                "examples are among them."
+                f"{by_chance:.0%} of the most influential training examples would be others if "
+                "equal scores, and those that differ by no more than the sketches’ noise, were "
+                "put in order by chance."
             )
             doubts.append(_doubt(TIES, text, OWN))
     return doubts

@@ -16,7 +16,7 @@ COLUMNS = "epoch dimension same_label_cosine cosine examples"
 LABEL_DECIDES = 0.95
 """From this mean cosine of two examples of one label on, examples differ in little but the label.
 
-Models that predict one class have 0.999 and more; a pretrained encoder that has learnt SIB-200 has
+Models that predict one class have up to 1.00; a pretrained encoder that has learnt SIB-200 has
 0.85, and a small one that has learnt the sample corpus 0.4.
 """
 

@@ -113,7 +113,8 @@ def tie_tables(
     Returns:
         ties: columns sign, test_language, noise (mean standard deviation), within_noise
         (mean share of the top k within the noise of rank k), candidates (mean number of training
-        examples there, in the top k or not), exact (mean share of the top k whose place only the
+        examples there, in the top k or not), by_chance (mean share of the top k that a draw among
+        these at random would replace), exact (mean share of the top k whose place only the
         order of the ids decides), test_examples.
         tie_shares: columns sign, test_language, train_language, share, at_random.
     """
@@ -127,11 +128,13 @@ def tie_tables(
         exact = np.where(band.equal > placed, placed, 0) / k
         for language in test.languages:
             mine = test.rows_of(language)
-            numbers = (noise[sign][mine], inside[mine], band.within.sum(1)[mine], exact[mine])
+            tied = band.within.sum(1)
+            by_chance = inside * (1 - k * inside / tied)
+            numbers = (part[mine] for part in (noise[sign], inside, tied, by_chance, exact))
             ties.append((sign, language, *(float(part.mean()) for part in numbers), len(mine)))
             means = zip(train.languages, taken[mine].mean(0), drawn[mine].mean(0), strict=True)
             by_pair += [(sign, language, *row) for row in means]
-    columns = "sign test_language noise within_noise candidates exact test_examples"
+    columns = "sign test_language noise within_noise candidates by_chance exact test_examples"
     pairs = "sign test_language train_language share at_random"
     return {
         "ties": pd.DataFrame(ties, columns=columns.split()),

@@ -9,7 +9,7 @@ from xling.analysis.shares import SIGNS
 from xling.report.section import EPOCH, SIGN, Schema, Section
 from xling.report.sections.shares import own_shares
 from xling.report.tables import Run, records
-from xling.report.words import listed, number, percent, percent_range
+from xling.report.words import number, percent, percent_range
 
 SCHEMAS = {
     "ties": Schema(
@@ -22,6 +22,7 @@ SCHEMAS = {
             "missing if not known",
             "within_noise": "mean share of the top-k set within that noise of rank k, 0 to 1",
             "candidates": "mean number of training examples within it, in the set or not",
+            "by_chance": "mean share of the set that a random draw among these would replace",
             "exact": "mean share of the set whose place only the order of the ids decides, 0 to 1",
             "test_examples": "number of test examples averaged over",
         },
@@ -81,13 +82,11 @@ def tie_sentence(ties: pd.DataFrame, run: Run) -> str:
     for sign, name in SIGNS.items():
         rows = ties[ties["sign"] == sign]
         inside, there = k * rows["within_noise"].mean(), rows["candidates"].mean()
-        parts.append(
-            f"{number(inside)} of the {k} most {name}, and {number(there - inside)} that are not "
-            "among them"
-        )
+        start = f"{number(inside)} of the {k}" if sign == "+" else f"{number(inside)} of the"
+        parts.append(f"{start} most {name} and {number(there - inside)} examples outside of them")
     text = (
-        f"{_noise(ties, run)} On average so near are {listed(parts)}: which of them are in is up "
-        "to chance."
+        f"{_noise(ties, run)} On average, {'; '.join(parts)} are that near. Which of these are in "
+        "is up to chance."
     )
     exact = ties["exact"].mean()
     if exact >= 0.005:
@@ -159,16 +158,16 @@ def dimension_sentence(table: pd.DataFrame) -> str:
     ends = ""
     if len(epochs) > 1:
         first, last = epochs.iloc[0]["dimension"], epochs.iloc[-1]["dimension"]
-        ends = f", {number(first, 1)} at the first checkpoint and {number(last, 1)} at the kept one"
+        ends = f" ({number(first, 1)} at the first checkpoint, {number(last, 1)} at the kept one)"
     text = (
         "The gradients of the training examples have an effective dimension of "
-        f"{number(every['dimension'], 1)}{ends}: as if they pointed in that many directions, "
-        f"evenly (participation ratio over {number(every['examples'])} examples)."
+        f"{number(every['dimension'], 1)}{ends}: as if they went evenly in that many directions. "
+        f"It is the participation ratio over {number(every['examples'])} examples."
     )
     if pd.isna(every["same_label_cosine"]):
         return text
     text += (
-        " Two of them with the same label have a cosine of "
+        " Two of these with the same label have a cosine of "
         f"{number(every['same_label_cosine'], 2)} on average, any two {number(every['cosine'], 2)}."
     )
     if label_decides(table):

@@ -36,10 +36,10 @@ def reading(run: Run, language: str) -> str:
         f"the most negative examples, its mean influence is {_mean(means['mean'].iloc[0])}, "
         f"{_accuracy(run, language)}"
     )
-    if not learnt:
-        return f"{text}: not shown to be learnt, so that these shares mean little."
     if headline(run.results):
         return f"{text}."
+    if not learnt:
+        return f"{text}: not shown to be learnt, so that these shares mean little."
     return f"{text}: {_verdict(_side(positive), _side(negative))}."
 
 
@@ -51,14 +51,14 @@ def _verdict(positive: int, negative: int) -> str:
             lies below it, else 0.
     """
     if positive > 0 and negative > 0:
-        return "it stands out in both directions, so it does not only help"
+        return "its data stands out on both sides, not only among what is positive"
     if positive > 0:
-        return "it stands out by helping"
+        return "its data stands out on the positive side alone"
     if negative > 0:
-        return "it stands out by hurting"
+        return "its data stands out on the negative side alone"
     if positive < 0 and negative < 0:
-        return "it matters less than its size says"
-    return "it does not help more than its size says"
+        return "its data holds less than its size on both sides"
+    return "its data stands out on neither side"
 
 
 def _side(row: "pd.Series[Any]") -> int:
