@@ -1,6 +1,7 @@
 """A page refuses to sound sure: banners, another headline, ties, too few test examples."""
 
 import json
+import re
 
 import pandas as pd
 import pytest
@@ -20,6 +21,7 @@ from xling.analysis.doubts import (
     ranking_doubts,
     subnetwork_doubts,
 )
+from xling.report.doubts import TITLES
 from xling.report.sections.readings import readings
 from xling.report.sections.shares import findings
 from xling.report.sections.what_was_run import summary
@@ -95,6 +97,18 @@ def test_a_model_that_has_not_learnt_has_another_headline(opened, tmp_path):
     assert "Not a finding." in page.page.locator("#shares").inner_text()
     page.page.set_viewport_size({"width": 360, "height": 900})
     assert page.page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize(("by_chance", "cosine"), [(0.95, 0.5), (0.3, 0.99)])
+def test_ties_have_another_headline(by_chance, cosine, tmp_path):
+    ties = pd.DataFrame({"sign": ["+", "-"], "by_chance": by_chance})
+    rows = [(0, 1.0, cosine)]
+    dimension = pd.DataFrame(rows, columns=["epoch", "dimension", "same_label_cosine"])
+    doubts = ranking_doubts({"ties": ties, "effective_dimension": dimension})
+    page = report.write_page(doubted(tmp_path / "run", doubts)).read_text("utf-8")
+    assert re.search('<p class="finding">The rankings of this run are (as good as )?ties', page)
+    assert f"<strong>{TITLES[doubts[0]['code']]}</strong>" in page
+    assert "Own-language share" not in page.split("<nav")[0]
 
 
 def test_languages_that_are_not_learnt_are_left_out_of_the_sentences(tmp_path):

@@ -30,7 +30,6 @@ KINDS = {
 """What a warning says of some of a sweep's runs, by its code."""
 
 UNLEARNT = (doubts.ONE_CLASS, doubts.MODEL)
-TIED = (doubts.LABEL, doubts.TIES)
 
 
 def warnings(results: dict[str, Any]) -> list[Doubt]:
@@ -73,11 +72,17 @@ def headline(results: dict[str, Any]) -> str:
             "about languages. The figures below are kept to be looked into. Train longer, on more "
             "data or with another learning rate, and trace again."
         )
-    if own(results, TIED):
+    if own(results, (doubts.TIES,)):
         return (
             "The rankings of this run are ties: which training examples stand in them is up to "
             "chance, and so are the shares of languages. The figures below are kept to be looked "
             "into."
+        )
+    if own(results, (doubts.LABEL,)):
+        return (
+            "The rankings of this run are as good as ties: all training examples with the same "
+            "label pull in nearly the same direction, so the shares of languages say next to "
+            "nothing. The figures below are kept to be looked into."
         )
     return ""
 

@@ -77,17 +77,18 @@ def content(run: Run) -> dict[str, Any] | None:
 
 def tie_sentence(ties: pd.DataFrame, run: Run) -> str:
     """Say how much of the rankings is up to chance, and what the shares would be at random."""
-    k = run.results["top_k"]
-    parts = []
-    for sign, name in SIGNS.items():
-        rows = ties[ties["sign"] == sign]
-        inside, there = k * rows["within_noise"].mean(), rows["candidates"].mean()
-        start = f"{number(inside)} of the {k}" if sign == "+" else f"{number(inside)} of the"
-        parts.append(f"{start} most {name} and {number(there - inside)} examples outside of them")
-    text = (
-        f"{_noise(ties, run)} On average, {'; '.join(parts)} are that near. Which of these are in "
-        "is up to chance."
-    )
+    k, text = run.results["top_k"], _noise(ties, run)
+    if ties["noise"].mean() > 0:
+        near, there = (
+            ties.groupby("sign")[column].mean() for column in ("within_noise", "candidates")
+        )
+        inside, outside = k * near, there - k * near
+        text += (
+            f" On average {number(inside['+'])} of the {k} most positive are that near, as are "
+            f"{number(outside['+'])} outside of them; of the most negative it is "
+            f"{number(inside['-'])} and {number(outside['-'])}. Which of these are in is up "
+            "to chance."
+        )
     exact = ties["exact"].mean()
     if exact >= 0.005:
         text += (
