@@ -108,3 +108,22 @@ def test_workers_share_the_fine_tunings_of_one_evaluation(tmp_path):
     assert len(list(bank.iterdir())) == FITS  # and no lock is left
     tables = sweep_tables(tmp_path, "language_effects-xnli")
     assert tables["retrainings"]["retraining"].nunique() == FITS and len(tables["runs"]) == 1
+
+
+def test_a_page_says_that_nobody_has_checked_and_then_what_a_check_has_found(tmp_path):
+    plain = run_xling("task=xnli", *MIXED, folder=tmp_path)
+    assert plain.returncode == 0, plain.stderr
+    (page,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-????????/report.html")
+    text = page.read_text("utf-8")
+    assert "Nobody has checked by fine-tuning again" in text
+    assert "xling experiment=language_effects task=xnli" in text and "(about " in text
+    done = run_xling("task=xnli", *MIXED, "evaluate=language_effects", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text("utf-8")
+    assert "Nobody has checked" not in text
+    assert "data does was measured by fine-tuning again (tiny-de+en+fr-language_effects-" in text
+    assert f"In {FITS} fine-tunings on parts of the data" in text
+    other = run_xling("task=xnli", *MIXED, "influence=embedding", folder=tmp_path)
+    assert other.returncode == 0, other.stderr  # of the same fine-tuning
+    (page,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-embedding-*/report.html")
+    assert f"In {FITS} fine-tunings on parts of the data" in page.read_text("utf-8")
