@@ -207,6 +207,8 @@ def test_a_run_makes_no_second_pass_and_scores_as_by_hand(tmp_path, monkeypatch)
     assert done.returncode == 0, done.stderr
     assert "already fine-tuned" in done.stdout and "Sketching" not in done.stdout
     monkeypatch.chdir(tmp_path)
+    exact = run_xling(*overrides, "influence=preconditioned", "sketch=exact", folder=tmp_path)
+    assert "too little to whiten" in exact.stderr and "Sketching" not in exact.stdout
     paths = run_paths(config(*overrides, "influence=preconditioned"))
     results = json.loads((paths.run / "results.json").read_text("utf-8"))
     assert results["method"] == "preconditioned" and results["sketch"]["dimensions"] == 1024
