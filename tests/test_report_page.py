@@ -70,7 +70,9 @@ def test_page_fits_its_width_in_light_and_dark(opened, tmp_path):
 
 
 def test_held_out_languages_are_named_and_texts_keep_their_direction(opened, tmp_path):
-    folder = make_run(tmp_path / "run", ("ar", "de", "ko"), exclude=("ko",), profile="paper")
+    folder = make_run(
+        tmp_path / "run", ("ar", "de", "ko"), ("ko",), traced_per_language=5, profile="paper"
+    )
     page = opened(report.write_page(folder))
     text = page.page.locator("main").inner_text()
     assert "ko was left out of training" in text

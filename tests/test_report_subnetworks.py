@@ -120,7 +120,7 @@ def test_sentences_are_computed(subnetwork_folder, subnetwork_tables):
         f"{most['language']} and {most['other']} (cosine {most['cosine']:.2f})"
         in heads.overlap_sentence(subnetwork_tables["mask_overlap"])
     )
-    facts = dict(summary(results))
+    facts = dict(summary(results, {}))
     assert facts["Subnetworks"] == "identified; on for test and training examples"
 
 

@@ -45,7 +45,7 @@ def test_the_terminal_says_what_matters(undisturbed):
     assert "task xnli" in lines[0] and "SAMPLE profile" in lines[1]
     assert any("profile=paper" in line for line in lines[:6])
     assert sum(line.startswith("epoch") for line in lines) == 2
-    assert any(line.startswith("WARNING: the kept model predicts") for line in lines)  # so small
+    assert any(line.startswith("WARNING: The model predicts") for line in lines)  # so small
     assert lines[-1].startswith("Report: multirun/xnli/tiny-")
     assert (undisturbed.folder / lines[-1].removeprefix("Report: ")).is_file()
     assert "\r" not in "".join(lines) and "\x1b" not in "".join(lines)

@@ -18,7 +18,7 @@ such rule: its p-value holds for normally distributed values, whatever the numbe
 Nothing to tell. Without a single pair or point a number is missing (NaN). With pairs that do not
 differ, p is 1. Intervals need two test examples, correlations `LEAST_POINTS` points that spread.
 
-All tests are two-sided, all intervals hold 95 %.
+All tests are two-sided but for that of an accuracy above chance; all intervals hold 95 %.
 """
 
 import dataclasses
@@ -96,6 +96,14 @@ def wilson_interval(share: float, count: int) -> tuple[float, float]:
     """Return the ends of the 95 % interval of a share of so many examples (Wilson 1927)."""
     ends = stats.binomtest(round(share * count), int(count)).proportion_ci(method="wilson")
     return ends.low, ends.high
+
+
+def above_p(share: float, count: int, base: float) -> float:
+    """Return the p-value of a share of so many examples against a base rate, one-sided and exact.
+
+    It is how likely a binomial count with the base rate is as large, or larger.
+    """
+    return float(stats.binomtest(round(share * count), count, base, alternative="greater").pvalue)
 
 
 def percentile_interval(values: np.ndarray) -> tuple[float, float]:

@@ -4,6 +4,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from xling.analysis.change import (
@@ -13,13 +14,17 @@ from xling.analysis.change import (
     specialization,
     specialization_correlation,
 )
+from xling.analysis.doubts import Doubt, learning_doubts, subnetwork_doubts
 from xling.analysis.example_metadata import examples
+from xling.analysis.learnt import unlearnt_subnetworks
 from xling.analysis.overlap import mask_overlap, mask_table, similarity, similarity_correlation
 from xling.config import Config
+from xling.pipeline.certainty import say_doubts
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.identify import Subnetworks
+from xling.pipeline.inputs import RunInputs
 from xling.pipeline.results import RunResult, distinguishing_settings
-from xling.pipeline.trace import analyse, predict
+from xling.pipeline.trace import analyse, learnt_table, predict
 from xling.pipeline.zero_shot import traces_of
 from xling.subnetwork import Masks
 
@@ -36,7 +41,10 @@ def change_through(
     """
     config, corpus = model.config, model.inputs.corpus
     test = corpus["test"]
-    right = whole.correct("test", predict(whole))
+    by_all_heads = predict(whole)
+    right = whole.correct("test", by_all_heads)
+    doubts = say_doubts(learning_doubts(learnt_table(whole, by_all_heads), "the whole model"))
+    doubts += pruning_doubts(config, subnetworks, model.inputs)
     traced = analyse(model, folder, right)
     by_whole = traces_of(whole, traced.chosen, folder / "whole")
     train, tested = (
@@ -63,7 +71,21 @@ def change_through(
     tables["similarity"] = similarity(tables["mask_overlap"], tables["shares"])
     tables["similarity_correlation"] = similarity_correlation(tables["similarity"])
     results = traced.results | subnetwork_results(config, subnetworks.used)
-    return dataclasses.replace(traced, results=results, tables=tables)
+    return dataclasses.replace(traced, results=results).also(tables, doubts)
+
+
+def pruning_doubts(config: Config, subnetworks: Subnetworks, inputs: RunInputs) -> list[Doubt]:
+    """Return, and print, a warning of subnetworks that models at chance were pruned to."""
+    if subnetworks.pruning is None:
+        return []
+    dev = inputs.corpus["dev"]
+    weak = unlearnt_subnetworks(
+        subnetworks.pruning,
+        dev["language"],
+        np.array(dev["label"]),
+        len(config.task.classes),
+    )
+    return say_doubts(subnetwork_doubts(weak))
 
 
 def mask_tables(subnetworks: Subnetworks) -> dict[str, pd.DataFrame]:

@@ -12,6 +12,7 @@ import pandas as pd
 import yaml
 
 from xling.analysis.coverage import overall
+from xling.analysis.doubts import Doubt, ordered
 from xling.analysis.shares import own_language_share
 from xling.attribution import Scores
 from xling.config import Config, Sketch, plain
@@ -34,6 +35,13 @@ class RunResult:
     scores: Scores
     chosen: np.ndarray
     correct: np.ndarray
+
+    def also(self, tables: dict[str, pd.DataFrame], doubts: Sequence[Doubt]) -> "RunResult":
+        """Return it with further tables and warnings."""
+        every = ordered([*self.results["warnings"], *doubts])
+        return dataclasses.replace(
+            self, tables=self.tables | tables, results=self.results | {"warnings": every}
+        )
 
 
 def headline(

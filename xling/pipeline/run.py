@@ -21,7 +21,12 @@ from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
 from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
 from xling.pipeline.inputs import RunInputs, distinct, prepare, train_dumps
 from xling.pipeline.leave_out import leave_out
-from xling.pipeline.modularity import change_through, mask_tables, subnetwork_results
+from xling.pipeline.modularity import (
+    change_through,
+    mask_tables,
+    pruning_doubts,
+    subnetwork_results,
+)
 from xling.pipeline.paths import RunPaths, run_paths
 from xling.pipeline.provenance import machine, software
 from xling.pipeline.results import RunResult, profile, write_config, write_json
@@ -127,11 +132,13 @@ def heads_alone(config: Config) -> None:
     with stage(paths.run, config.force, settings(config)) as folder:
         if folder:
             write_config(config, folder)
-            heads = subnetworks(config, prepare(config))
+            inputs = prepare(config)
+            heads = subnetworks(config, inputs)
             write_masks(folder / "masks", config, heads.used)
             write_tables(folder / "tables", mask_tables(heads))
             about = {"task": config.task.name, "languages": config.languages}
             about |= {"profile": profile(config), "fingerprints": paths.fingerprints}
+            about |= {"warnings": pruning_doubts(config, heads, inputs)}
             write_json(folder / "results.json", about | subnetwork_results(config, heads.used))
             say(disabled_line(heads.used))
         else:
@@ -188,8 +195,8 @@ def with_all_heads(run: RunContext) -> RunResult:
         full = dataclasses.replace(run.config, exclude=(), compare_full=False)
         say(f"Comparing with the model that is trained on {' '.join(full.languages)}")
         other = fine_tuned(full, run_paths(full), prepare(full), None)
-        tables = traced.tables | compare(model, other, run.folder)
-        return dataclasses.replace(traced, tables=tables)
+        tables, doubts = compare(model, other, run.folder)
+        return traced.also(tables, doubts)
 
 
 def through_heads(run: RunContext) -> RunResult:

@@ -13,9 +13,11 @@ from xling.analysis.coverage import coverage, mean_coverage
 from xling.analysis.distances import available as distances_available
 from xling.analysis.distances import distance_correlations, distances
 from xling.analysis.distribution import distribution
+from xling.analysis.doubts import learning_doubts, ordered, ranking_doubts
 from xling.analysis.epochs import epoch_tests
 from xling.analysis.example_metadata import Examples, examples
 from xling.analysis.influential import influential, traced
+from xling.analysis.learnt import learnt
 from xling.analysis.means import mean_influence
 from xling.analysis.part_shares import part_shares
 from xling.analysis.permutation import with_significance
@@ -26,6 +28,7 @@ from xling.analysis.twins import with_noise
 from xling.attribution import Scores
 from xling.cli.console import say
 from xling.config import Config
+from xling.pipeline.certainty import certainty_tables, say_doubts
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.inputs import rows_name
 from xling.pipeline.results import RunResult, headline, sketch_results
@@ -45,6 +48,8 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
     corpus, test = model.inputs.corpus, model.inputs.corpus["test"]
     predicted = predict(model)
     decided = model.inputs.kind.predictions(predicted)
+    beside_chance = learnt_table(model, predicted)
+    doubts = say_doubts(learning_doubts(beside_chance))
     correct = model.correct("test", predicted)
     eligible, who = correct, "The model classifies"
     if also is not None:
@@ -61,17 +66,20 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
     history = dev_history(model)
     tables = {
         "accuracy": accuracy(history, corpus["dev"]["language"], test["language"], correct, kept),
+        "learnt": beside_chance,
         **({} if covered is None else {"coverage": covered}),
         "traced": traced(
             test.select(chosen), predicted[chosen], decided[chosen], config.task.classes
         ),
         **influence_tables(config, scores, corpus["train"], train, tested),
+        **certainty_tables(model, sets, scores, train, tested),
     }
     languages, name = corpus["train"]["language"], model.paths.run.name
     results = headline(config, name, model.history, languages, tables)
     classifier = model.inputs.classifier
     reads = {"encoder": type(classifier.encoder).__name__, "pooling": classifier.pooling}
-    results |= {"classifier": reads}
+    doubts += say_doubts(ranking_doubts(tables))
+    results |= {"classifier": reads, "warnings": ordered(doubts)}
     if covered is not None:
         dimensions = sets[0].train[0].metadata.dimensions
         results |= sketch_results(config.sketch, dimensions, covered, scores.agreement)
@@ -87,15 +95,20 @@ def coverage_table(sets: Sequence[TracedSet]) -> pd.DataFrame | None:
 
 def predict(model: FineTuned) -> np.ndarray:
     """Return the kept model's class probabilities of all test examples."""
-    predicted = model.probabilities("test", model.kept)
-    if len(classes := np.unique(model.inputs.kind.predictions(predicted))) == 1:
-        say(
-            f"WARNING: {'through its subnetworks ' if model.masks else ''}the kept model predicts "
-            f"{model.config.task.classes[classes[0]]} for every test example. It has not learnt "
-            "the task, so its influences mean little: train longer, on more data, or with another "
-            "tuning.learning_rate."
-        )
-    return predicted
+    return model.probabilities("test", model.kept)
+
+
+def learnt_table(model: FineTuned, predicted: np.ndarray) -> pd.DataFrame:
+    """Tabulate the accuracy of what a model predicts for all test examples beside chance."""
+    test, kind = model.inputs.corpus["test"], model.inputs.kind
+    return learnt(
+        test["language"],
+        np.array(test["label"]),
+        kind.predictions(predicted),
+        model.correct("test", predicted),
+        model.config.task.classes,
+        test["parallel_id"] if model.config.task.parallel else None,
+    )
 
 
 def choose(config: Config, languages: Sequence[str], correct: np.ndarray, who: str) -> np.ndarray:

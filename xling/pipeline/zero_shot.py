@@ -6,18 +6,22 @@ import datasets
 import numpy as np
 import pandas as pd
 
+from xling.analysis.doubts import Doubt, learning_doubts
 from xling.analysis.example_metadata import examples
 from xling.analysis.shares import shares
 from xling.analysis.zero_shot import Trained, zero_shot
 from xling.attribution import Traces
 from xling.cli.console import say
+from xling.pipeline.certainty import say_doubts
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.score import top_traces
-from xling.pipeline.trace import predict, represented
+from xling.pipeline.trace import learnt_table, predict, represented
 from xling.training.predict import draw_traced
 
 
-def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.DataFrame]:
+def compare(
+    without: FineTuned, full: FineTuned, folder: Path
+) -> tuple[dict[str, pd.DataFrame], list[Doubt]]:
     """Trace the test examples of the excluded languages that both models classify correctly.
 
     Args:
@@ -27,15 +31,17 @@ def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.D
 
     Returns:
         The tables zero_shot, zero_shot_shares (both models on the same test examples) and
-        zero_shot_accuracy.
+        zero_shot_accuracy, and what is wrong with how well the full model has learnt.
     """
     config = without.config
     test = without.inputs.corpus["test"]
     languages = np.array(test["language"])
     unseen = np.isin(languages, config.exclude)
+    by_full = predict(full)
+    doubts = say_doubts(learning_doubts(learnt_table(full, by_full), "the full model"))
     correct = {
-        name: model.correct("test", predict(model))
-        for name, model in (("without", without), ("full", full))
+        "without": without.correct("test", predict(without)),
+        "full": full.correct("test", by_full),
     }
     rows = np.flatnonzero(unseen)
     both = (correct["without"] & correct["full"])[rows]
@@ -64,7 +70,7 @@ def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.D
         for language in config.exclude
         for name in ("full", "without")
     ]
-    return {
+    tables = {
         "zero_shot": zero_shot(
             _trained(full.inputs.corpus["train"], config.task.parallel, traced["full"]),
             _trained(without.inputs.corpus["train"], config.task.parallel, traced["without"]),
@@ -76,6 +82,7 @@ def compare(without: FineTuned, full: FineTuned, folder: Path) -> dict[str, pd.D
         ],
         "zero_shot_accuracy": pd.DataFrame(accuracies, columns=["language", "model", "accuracy"]),
     }
+    return tables, doubts
 
 
 def traces_of(model: FineTuned, chosen: np.ndarray, folder: Path) -> Traces:

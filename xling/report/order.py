@@ -3,6 +3,7 @@
 from xling.report.section import Schema, Section, all_schemas
 from xling.report.sections import (
     accuracy,
+    certainty,
     change,
     composed,
     confidence,
@@ -18,6 +19,7 @@ from xling.report.sections import (
     own_share_epochs,
     part_shares,
     random_masks,
+    readings,
     recommend,
     reinforcing,
     run_files,
@@ -41,6 +43,8 @@ _WITH_TABLES: tuple[Section[Run], ...] = (
     what_was_run.SECTION,
     accuracy.SECTION,
     shares.SECTION,
+    readings.SECTION,
+    certainty.SECTION,
     epochs.SECTION,
     part_shares.SECTION,
     means.SECTION,

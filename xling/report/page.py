@@ -6,10 +6,11 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from xling.report.doubts import banners, headline
 from xling.report.export import saved
 from xling.report.order import RUN_SECTIONS, SCHEMAS
 from xling.report.section import Figure, FilledSection, all_figures, filled
-from xling.report.sections import traced_examples
+from xling.report.sections import accuracy, readings, traced_examples
 from xling.report.sections.shares import present
 from xling.report.sections.what_was_run import software
 from xling.report.tables import Run, read_run
@@ -75,13 +76,23 @@ def page(run: Run, sections: Sequence[FilledSection]) -> str:
 def _html(run: Run, sections: Sequence[FilledSection], instead: dict[str, Markup]) -> str:
     """Return the page, with other markup instead of some sections, by their names."""
     on_page = [section for section in sections if section.content is not None]
-    findings = [text for section in sections for text in section.section.findings(run)]
+    instead_of_shares = headline(run.results)
+    findings = [instead_of_shares] if instead_of_shares else []
+    for section in sections:
+        if not instead_of_shares or section.section is readings.SECTION:
+            findings += section.section.findings(run)
     template = templates().get_template("report.html.j2")
     return template.render(
         results=run.results,
         finding=findings[0],
         findings=findings[1:],
-        key_figures=[figure for section in sections for figure in section.section.key_figures(run)],
+        banners=banners(run.results),
+        key_figures=[
+            figure
+            for section in sections
+            if not instead_of_shares or section.section is accuracy.SECTION
+            for figure in section.section.key_figures(run)
+        ],
         version=software(run.results).get("xling", ""),
         links={section.section.name: section.section.link for section in on_page},
         sections=[instead.get(section.section.name) or section.html() for section in on_page],

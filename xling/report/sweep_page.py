@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from xling.report.doubts import doubted
 from xling.report.export import saved, write_tables
 from xling.report.order import SWEEP_QUESTIONS, SWEEP_SCHEMAS, SWEEP_SECTIONS
 from xling.report.section import FilledSection, all_figures, filled
@@ -49,6 +50,7 @@ def page(sweep: SweepResults, sections: Sequence[FilledSection]) -> str:
         sample=any(results["profile"] == "sample" for results in sweep.runs.values()),
         jobs=0 if jobs is None else len(jobs),
         finished=0 if jobs is None else (jobs["state"] == "finished").sum(),
+        doubted=doubted(sweep.runs),
         findings=[text for section in sections for text in section.section.findings(sweep)],
         links={
             section.section.name: section.section.link

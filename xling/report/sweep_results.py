@@ -19,6 +19,7 @@ from xling.analysis.sweeps import (
     retrained,
 )
 from xling.errors import UserError
+from xling.report.doubts import warnings
 from xling.report.tables import RunTables
 
 SIMILARITY = (
@@ -181,7 +182,7 @@ def run_tables(
     """Return the tables that apply: an overview, and what the swept switches ask for."""
     if not runs:
         return {}
-    tables = {"runs": with_variants(overview(runs), runs)}
+    tables = {"runs": with_warnings(with_variants(overview(runs), runs), runs)}
     shares = {name: pd.read_parquet(paths[name] / "tables/shares.parquet") for name in runs}
     curves = imbalance_curves(runs, shares)
     if len(curves):
@@ -373,6 +374,15 @@ def with_variants(table: pd.DataFrame, runs: dict[str, dict[str, Any]]) -> pd.Da
         return table
     table.insert(1, "variant", [runs[name]["variant"] for name in table["run"]])
     return table
+
+
+def with_warnings(table: pd.DataFrame, runs: Results) -> pd.DataFrame:
+    """Add the codes of the runs' warnings to the overview, if any run has one."""
+    codes = [
+        ", ".join(dict.fromkeys(warning["code"] for warning in warnings(runs[name])))
+        for name in table["run"]
+    ]
+    return table.assign(warnings=codes) if any(codes) else table
 
 
 def _results(run: Path) -> dict[str, Any]:

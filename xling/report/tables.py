@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ import pandas as pd
 
 from xling.errors import UserError, nearest
 from xling.report.section import Schema
+from xling.report.words import FEW, too_few
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,6 +25,31 @@ class Run:
     def languages(self) -> list[str]:
         """Languages in the run's own order."""
         return list(self.results["languages"])
+
+    @property
+    def traced(self) -> dict[str, int]:
+        """How many test examples were traced, by language."""
+        counts = self.tables["traced"]["language"].value_counts()
+        return {name: int(counts[name]) for name in self.languages if name in counts}
+
+    @property
+    def enough(self) -> list[str]:
+        """The languages with enough traced test examples for a sentence."""
+        return [name for name, count in self.traced.items() if count >= FEW]
+
+    def told(self, name: str, language: str = "test_language") -> pd.DataFrame:
+        """Return the rows of a table whose test language has enough traced test examples."""
+        table = self.tables[name]
+        return table[table[language].isin(self.enough)]
+
+    def said(
+        self, name: str, sentence: Callable[[pd.DataFrame], str], language: str = "test_language"
+    ) -> str:
+        """Return what a sentence says of these rows, or that there are too few test examples."""
+        told = self.told(name, language)
+        if told.empty and len(self.tables[name]):
+            return too_few(self.traced)
+        return sentence(told)
 
     @property
     def title(self) -> str:

@@ -6,6 +6,9 @@ import pandas as pd
 
 from xling.analysis.statistics import SIGNIFICANT as SIGNIFICANT  # one import for the room
 
+FEW = 5
+"""Fewer test examples than this get no sentence but that they are too few."""
+
 THIN = "\u202f"  # narrow no-break space
 MINUS = "\u2212"
 
@@ -79,6 +82,21 @@ def duration(seconds: float) -> str:
     if seconds < 3600:
         return f"{seconds // 60} min {seconds % 60} s"
     return f"{seconds // 3600} h {seconds % 3600 // 60} min"
+
+
+def too_few(counts: Mapping[str, int]) -> str:
+    """Say of which languages too few test examples were traced; "" if of none.
+
+    Args:
+        counts: test examples of each language.
+    """
+    few = [f"{language} (n = {count})" for language, count in counts.items() if count < FEW]
+    if not few:
+        return ""
+    return (
+        f"Too few test examples were traced in {listed(few)} to say anything: it takes {FEW} or "
+        "more."
+    )
 
 
 def listed(words: Iterable[str]) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 
 import pandas as pd
 
+from xling.analysis.doubts import CODES
 from xling.cli.background import background
 from xling.config import Config
 from xling.tracker.uploads import Artifact
@@ -142,7 +143,11 @@ def metrics(record: dict[str, Any]) -> dict[str, float]:
 
 
 def headline_metrics(results: dict[str, Any]) -> dict[str, Any]:
-    """Return the figures of results.json by which runs are compared, flat as in `metrics`."""
+    """Return the figures of results.json by which runs are compared, flat as in `metrics`.
+
+    `warnings` is how many a run has, and `warning/CODE` whether it has one of a kind, 0 or 1.
+    """
+    codes = {warning["code"] for warning in results.get("warnings", [])}
     by_language = {
         f"{key}/{language}": value
         for key in ("test_accuracy", "own_language_share")
@@ -151,5 +156,7 @@ def headline_metrics(results: dict[str, Any]) -> dict[str, Any]:
     return {
         "kept_epoch": results["kept_epoch"],
         "dev_accuracy": results["dev_accuracy"],
+        "warnings": len(results.get("warnings", [])),
+        **{f"warning/{code}": int(code in codes) for code in CODES},
         **by_language,
     }

@@ -6,7 +6,8 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from xling.analysis.statistics import wilson_interval
+from xling.analysis.learnt import ALL
+from xling.analysis.statistics import SIGNIFICANT, wilson_interval
 from xling.report.charts.lines import by_language, epochs_axis
 from xling.report.papers import paper
 from xling.report.section import Figure, KeyFigure, Schema, Section
@@ -24,6 +25,25 @@ SCHEMAS = {
             "examples": "number of examples",
         },
     ),
+    "learnt": Schema(
+        "Test accuracy of each language, and of all, beside chance and the most frequent class.",
+        {
+            "language": "language code; all is all languages together",
+            "accuracy": "share of the test examples classified correctly, 0 to 1",
+            "low": "lower end of its 95% interval (Wilson)",
+            "high": "upper end of its 95% interval (Wilson)",
+            "chance": "1 divided by the number of classes",
+            "majority": "share of the most frequent class among the test examples; of all "
+            "languages, the mean over the examples",
+            "p": "one-sided p-value, exact binomial test against the larger of the two; for all "
+            "languages, translations count once",
+            "learnt": "whether p is below 0.05",
+            "only_class": "the class that is predicted for every example, if there is only one",
+            "examples": "number of test examples",
+        },
+        required=False,
+        gaps=("only_class",),
+    ),
 }
 
 
@@ -33,17 +53,34 @@ def content(run: Run) -> dict[str, Any]:
         "kept_epoch": run.results["kept_epoch"],
         "through_subnetworks": run.results.get("subnetwork", {}).get("name", "full") != "full",
         "rows": final_accuracy(run),
+        "beside_chance": "learnt" in run.tables,
+        "sentence": sentence(run.tables["learnt"]) if "learnt" in run.tables else "",
         "paper": paper(run).sentences["accuracy"],
     }
+
+
+def sentence(learnt: pd.DataFrame) -> str:
+    """Say in how many languages the accuracy is above chance and the most frequent class."""
+    by_language = learnt[learnt["language"] != ALL]
+    above = int(by_language["learnt"].sum())
+    every = learnt[learnt["language"] == ALL].iloc[0]
+    return (
+        f"The test accuracy is above both chance and the most frequent class in {above} of "
+        f"{len(by_language)} languages (exact binomial test, p < {SIGNIFICANT}), and "
+        f"{'also' if every['learnt'] and above else 'but' if every['learnt'] else 'not'} in all "
+        "languages together."
+    )
 
 
 def final_accuracy(run: Run) -> list[dict[str, Any]]:
     """Return test and development accuracy per language at the kept epoch, with example counts."""
     table, kept = run.tables["accuracy"], run.results["kept_epoch"]
     rows = table[table["epoch"] == kept].set_index(["split", "language"])
+    learnt = run.tables.get("learnt", pd.DataFrame(columns=["language"])).set_index("language")
     return [
         {
             "language": language,
+            "learnt": learnt.loc[language].to_dict() if language in learnt.index else {},
             **{
                 split: rows.loc[split, language].to_dict()
                 if (split, language) in rows.index
@@ -104,8 +141,18 @@ def key_figures(run: Run) -> list[KeyFigure]:
     kept, epochs = results["kept_epoch"], results["epochs"]
     return [
         ("Development accuracy", percent(results["dev_accuracy"]), _kept(results)),
+        *_test_accuracy(run),
         ("Kept epoch", str(kept), f"of {epochs} trained" if epochs > 1 else "the only one"),
     ]
+
+
+def _test_accuracy(run: Run) -> list[KeyFigure]:
+    """Return the test accuracy beside what it is compared with; earlier versions have no table."""
+    if "learnt" not in run.tables:
+        return []
+    every = run.tables["learnt"].set_index("language").loc[ALL]
+    beside = f"chance {percent(every['chance'])}, most frequent class {percent(every['majority'])}"
+    return [("Test accuracy", percent(every["accuracy"]), beside)]
 
 
 def _kept(results: dict[str, Any]) -> str:

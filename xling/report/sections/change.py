@@ -56,8 +56,8 @@ def content(run: Run) -> dict[str, Any] | None:
         return None
     changes = run.tables["subnetwork_change"]
     return {
-        "change": change_sentence(changes),
-        "across": across_sentence(changes),
+        "change": run.said("subnetwork_change", change_sentence),
+        "across": across_sentence(run.told("subnetwork_change")),
         "cells": {sign: change_cells(changes, sign) for sign in SIGNS},
         "test_languages": present(run, "test_language", "subnetwork_change"),
         "train_languages": present(run, "train_language", "subnetwork_change"),
@@ -197,7 +197,8 @@ def findings(run: Run) -> list[str]:
     """Return how the own language's share changes."""
     if not there(run.tables, "subnetwork_change"):
         return []
-    return [change_sentence(run.tables["subnetwork_change"])]
+    told = run.told("subnetwork_change")
+    return [] if told.empty else [change_sentence(told)]
 
 
 def key_figures(run: Run) -> list[KeyFigure]:

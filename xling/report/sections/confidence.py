@@ -17,7 +17,7 @@ from xling.report.style import HUES, QUIET
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import printed_rows
-from xling.report.words import change_intervals, p_equals, points
+from xling.report.words import FEW, change_intervals, p_equals, points
 
 LEGEND = alt.Legend(symbolOpacity=1, labelLimit=280)  # not the opacity of the bands
 
@@ -134,6 +134,13 @@ def _sentences(changes: pd.DataFrame) -> list[str]:
     for sign, table in changes.groupby("sign", sort=False):
         influential = table[table["left_out"] == "influential"]
         row = influential.loc[influential["k"].idxmax()]
+        if row["test_examples"] < FEW:
+            sentences.append(
+                f"Too few test examples (n = {row['test_examples']}) were fine-tuned without "
+                f"their {row['k']} most {SIGNS[sign]} examples to say anything: it takes {FEW} or "
+                "more."
+            )
+            continue
         text = (
             f"Without the {row['k']} most {SIGNS[sign]} examples the probability of the right "
             f"class changes by {points(row['change'])} points on average over "

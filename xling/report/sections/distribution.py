@@ -41,7 +41,7 @@ SCHEMAS = {
 def content(run: Run) -> dict[str, Any]:
     """Return what the template prints."""
     return {
-        "sentence": sentence(run.tables["distribution"]),
+        "sentence": run.said("distribution", sentence),
         "by_quantiles": len(present(run, "train_language")) > RIDGES,
     }
 

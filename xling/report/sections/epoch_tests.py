@@ -31,7 +31,7 @@ def content(run: Run) -> dict[str, Any] | None:
         return None
     tests = run.tables["epoch_tests"]
     return {
-        "sentence": sentence(tests),
+        "sentence": run.said("epoch_tests", sentence),
         "tested": int(tests["examples"].max()),
         "tests": pair_grid(tests, run.languages),
     }

@@ -27,7 +27,7 @@ SCHEMAS = {
 def content(run: Run) -> dict[str, Any] | None:
     """Return what the template prints."""
     rows = label_rows(run.tables["labels"], run.languages)
-    return {"sentence": sentence(run.tables["labels"]), "rows": rows} if rows else None
+    return {"sentence": run.said("labels", sentence), "rows": rows} if rows else None
 
 
 def label_rows(labels: pd.DataFrame, languages: list[str]) -> list[dict[str, Any]]:

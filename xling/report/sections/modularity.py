@@ -37,7 +37,10 @@ def content(run: Run) -> dict[str, Any] | None:
     if not there(run.tables, "modularity"):
         return None
     modularity = run.tables["modularity"]
-    return {"sentence": sentence(modularity), "rows": modularity_rows(modularity)}
+    return {
+        "sentence": run.said("modularity", sentence, "language"),
+        "rows": modularity_rows(modularity),
+    }
 
 
 def modularity_rows(modularity: pd.DataFrame) -> list[dict[str, Any]]:

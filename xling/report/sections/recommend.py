@@ -225,7 +225,7 @@ def _verified_sentences(verified: pd.DataFrame, mixtures: pd.DataFrame) -> list[
     return [
         f"The best mixture of {number(best['examples'])} examples is {listed(parts)}.",
         f"Predicted: {number(gain, 3)} better than the balanced mixture; observed in "
-        f"{best['fits']} fine-tunings of each: {number(seen, 3)}. The recommended mixture’s "
+        f"{int(best['fits'])} fine-tunings of each: {number(seen, 3)}. The recommended mixture’s "
         f"outcome is {'as' if inside else 'not as'} predicted ({number(best['predicted'], 3)}; "
         f"observed {number(best['observed'], 3)}).",
     ]

@@ -8,7 +8,7 @@ from fontTools import unicodedata
 from xling.report.papers import paper
 from xling.report.section import INTERVAL, SIGN, Schema, Section
 from xling.report.tables import Run, records
-from xling.report.words import interval, percent
+from xling.report.words import FEW, interval, percent, too_few
 
 SCHEMAS = {
     "scripts": Schema(
@@ -33,11 +33,17 @@ def content(run: Run) -> dict[str, Any]:
     """Return what the template prints."""
     scripts = run.tables["scripts"]
     return {
-        "sentence": sentence(scripts),
+        "sentence": _said(run),
         "all_whole": all_whole(scripts),
         "rows": script_rows(scripts, run.languages),
         "paper": paper(run).sentences["scripts"],
     }
+
+
+def _said(run: Run) -> str:
+    """Say it of all test examples together, if these are enough."""
+    scripts, traced = run.tables["scripts"], sum(run.traced.values())
+    return sentence(scripts) if traced >= FEW or all_whole(scripts) else too_few(run.traced)
 
 
 def script_rows(scripts: pd.DataFrame, languages: list[str]) -> list[dict[str, Any]]:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from xling.analysis.shares import SIGNS
 from xling.report.charts.matrix import cell_width, matrix
+from xling.report.doubts import headline, unlearnt_languages
 from xling.report.methods import method
 from xling.report.papers import paper
 from xling.report.section import EPOCH, INTERVAL, SIGN, Figure, KeyFigure, Schema, Section
@@ -22,6 +23,7 @@ from xling.report.words import (
     p_value,
     percent,
     percent_range,
+    too_few,
 )
 
 SMALL = 190  # pixels that the columns of one of several small matrices share
@@ -60,7 +62,9 @@ def content(run: Run) -> dict[str, Any]:
     return {
         "top_k": run.results["top_k"],
         "twin": run.results.get("twin"),
-        "significance": significance(shares),
+        "significance": significance(run.told("shares")),
+        "at_random": at_random(run),
+        "doubted": bool(headline(run.results)),
         "cells": {sign: share_cells(shares, sign) for sign in SIGNS},
         "test_languages": present(run, "test_language"),
         "train_languages": present(run, "train_language"),
@@ -92,6 +96,16 @@ def share_cells(shares: pd.DataFrame, sign: str) -> Cells:
     return {
         pair: {**row, "weak": row["q"] is not None and row["q"] >= SIGNIFICANT}
         for pair, row in rows.items()
+    }
+
+
+def at_random(run: Run) -> dict[tuple[str, str, str], float]:
+    """Return shares with ties broken at random by (sign, test language, training language)."""
+    if "tie_shares" not in run.tables:
+        return {}
+    return {
+        (row["sign"], row["test_language"], row["train_language"]): row["at_random"]
+        for row in records(run.tables["tie_shares"])
     }
 
 
@@ -208,14 +222,25 @@ def significance(shares: pd.DataFrame) -> str:
 
 def findings(run: Run) -> list[str]:
     """Return what the shares say, the sentence for the head of the page first."""
-    shares, top_k = run.tables["shares"].query("epoch == 0"), run.results["top_k"]
-    positive = shares.query("sign == '+'")
+    shares, top_k = run.told("shares").query("epoch == 0"), run.results["top_k"]
+    few = [sentence] if (sentence := too_few(run.traced)) else []
+    weak = unlearnt_languages(run.results)
+    sure = shares[~shares["test_language"].isin(weak)]
+    if sure.empty:
+        return few or [f"In no language is the accuracy shown to be above chance: {listed(weak)}."]
+    positive = sure.query("sign == '+'")
+    first = finding(sure, top_k, method(run.results).most)
+    if weak:
+        first = (
+            f"This model has not been shown to learn {listed(weak)}; this holds for the other "
+            f"languages. {first}"
+        )
     return [
-        finding(shares, top_k, method(run.results).most),
+        first,
+        *few,
         *_strongest(positive),
         *_zero_shot(positive),
-        *_negative(shares, top_k),
-        *_twin(shares, run.results.get("twin")),
+        *_twin(sure, run.results.get("twin")),
     ]
 
 
@@ -281,16 +306,6 @@ def _zero_shot(positive: pd.DataFrame) -> list[str]:
     ]
 
 
-def _negative(shares: pd.DataFrame, top_k: int) -> list[str]:
-    own = own_shares(shares, "-")
-    if own.empty:
-        return []
-    return [
-        f"Of the {top_k} most negative training examples, the test language’s own data holds "
-        f"{percent_range(own['share'])} (base rate {percent_range(own['base_rate'])})."
-    ]
-
-
 def _twin(shares: pd.DataFrame, twin: dict[str, float] | None) -> list[str]:
     if not twin:
         return []
@@ -305,7 +320,7 @@ def _twin(shares: pd.DataFrame, twin: dict[str, float] | None) -> list[str]:
 
 def key_figures(run: Run) -> list[KeyFigure]:
     """Return the own-language share, if a test language has training data."""
-    own = own_shares(run.tables["shares"], "+")
+    own = own_shares(run.told("shares"), "+")
     if own.empty:
         return []
     base = f"base rate {percent(own['base_rate'].mean())}"

@@ -16,6 +16,8 @@ SCHEMAS = {
             "test_accuracy": "accuracy on the test set, mean over the languages",
             "own_share": "share of a language's own data in the most positive training examples, "
             "mean over the languages",
+            "warnings": "codes of what the run's page warns of, such as a model that has not "
+            "learnt, if any run has a warning",
         },
     ),
 }

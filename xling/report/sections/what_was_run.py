@@ -1,5 +1,6 @@
 """The section on what was run: how influence is measured, the settings, the versions."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from markupsafe import Markup
@@ -18,14 +19,18 @@ def content(run: Run) -> dict[str, Any]:
         "classifier": classifier(results),
         "reading": Markup(words.when + words.reading),
         "traced": traced_through(results),
-        "summary": summary(results),
+        "summary": summary(results, run.traced),
         "command": results.get("command"),
         "config": results.get("config"),
     }
 
 
-def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return what was run as rows of a small table; rows that the results do not know are left."""
+def summary(results: dict[str, Any], traced: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return what was run as rows of a small table; rows that the results do not know are left.
+
+    Args:
+        traced: how many test examples were traced, by language.
+    """
     counts = results.get("train_examples", {})
     sketch = results.get("sketch", {})
     facts = {
@@ -49,7 +54,7 @@ def summary(results: dict[str, Any]) -> list[tuple[str, str]]:
         "Re-ranking": f"exact gradients for the {again} best and worst of each"
         if (again := _config(results, "influence.rerank")) and sketch
         else "",
-        "Traced per language": _config(results, "influence.test_per_language"),
+        "Traced test examples": _traced(traced, _config(results, "influence.test_per_language")),
         "Top k": results["top_k"],
         "Seed": _config(results, "seed"),
         "Time": _time(results.get("seconds", {})),
@@ -99,6 +104,15 @@ def _counts(counts: dict[str, int]) -> str:
     if len(set(counts.values())) == 1:
         return f"{number(next(iter(counts.values())))} per language"
     return ", ".join(f"{language} {number(n)}" for language, n in counts.items())
+
+
+def _traced(traced: Mapping[str, int], wanted: int | None) -> str:
+    """Say how many test examples were traced, and how many should have been if that is more."""
+    if not traced:
+        return "none"
+    short = wanted is not None and min(traced.values()) < wanted
+    more = f"; {number(wanted)} of each were asked for" if wanted and short else ""
+    return f"{_counts(dict(traced))}{more}"
 
 
 def _rate(results: dict[str, Any]) -> str:

@@ -11,7 +11,7 @@ from xling.report.style import LINES, QUIET
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import printed_rows
-from xling.report.words import interval, listed, percent
+from xling.report.words import interval, listed, percent, too_few
 
 RUN_SCHEMAS = {
     "zero_shot": Schema(
@@ -121,6 +121,9 @@ def findings(sweep: SweepResults) -> list[str]:
     sentences = []
     positive = overlaps[overlaps["sign"] == "+"]
     for language, table in positive.groupby("language", sort=False):
+        if few := too_few({str(language): int(table["test_examples"].min())}):
+            sentences.append(few)
+            continue
         measures = table.set_index("measure")
         parts = []
         if "translations" in measures.index:

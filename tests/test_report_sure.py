@@ -1,0 +1,202 @@
+"""A page refuses to sound sure: banners, another headline, ties, too few test examples."""
+
+import json
+import re
+
+import pandas as pd
+import pytest
+from report_runs import make_run
+from report_subnetworks import make_sweep
+
+from xling import report
+from xling.analysis.doubts import (
+    CODES,
+    LABEL,
+    LANGUAGES,
+    MODEL,
+    ONE_CLASS,
+    TIES,
+    learning_doubts,
+    ordered,
+    ranking_doubts,
+    subnetwork_doubts,
+)
+from xling.report.doubts import TITLES
+from xling.report.sections.readings import readings
+from xling.report.sections.shares import findings
+from xling.report.sections.what_was_run import summary
+from xling.report.sweep_page import write_sweep
+from xling.tracker import headline_metrics
+
+
+def learnt_table(accuracies: dict[str, float], only: str = "") -> pd.DataFrame:
+    """The table of 100 test examples of each language, two classes and a majority of 0.55."""
+    rows = [
+        (name, value, value - 0.1, value + 0.1, 0.5, 0.55, 0.5, value > 0.7, only, 100)
+        for name, value in accuracies.items()
+    ]
+    columns = "language accuracy low high chance majority p learnt only_class examples"
+    return pd.DataFrame(rows, columns=columns.split())
+
+
+def doubted(folder, doubts, **more):
+    """An invented run with warnings in its results."""
+    make_run(folder, traced_per_language=6, **more)
+    file = folder / "results.json"
+    results = json.loads(file.read_text("utf-8")) | {"warnings": doubts}
+    file.write_text(json.dumps(results), "utf-8")
+    return folder
+
+
+GOOD = {"de": 0.9, "en": 0.8, "ko": 0.85, "all": 0.85}
+
+
+def test_accuracies_become_warnings():
+    assert learning_doubts(learnt_table(GOOD)) == []
+    (some,) = learning_doubts(learnt_table(GOOD | {"ko": 0.56}))
+    assert (some["code"], some["languages"]) == (LANGUAGES, ["ko"])
+    assert "in 1 of 3 languages (ko 56.0% against 55.0%)" in some["sentence"]
+    bad = dict.fromkeys(GOOD, 0.55)
+    (whole,) = learning_doubts(learnt_table(bad), "the whole model")
+    assert (whole["code"], whole["model"]) == (MODEL, "the whole model")
+    assert whole["sentence"].startswith("The whole model is not shown to be better than chance")
+    (one,) = learning_doubts(learnt_table(bad, "entailment"))
+    assert one["code"] == ONE_CLASS
+    assert "predicts entailment for every test example (55.0% of the test" in one["sentence"]
+    assert subnetwork_doubts([]) == [] and subnetwork_doubts(["de"])[0]["languages"] == ["de"]
+    assert [doubt["code"] for doubt in ordered([some, whole, one])] == [
+        ONE_CLASS, LANGUAGES, MODEL,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("by_chance", "cosine", "codes"),
+    [(0.5, 0.86, []), (0.95, 0.5, [TIES]), (0.5, 0.999, [LABEL]), (0.95, 1, [LABEL, TIES])],
+)
+def test_ties_and_labels_become_warnings(by_chance, cosine, codes):
+    ties = pd.DataFrame({"sign": ["+", "-"], "by_chance": [by_chance, 0.0]})
+    rows = [(0, 1.5, cosine), (1, 2.0, 0.0)]
+    dimension = pd.DataFrame(rows, columns=["epoch", "dimension", "same_label_cosine"])
+    found = ranking_doubts({"ties": ties, "effective_dimension": dimension})
+    assert [doubt["code"] for doubt in found] == codes
+    assert ranking_doubts({}) == []
+
+
+def test_a_model_that_has_not_learnt_has_another_headline(opened, tmp_path):
+    doubts = learning_doubts(learnt_table(dict.fromkeys(GOOD, 0.55), "entailment"))
+    page = opened(report.write_page(doubted(tmp_path / "run", doubts)), color_scheme="dark")
+    assert page.complaints == []
+    banner = page.page.locator("main > .banner").first
+    assert banner.get_attribute("role") == "alert"
+    assert (
+        "This model has not learnt the task. The model predicts entailment" in banner.inner_text()
+    )
+    assert page.page.locator(".finding").inner_text().startswith("This model has not learnt")
+    lead = page.page.locator(".lead").inner_text()
+    assert "Each language’s own data holds" not in lead and "Own-language share" not in lead
+    assert "Not a finding." in page.page.locator("#shares").inner_text()
+    page.page.set_viewport_size({"width": 360, "height": 900})
+    assert page.page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+@pytest.mark.parametrize(("by_chance", "cosine"), [(0.95, 0.5), (0.3, 0.99)])
+def test_ties_have_another_headline(by_chance, cosine, tmp_path):
+    ties = pd.DataFrame({"sign": ["+", "-"], "by_chance": by_chance})
+    rows = [(0, 1.0, cosine)]
+    dimension = pd.DataFrame(rows, columns=["epoch", "dimension", "same_label_cosine"])
+    doubts = ranking_doubts({"ties": ties, "effective_dimension": dimension})
+    page = report.write_page(doubted(tmp_path / "run", doubts)).read_text("utf-8")
+    assert re.search('<p class="finding">The rankings of this run are (as good as )?ties', page)
+    assert f"<strong>{TITLES[doubts[0]['code']]}</strong>" in page
+    assert "Own-language share" not in page.split("<nav")[0]
+
+
+def test_languages_that_are_not_learnt_are_left_out_of_the_sentences(tmp_path):
+    doubts = learning_doubts(learnt_table(GOOD | {"ko": 0.56}))
+    run = report.load(doubted(tmp_path / "run", doubts))
+    shares = run.tables["shares"].query("epoch == 0 and sign == '+' and test_language != 'ko'")
+    own = shares[shares["test_language"] == shares["train_language"]]["share"]
+    first, *rest = findings(run)
+    assert first.startswith("This model has not been shown to learn ko; this holds for the other")
+    assert f"{100 * own.min():.0f}–{100 * own.max():.0f}%" in first
+    assert not any("on ko test examples" in sentence for sentence in rest)
+
+
+def test_a_page_without_warnings_has_no_banner(opened, tmp_path):
+    folder = make_run(tmp_path / "run", traced_per_language=5, profile="paper")
+    page = opened(report.write_page(folder)).page
+    assert page.locator(".banner").count() == 0
+    assert page.locator(".finding").inner_text().startswith("Each language’s own data holds")
+
+
+def test_too_few_test_examples_get_no_sentence_but_their_number(tmp_path):
+    run = report.load(make_run(tmp_path / "one", traced_per_language=1))
+    (sentence,) = findings(run)
+    assert sentence.startswith("Too few test examples were traced in de (n = 1), en (n = 1) and ko")
+    page = report.write_page(run.folder).read_text("utf-8")
+    for claim in ("holds", "The strongest pull", "have positive influence", "Of all pairs"):
+        assert claim not in page.split('<section id="run">')[0]
+    assert all("too few test examples (n = 1)" in text for text in readings(run))
+    assert "have the test example’s own label" not in page
+
+
+def test_the_number_that_was_traced_is_shown_beside_the_setting():
+    results = {
+        "task": "xnli", "classes": ["a"], "languages": ["de", "en"], "epochs": 1, "kept_epoch": 1,
+        "top_k": 10, "config": {"influence": {"test_per_language": 500}},
+    }  # fmt: skip
+    row = "Traced test examples"
+    assert dict(summary(results, {"de": 500, "en": 500}))[row] == "500 per language"
+    assert dict(summary(results, {"de": 500, "en": 31}))[row] == (
+        "de 500, en 31; 500 of each were asked for"
+    )
+
+
+def test_a_language_is_read_in_one_sentence(tmp_path):
+    folder = make_run(tmp_path / "run", traced_per_language=6)
+    learnt_table(GOOD | {"ko": 0.56}).to_parquet(folder / "tables/learnt.parquet")
+    run = report.load(folder)
+    shares = run.tables["shares"].query("epoch == 0 and test_language == train_language")
+    mean = (
+        run.tables["mean_influence"]
+        .query("epoch == 0 and test_language == 'de' and train_language == 'de'")["mean"]
+        .iloc[0]
+    )
+    positive, negative = (
+        shares.query("test_language == 'de' and sign == @sign")["share"].iloc[0] for sign in "+-"
+    )
+    german, english, korean = readings(run)
+    assert german.startswith(
+        f"de: its own data (33.3% of all) holds {100 * positive:.1f}% of the most positive and "
+        f"{100 * negative:.1f}% of the most negative examples, its mean influence is +{mean:.2f}, "
+        "accuracy 90.0% (chance 50.0%, most frequent class 55.0%): its data stands out on both"
+    )
+    assert english.endswith("not only among what is positive.") and german.count(". ") == 0
+    assert korean.endswith("not shown to be learnt, so that these shares mean little.")
+
+
+def test_trackers_get_every_flag_as_a_number():
+    doubts = learning_doubts(learnt_table(GOOD | {"ko": 0.56}))
+    results = {"kept_epoch": 1, "dev_accuracy": 0.5, "test_accuracy": {}, "own_language_share": {}}
+    flags = headline_metrics(results | {"warnings": doubts})
+    assert flags["warnings"] == 1 and flags[f"warning/{LANGUAGES}"] == 1
+    assert [flags[f"warning/{code}"] for code in CODES].count(0) == len(CODES) - 1
+    assert headline_metrics(results)["warnings"] == 0  # of an earlier version
+
+
+def test_a_sweep_names_its_runs_that_have_not_learnt(opened, tmp_path):
+    kinds = [(name, {}, {"variant": "identified", "seed": seed}) for seed, name in enumerate("ab")]
+    folder, jobs = make_sweep(tmp_path, *kinds)
+    name = jobs[0].folder.name
+    file = jobs[0].folder / "results.json"
+    doubts = learning_doubts(learnt_table(dict.fromkeys(GOOD, 0.55)))
+    results = json.loads(file.read_text("utf-8")) | {"warnings": doubts}
+    file.write_text(json.dumps(results), "utf-8")
+    page = opened(write_sweep(folder, jobs))
+    assert page.complaints == []
+    text = page.page.locator(".banner.doubt").inner_text()
+    assert text.startswith(f"The task is not learnt in 1 of {len(jobs)} runs.") and name in text
+    table = pd.read_parquet(folder / "tables/runs.parquet").set_index("run")
+    assert table.loc[name, "warnings"] == MODEL
+    assert set(table["warnings"].drop(name)) == {""}
+    assert "warnings" in page.page.locator("#runs thead").inner_text()

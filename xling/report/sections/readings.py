@@ -1,0 +1,116 @@
+"""The part that reads each language's numbers together, in one sentence."""
+
+from typing import Any
+
+import pandas as pd
+
+from xling.report.doubts import headline
+from xling.report.section import Section
+from xling.report.sections.shares import own_shares
+from xling.report.tables import Run
+from xling.report.words import FEW, number, percent, percent_range
+
+AT_THE_TOP = 6
+"""So many languages are read among the findings; those of more have a section of their own."""
+
+
+def readings(run: Run) -> list[str]:
+    """Return a sentence for each language that was traced."""
+    return [reading(run, language) for language in run.traced]
+
+
+def reading(run: Run, language: str) -> str:
+    """Read a language's positive and negative share, mean influence and accuracy together."""
+    count, learnt = run.traced[language], _learnt(run, language)
+    if count < FEW:
+        return f"{language}: {_accuracy(run, language)}; too few test examples (n = {count})."
+    positive, negative = (_own(run, language, sign) for sign in "+-")
+    if positive is None or negative is None:
+        return f"{language} was left out of training: {_accuracy(run, language)}."
+    means = run.tables["mean_influence"].query(
+        "epoch == 0 and test_language == @language and train_language == @language"
+    )
+    text = (
+        f"{language}: its own data ({percent(positive['base_rate'])} of all) holds "
+        f"{percent(positive['share'])} of the most positive and {percent(negative['share'])} of "
+        f"the most negative examples, its mean influence is {_mean(means['mean'].iloc[0])}, "
+        f"{_accuracy(run, language)}"
+    )
+    if headline(run.results):
+        return f"{text}."
+    if not learnt:
+        return f"{text}: not shown to be learnt, so that these shares mean little."
+    return f"{text}: {_verdict(_side(positive), _side(negative))}."
+
+
+def _verdict(positive: int, negative: int) -> str:
+    """Say what the two shares of a language's own data mean beside each other.
+
+    Args:
+        positive, negative: 1 where the interval of a share lies above the base rate, -1 where it
+            lies below it, else 0.
+    """
+    if positive > 0 and negative > 0:
+        return "its data stands out on both sides, not only among what is positive"
+    if positive > 0:
+        return "its data stands out on the positive side alone"
+    if negative > 0:
+        return "its data stands out on the negative side alone"
+    if positive < 0 and negative < 0:
+        return "its data holds less than its size on both sides"
+    return "its data stands out on neither side"
+
+
+def _side(row: "pd.Series[Any]") -> int:
+    return int(row["low"] > row["base_rate"]) - int(row["high"] < row["base_rate"])
+
+
+def _own(run: Run, language: str, sign: str) -> "pd.Series[Any] | None":
+    rows = own_shares(run.tables["shares"], sign).query("test_language == @language")
+    return None if rows.empty else rows.iloc[0]
+
+
+def _mean(value: float) -> str:
+    digits = 2 if abs(value) >= 0.1 else 4
+    return f"{'+' if value > 0 else ''}{number(value, digits)}"
+
+
+def _learnt(run: Run, language: str) -> bool:
+    """Return whether a language was learnt; runs of earlier versions do not know."""
+    if "learnt" not in run.tables:
+        return True
+    table = run.tables["learnt"].set_index("language")
+    return bool(table.loc[language, "learnt"])
+
+
+def _accuracy(run: Run, language: str) -> str:
+    """Write the test accuracy beside what it is compared with."""
+    if "learnt" not in run.tables:
+        table = run.tables["accuracy"].query("split == 'test' and language == @language")
+        return f"accuracy {percent(table['accuracy'].iloc[0])}"
+    row = run.tables["learnt"].set_index("language").loc[language]
+    return (
+        f"accuracy {percent(row['accuracy'])} (chance {percent(row['chance'])}, most frequent "
+        f"class {percent(row['majority'])})"
+    )
+
+
+def content(run: Run) -> dict[str, Any] | None:
+    """Return what the template prints; None where the findings have it."""
+    return {"readings": readings(run)} if len(run.traced) > AT_THE_TOP else None
+
+
+def findings(run: Run) -> list[str]:
+    """Return the sentences, or where they are too many for the head of the page one of all."""
+    if len(run.traced) <= AT_THE_TOP:
+        return readings(run)
+    own = own_shares(run.told("shares"), "-")
+    if own.empty:
+        return []
+    return [
+        f"Of the {run.results['top_k']} most negative training examples, the test language’s own "
+        f"data holds {percent_range(own['share'])} (base rate {percent_range(own['base_rate'])})."
+    ]
+
+
+SECTION = Section("readings", "readings.html.j2", content, "Languages", findings=findings)
