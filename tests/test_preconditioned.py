@@ -230,6 +230,6 @@ def test_a_run_makes_no_second_pass_and_scores_as_by_hand(tmp_path, monkeypatch)
     scale = np.abs(dense).max()
     for row in influential.itertuples():
         assert row.score == pytest.approx(by_pair.loc[row.test_id, row.train_id], abs=1e-4 * scale)
-    assert dict(summary(results))["Method"] == "preconditioned, dot product, damping 0.1"
+    assert dict(summary(results, {}))["Method"] == "preconditioned, dot product, damping 0.1"
     page = (paths.run / "report.html").read_text("utf-8")
     assert "directions in which all gradients vary count less" in page
