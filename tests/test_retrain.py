@@ -1,7 +1,9 @@
 """Fine-tuning again on mixtures of the languages, by the real commands, small."""
 
 import json
+from collections import Counter
 
+import pandas as pd
 import pytest
 from conftest import SMALL, config, run_xling
 from runs import sweep_tables, written
@@ -108,3 +110,49 @@ def test_workers_share_the_fine_tunings_of_one_evaluation(tmp_path):
     assert len(list(bank.iterdir())) == FITS  # and no lock is left
     tables = sweep_tables(tmp_path, "language_effects-xnli")
     assert tables["retrainings"]["retraining"].nunique() == FITS and len(tables["runs"]) == 1
+
+
+def test_a_page_says_that_nobody_has_checked_and_then_what_a_check_has_found(tmp_path):
+    plain = run_xling("task=xnli", *MIXED, folder=tmp_path)
+    assert plain.returncode == 0, plain.stderr
+    (page,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-????????/report.html")
+    text = page.read_text("utf-8")
+    assert "Nobody has checked by fine-tuning again" in text
+    assert "xling experiment=language_effects task=xnli" in text and "(about " in text
+    done = run_xling("task=xnli", *MIXED, "evaluate=language_effects", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    text = page.read_text("utf-8")
+    assert "Nobody has checked" not in text
+    assert "data does was measured by fine-tuning again (tiny-de+en+fr-language_effects-" in text
+    assert f"In {FITS} fine-tunings on parts of the data" in text
+    other = run_xling("task=xnli", *MIXED, "influence=embedding", folder=tmp_path)
+    assert other.returncode == 0, other.stderr  # of the same fine-tuning
+    (page,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-embedding-*/report.html")
+    assert f"In {FITS} fine-tunings on parts of the data" in page.read_text("utf-8")
+
+
+def test_a_recommendation_is_verified_and_exported(tmp_path):
+    command = ("task=xnli", *MIXED, "evaluate=recommend", "recommend.seeds=2")
+    done = run_xling(*command, "recommend.total=50", "recommend.target=de", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-recommend-*")
+    tables = {file.stem: pd.read_parquet(file) for file in folder.glob("tables/*.parquet")}
+    mixtures, verified = tables["recommend_mixtures"], tables["recommend_verified"]
+    assert mixtures.groupby("mixture")["examples"].sum().eq(50).all()
+    assert mixtures["examples"].between(0, 40).all()
+    assert set(verified["mixture"]) == {"recommended", "balanced", "target"}
+    assert verified["fits"].eq(2).all() and verified["examples"].eq(50).all()
+    assert set(tables["recommend_gains"]["examples"]) == {40}
+
+    ids = (folder / "recommended/ids.txt").read_text("utf-8").split()
+    lines = [
+        json.loads(line) | {"language": file.name.split(".")[1]}
+        for file in folder.glob("recommended/train.*.jsonl")
+        for line in file.read_text("utf-8").splitlines()
+    ]
+    assert len(ids) == len(set(ids)) == 50 and {line["id"] for line in lines} == set(ids)
+    asked = mixtures.query("mixture == 'recommended' and examples > 0")
+    assert Counter(line["language"] for line in lines) == Counter(
+        dict(zip(asked["train_language"], asked["examples"], strict=True))
+    )
+    assert {line["label"] for line in lines} == {"entailment", "not_entailment"}

@@ -1,6 +1,7 @@
 """Evaluations: what fine-tuning again on parts of the training data says of influence."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import pandas as pd
 from xling.cli.console import say
 from xling.config import Config, base_run, plain, settings
 from xling.evaluation.mixtures import Retraining, counts, kept
-from xling.pipeline.faithfulness import faithfulness_tables
+from xling.pipeline.checks import record_check
+from xling.pipeline.faithfulness import faithfulness_tables, influences
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.inputs import prepare
 from xling.pipeline.language_effects import effect_tables
@@ -21,6 +23,7 @@ from xling.pipeline.retrain import retrain
 from xling.report.export import write_tables
 from xling.report.order import SWEEP_SCHEMAS
 from xling.report.sections import faithfulness, language_effects, recommend
+from xling.report.sections.checked import scored_by
 from xling.report.tables import RunTables
 from xling.stage import stage
 from xling.training.bank import Outcomes
@@ -77,6 +80,16 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
                 say(sentence)
             results = about(config, base, len(parts)) | {"findings": sentences}
             write_json(folder / "results.json", results)
+            check = {"name": paths.run.name, "evaluate": config.evaluate, "findings": sentences}
+            record_check(base, check | {"methods": method_findings(config, tables)})
+
+
+def method_findings(config: Config, tables: dict[str, pd.DataFrame]) -> dict[str, str]:
+    """Return a sentence on the scores of each method that was looked at, by its settings."""
+    if config.evaluate != "faithfulness":
+        return {}
+    methods = influences(config).items()
+    return {scored_by(asdict(own)): faithfulness.of_method(tables, name) for name, own in methods}
 
 
 def about(config: Config, base: RunPaths, fits: int) -> dict[str, Any]:

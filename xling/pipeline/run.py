@@ -16,6 +16,7 @@ from xling.cli.messages import closing, disabled_line, opening
 from xling.config import Config, base_run, settings, whole_model
 from xling.data import load_corpus
 from xling.pipeline.artifacts import run_artifacts
+from xling.pipeline.checks import recorded_checks, seconds_to_check
 from xling.pipeline.evaluate import evaluate, retrain
 from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
 from xling.pipeline.identify import Subnetworks, subnetworks, write_masks
@@ -165,7 +166,11 @@ def complete(
         check_sizes(config, inputs.corpus, say)
     going = RunContext(config, paths, inputs, folder, tracked, partial(timed, seconds))
     result = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
-    write_json(folder / "results.json", result.results | origin)
+    checks = {
+        "evaluations": recorded_checks(paths),
+        "seconds_to_check": seconds_to_check(config, paths),
+    }
+    write_json(folder / "results.json", result.results | checks | origin)
     influence = config.influence
     write_tables(
         folder / "tables",

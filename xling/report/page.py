@@ -10,7 +10,7 @@ from xling.report.doubts import banners, headline
 from xling.report.export import saved
 from xling.report.order import RUN_SECTIONS, SCHEMAS
 from xling.report.section import Figure, FilledSection, all_figures, filled
-from xling.report.sections import accuracy, readings, traced_examples
+from xling.report.sections import accuracy, checked, readings, traced_examples
 from xling.report.sections.shares import present
 from xling.report.sections.what_was_run import software
 from xling.report.tables import Run, read_run
@@ -79,7 +79,7 @@ def _html(run: Run, sections: Sequence[FilledSection], instead: dict[str, Markup
     instead_of_shares = headline(run.results)
     findings = [instead_of_shares] if instead_of_shares else []
     for section in sections:
-        if not instead_of_shares or section.section is readings.SECTION:
+        if not instead_of_shares or section.section in (checked.SECTION, readings.SECTION):
             findings += section.section.findings(run)
     template = templates().get_template("report.html.j2")
     return template.render(

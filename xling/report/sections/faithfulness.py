@@ -170,6 +170,23 @@ def sentences(run: RunTables) -> list[str]:
     return [_sentence(run, level) for level in LEVELS]
 
 
+def of_method(tables: dict[str, pd.DataFrame], method: str) -> str:
+    """Say what the scores of one method are worth."""
+    table = tables["faithfulness"].set_index(["method", "level"])
+    parts = []
+    for level, name in LEVELS.items():
+        row, ceiling = table.loc[(method, level)], table["lds"].get((CEILING, level))
+        noise = (
+            "" if ceiling is None or pd.isna(ceiling) else f", noise ceiling {number(ceiling, 2)}"
+        )
+        beyond = ""
+        if pd.notna(row["beyond"]):
+            beyond = f", and {number(row['beyond'], 2)} beyond counts of labels and languages"
+        parts.append(f"{name} with ρ = {number(row['lds'], 2)}{noise}{beyond}")
+    subsets = table.loc[(method, "example"), "subsets"]
+    return f"in {subsets} fine-tunings on random halves, these scores predicted {'; '.join(parts)}."
+
+
 def _sentence(run: RunTables, level: str) -> str:
     table = run.tables["faithfulness"]
     table = table[table["level"] == level].set_index("method")

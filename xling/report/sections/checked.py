@@ -1,0 +1,59 @@
+"""What a run's page says of whether anybody has checked its influence by fine-tuning again."""
+
+import json
+import shlex
+from typing import Any
+
+from xling.report.section import Section
+from xling.report.tables import Run
+from xling.report.words import duration
+
+KINDS = {
+    "language_effects": "What the languages’ data does was measured",
+    "faithfulness": "How far scores predict fine-tunings was measured",
+    "recommend": "Which data to add was found",
+}
+"""What each evaluation did, by its name."""
+
+EXPERIMENT = "language_effects"
+
+
+def content(run: Run) -> dict[str, Any] | None:
+    """Return nothing: what there is to say stands among the findings."""
+    return None
+
+
+def findings(run: Run) -> list[str]:
+    """Quote the evaluations of the run's fine-tuning, or say that there is none."""
+    whole = run.results.get("subnetwork", {}).get("name", "full") == "full"
+    if not whole or "evaluations" not in run.results:  # not possible, or an earlier version's
+        return []
+    if not run.results["evaluations"]:
+        return [not_checked(run.results)]
+    method = scored_by(run.results["config"]["influence"])
+    return [
+        f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}): "
+        + check["methods"].get(method, check["findings"][0])
+        for check in run.results["evaluations"]
+    ]
+
+
+def scored_by(influence: dict[str, Any]) -> str:
+    """Return those settings of influence on which scores depend, as text."""
+    keys = ("method", "similarity", "weights", "parameters", "damping", "rerank")
+    return json.dumps({key: influence.get(key) for key in keys})
+
+
+def not_checked(results: dict[str, Any]) -> str:
+    """Say that influence is an estimate that nobody has checked, and how to check it."""
+    words = shlex.split(results.get("command", "xling"))
+    command = shlex.join([words[0], f"experiment={EXPERIMENT}", *words[1:]])
+    seconds = results.get("seconds_to_check")
+    lasts = f" (about {duration(seconds)})" if seconds else ""
+    return (
+        "Nobody has checked by fine-tuning again whether these estimates tell what the languages’ "
+        f"data does: {command}{lasts} would."
+    )
+
+
+SECTION = Section("checked", "", content, findings=findings)
