@@ -125,7 +125,7 @@ def show(opened):
 def embedding_folder(tmp_path_factory):
     """A run by cosines of hidden states, with its page."""
     folder = tmp_path_factory.mktemp("report") / "run"
-    make_embedding_run(folder, epochs=2, traced_per_language=1)
+    make_embedding_run(folder, epochs=2, traced_per_language=5)
     report.write_page(folder)
     return folder
 

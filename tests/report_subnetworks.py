@@ -143,7 +143,9 @@ def _correct(rng, languages):
 
 def finished(number, run, masks=False):
     """The job of a finished run."""
-    return SweepJob(number, run.name, run, base=None, masks=masks, state="finished")
+    return SweepJob(
+        number, run.name, run, base=None, masks=masks, evaluation=False, state="finished"
+    )
 
 
 def make_sweep(folder, *runs, masks=()):

@@ -23,16 +23,17 @@ SPEED = Speed(0.001, 1_000_000, 40, 96, {"train": 200, "dev": 50, "test": 50}, {
 
 @pytest.mark.parametrize("name", ["same_label", "bm25"])
 def test_a_run_represents_the_examples_once_and_reports_its_scores(name, tmp_path, monkeypatch):
-    command = ("task=xnli", *SMALL, "tuning.epochs=3", "tuning.learning_rate=2e-3")
+    more = ("data.train_per_language=150", "data.dev_per_language=60")
+    command = ("task=xnli", *SMALL, *more, "tuning.epochs=3", "tuning.learning_rate=5e-3")
     done = run_xling(*command, f"influence={name}", folder=tmp_path)
     assert done.returncode == 0, done.stderr
-    assert f"Representing the training examples ({name}): 1 pass over 120 examples" in done.stdout
+    assert f"Representing the training examples ({name}): 1 pass over 450 examples" in done.stdout
     monkeypatch.chdir(tmp_path)
     paths = run_paths(config(*command, f"influence={name}"))
     assert [path.name for path in sorted((paths.tuning / paths.sketches).iterdir())
             if path.is_dir()] == ["epoch-01"]  # fmt: skip
     results = json.loads((paths.run / "results.json").read_text("utf-8"))
-    assert results["method"] == name and "sketch" not in results
+    assert results["kept_epoch"] > 1 and results["method"] == name and "sketch" not in results
     tables = {file.stem: pd.read_parquet(file) for file in paths.run.glob("tables/*.parquet")}
     assert set(tables["shares"]["epoch"]) == {0, 1} and "coverage" not in tables
     influential = tables["influential"]

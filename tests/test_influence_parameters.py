@@ -96,7 +96,7 @@ def test_the_report_says_which_part(tmp_path):
     assert done.returncode == 0, done.stderr
     (folder,) = {file.parent for file in tmp_path.glob("multirun/xnli/tiny*/results.json")}
     run = read_run(folder, SCHEMAS)
-    told = dict(summary(run.results))
+    told = dict(summary(run.results, run.traced))
     assert told["Gradients of"] == "head.*" and told["Method"] == "tracin, cosine"
     covered = run.tables["coverage"].query("language == 'all' and epoch == 0")
     assert covered[covered["covered"]]["group"].tolist() == ["head"]

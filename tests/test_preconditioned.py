@@ -207,6 +207,8 @@ def test_a_run_makes_no_second_pass_and_scores_as_by_hand(tmp_path, monkeypatch)
     assert done.returncode == 0, done.stderr
     assert "already fine-tuned" in done.stdout and "Sketching" not in done.stdout
     monkeypatch.chdir(tmp_path)
+    exact = run_xling(*overrides, "influence=preconditioned", "sketch=exact", folder=tmp_path)
+    assert "too little to whiten" in exact.stderr and "Sketching" not in exact.stdout
     paths = run_paths(config(*overrides, "influence=preconditioned"))
     results = json.loads((paths.run / "results.json").read_text("utf-8"))
     assert results["method"] == "preconditioned" and results["sketch"]["dimensions"] == 1024
@@ -228,6 +230,6 @@ def test_a_run_makes_no_second_pass_and_scores_as_by_hand(tmp_path, monkeypatch)
     scale = np.abs(dense).max()
     for row in influential.itertuples():
         assert row.score == pytest.approx(by_pair.loc[row.test_id, row.train_id], abs=1e-4 * scale)
-    assert dict(summary(results))["Method"] == "preconditioned, dot product, damping 0.1"
+    assert dict(summary(results, {}))["Method"] == "preconditioned, dot product, damping 0.1"
     page = (paths.run / "report.html").read_text("utf-8")
     assert "directions in which all gradients vary count less" in page

@@ -19,7 +19,7 @@ def test_a_run_without_gradients_has_no_section_on_them(opened, embedding_folder
     assert "sketch" not in shown.page.locator("main").inner_text().lower()
 
 
-def test_the_page_says_what_the_scores_are(embedding_folder, run_folder):
+def test_the_page_says_what_the_scores_are(embedding_folder, tmp_path):
     hidden, gradients = "the cosine of the two hidden states, summed over the epochs", "TracIn"
     page = (embedding_folder / "report.html").read_text("utf-8")
     assert hidden in page and gradients not in page
@@ -28,7 +28,8 @@ def test_the_page_says_what_the_scores_are(embedding_folder, run_folder):
     assert "influence: cosine of the hidden states, summed over the epochs" in page
     twins = "shares by the sketches and by their twins"
     assert twins not in page and "no estimate is noisy" in page
-    page = (run_folder / "report.html").read_text("utf-8")
+    run = make_run(tmp_path / "run", traced_per_language=5)
+    page = report.write_page(run).read_text("utf-8")
     assert gradients in page and hidden not in page
     assert "that help its test examples most" in page and "the right predictions" in page
     assert "influence: cosine of the gradients, summed over the checkpoints" in page

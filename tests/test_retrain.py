@@ -1,7 +1,9 @@
 """Fine-tuning again on mixtures of the languages, by the real commands, small."""
 
 import json
+from collections import Counter
 
+import pandas as pd
 import pytest
 from conftest import SMALL, config, run_xling
 from runs import sweep_tables, written
@@ -127,3 +129,30 @@ def test_a_page_says_that_nobody_has_checked_and_then_what_a_check_has_found(tmp
     assert other.returncode == 0, other.stderr  # of the same fine-tuning
     (page,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-embedding-*/report.html")
     assert f"In {FITS} fine-tunings on parts of the data" in page.read_text("utf-8")
+
+
+def test_a_recommendation_is_verified_and_exported(tmp_path):
+    command = ("task=xnli", *MIXED, "evaluate=recommend", "recommend.seeds=2")
+    done = run_xling(*command, "recommend.total=50", "recommend.target=de", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-recommend-*")
+    tables = {file.stem: pd.read_parquet(file) for file in folder.glob("tables/*.parquet")}
+    mixtures, verified = tables["recommend_mixtures"], tables["recommend_verified"]
+    assert mixtures.groupby("mixture")["examples"].sum().eq(50).all()
+    assert mixtures["examples"].between(0, 40).all()
+    assert set(verified["mixture"]) == {"recommended", "balanced", "target"}
+    assert verified["fits"].eq(2).all() and verified["examples"].eq(50).all()
+    assert set(tables["recommend_gains"]["examples"]) == {40}
+
+    ids = (folder / "recommended/ids.txt").read_text("utf-8").split()
+    lines = [
+        json.loads(line) | {"language": file.name.split(".")[1]}
+        for file in folder.glob("recommended/train.*.jsonl")
+        for line in file.read_text("utf-8").splitlines()
+    ]
+    assert len(ids) == len(set(ids)) == 50 and {line["id"] for line in lines} == set(ids)
+    asked = mixtures.query("mixture == 'recommended' and examples > 0")
+    assert Counter(line["language"] for line in lines) == Counter(
+        dict(zip(asked["train_language"], asked["examples"], strict=True))
+    )
+    assert {line["label"] for line in lines} == {"entailment", "not_entailment"}

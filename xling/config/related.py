@@ -13,7 +13,7 @@ def base_run(config: Config) -> Config:
         evaluate=None,
         mixture=Mixture(40, 3, "epochs"),
         faithfulness=Faithfulness(40, 8, ()),
-        recommend=Recommend("mean", "loss", None, (), 0.01, 3),
+        recommend=Recommend("mean", "language", "loss", None, (), 0.01, 3),
         retrain=Retrain(None, 0),
     )
 

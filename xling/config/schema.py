@@ -279,14 +279,16 @@ class Faithfulness:
 
 @dataclasses.dataclass(frozen=True)
 class Recommend:
-    """Which data to add, and which to leave out, for whom.
+    """Which data to add, and which to leave out, for whom: by language, or example by example.
 
     `candidates` are languages of the run that the present training data is without; `total` is the
-    size of the best mixture, None for half of all examples; a language can be left out if that
-    costs at most `margin` of the measure. `seeds` fine-tunings of each mixture verify it.
+    size of what is recommended, None for half of all examples, by example a quarter; a language can
+    be left out if that costs at most `margin` of the measure. `seeds` fine-tunings of each mixture
+    verify it.
     """
 
     target: str
+    by: Literal["language", "example"]
     measure: Literal["loss", "accuracy"]
     total: Positive | None
     candidates: Languages

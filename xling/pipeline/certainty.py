@@ -38,7 +38,7 @@ def certainty_tables(
     tables = {}
     if not influence.rerank:
         method = method_of(model.config)
-        weights = epoch_weights(model.config, model.history)[: model.kept]
+        weights = epoch_weights(model.config, model.history)[: model.represented]
         options: dict[str, Any] = {"weights": weights, "memory_gb": influence.memory_gb}
         counts, noises = [], []
         for one in sets:

@@ -8,6 +8,7 @@ import numpy as np
 from torch import Tensor
 
 from xling import tracker
+from xling.attribution import CheckedMethod
 from xling.cli.console import say
 from xling.cli.messages import epoch_line, passes_line, tuning_line
 from xling.config import Config
@@ -29,7 +30,7 @@ from xling.subnetwork.masks import stacked
 from xling.training.fit import fine_tune
 from xling.training.history import kept_epoch, read_history
 from xling.training.predict import probabilities
-from xling.training.sketches import SketchDump
+from xling.training.sketches import SketchDump, method_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -139,7 +140,13 @@ def sketch_train(model: FineTuned) -> None:
 
     Sketches of another design or through other subnetworks, or what needs no gradients; at the
     epochs up to the kept one.
+
+    Raises:
+        ArgumentError: the method cannot use the model, or sketches of this size.
     """
+    method = method_of(model.config)
+    if isinstance(method, CheckedMethod):  # a fine-tuning that was there has not tried it
+        method.check_model(model.inputs.classifier)
     dumps = distinct(model.train_dumps())
     missing = [(dump, epoch) for dump in dumps for epoch in dump.missing(model.represented)]
     if not missing:

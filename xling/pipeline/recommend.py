@@ -1,6 +1,7 @@
 """Which data to add and which to leave out, by fine-tunings on mixtures, and verified by more."""
 
 import json
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from xling.attribution import mean_scores
 from xling.cli.console import say
 from xling.config import Config
 from xling.errors import UserError
@@ -20,10 +22,13 @@ from xling.evaluation.recommend import (
     predicted_languages,
     without_each,
 )
-from xling.pipeline.fine_tune import FineTuned
+from xling.pipeline.fine_tune import FineTuned, sketch_train
 from xling.pipeline.language_effects import fine_tunings
 from xling.pipeline.retrain import outcomes_of
+from xling.pipeline.score import epoch_weights
+from xling.pipeline.trace import test_dump
 from xling.training.bank import Outcomes
+from xling.training.sketches import method_of
 
 
 def recommend_tables(
@@ -40,6 +45,8 @@ def recommend_tables(
     Raises:
         UserError: nothing predicts the target, or the best mixture would be larger than the data.
     """
+    if config.recommend.by == "example":
+        return example_tables(config, model, folder)
     wanted, measure = config.recommend, config.recommend.measure
     tunings = fine_tunings(model, parts, outcomes)
     effects = language_effects(tunings, config.seed)
@@ -80,6 +87,83 @@ def recommend_tables(
     }
 
 
+def example_tables(config: Config, model: FineTuned, folder: Path) -> dict[str, pd.DataFrame]:
+    """Return whether the examples that score highest for the target do better than others.
+
+    Scores are means over the target's development examples, as in LESS (Xia et al. 2024, §3), by
+    the run's own method. Beside them random examples, and random ones of as many of each language
+    and label.
+    """
+    wanted, corpus = config.recommend, model.inputs.corpus["train"]
+    languages, labels, every = corpus["language"][:], corpus["label"][:], np.arange(len(corpus))
+    total = wanted.total or len(corpus) // 4
+    if total > len(corpus):
+        raise UserError(f"recommend.total={total}: the run has {len(corpus):,} training examples.")
+    say(f"Choosing {total:,} of {len(corpus):,} examples by {config.influence.method}")
+    scores = scores_for_target(config, model, folder / "sketches")
+    shutil.rmtree(folder / "sketches")
+    best = np.sort(np.argsort(-scores, kind="stable")[:total])
+    seeds = range(config.seed, config.seed + wanted.seeds)
+    checks = []
+    for seed in seeds:
+        rng = np.random.default_rng([config.seed, seed])
+        rows = {
+            "recommended": best,
+            "random": np.sort(rng.choice(every, total, replace=False)),
+            "matched": like(languages, labels, best, rng),
+        }
+        checks += [Retraining(name, tuple(own.tolist()), seed, ()) for name, own in rows.items()]
+    observed = fine_tunings(model, checks, outcomes_of(config, model, checks))
+    export(model, best.tolist(), folder / "recommended")
+    names = list(dict.fromkeys(languages))
+    mixtures = [
+        (name, language, sum(languages[row] == language for row in part.rows))
+        for name in ("recommended", "random")
+        for part in checks[:2]
+        if part.kind == name
+        for language in names
+    ]
+    return {
+        "recommend_mixtures": pd.DataFrame(
+            mixtures, columns=["mixture", "train_language", "examples"]
+        ),
+        "recommend_verified": observed_table(config, checks, observed, observed.test_languages),
+    }
+
+
+def scores_for_target(config: Config, model: FineTuned, folder: Path) -> np.ndarray:
+    """Return each training example's score, (train,), summed over the checkpoints.
+
+    The mean over the target's development examples; for `mean` and `worst` over all languages'.
+    """
+    target, dev = config.recommend.target, np.array(model.inputs.corpus["dev"]["language"])
+    chosen = np.flatnonzero(dev == target) if target in dev else np.arange(len(dev))
+    sketch_train(model)
+    train, epochs = next(iter(model.train_dumps().values())), model.represented
+    of_dev = test_dump(model, folder, chosen, "dev")
+    for epoch in of_dev.missing(epochs):
+        of_dev(model.at(epoch), epoch)
+    one_group = np.zeros(len(chosen), int)
+    weights = epoch_weights(model.config, model.history)[:epochs]
+    pairs = zip(train.read(epochs), of_dev.read(epochs), weights, strict=True)
+    method = method_of(model.config)
+    return sum(
+        weight * mean_scores(left, right, one_group, method)[:, 0] for left, right, weight in pairs
+    )
+
+
+def like(
+    languages: Sequence[str], labels: Sequence[int], rows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """Draw random examples, as many of each language and label as there are among some rows."""
+    kinds = np.array([f"{a} {b}" for a, b in zip(languages, labels, strict=True)])
+    drawn = [
+        rng.choice(np.flatnonzero(kinds == kind), count, replace=False)
+        for kind, count in zip(*np.unique(kinds[rows], return_counts=True), strict=True)
+    ]
+    return np.sort(np.concatenate(drawn))
+
+
 def verifications(config: Config, model: FineTuned, best: Recommendation) -> list[Retraining]:
     """Return the fine-tunings that tell whether mixtures do as predicted."""
     languages = model.inputs.corpus["train"]["language"][:]
@@ -113,25 +197,40 @@ def verified(
         Columns mixture, examples, predicted, low, high, observed, observed_low, observed_high (of
         the mean, by Student's t over the seeds), fits. More is better: losses are negative.
     """
+    seen = observed_table(config, checks, observed, known)
+    predicted = best.predicted[["mixture", "predicted", "low", "high"]]
+    table = predicted.merge(seen, on="mixture")
+    return table[["mixture", "examples", "predicted", "low", "high", *seen.columns[2:]]]
+
+
+def observed_table(
+    config: Config, checks: Sequence[Retraining], observed: FineTunings, known: Sequence[str]
+) -> pd.DataFrame:
+    """Tabulate what came out of each kind of fine-tuning, for the target.
+
+    Args:
+        known: the test languages that mean and worst are over.
+
+    Returns:
+        Columns mixture, examples, observed, observed_low, observed_high, fits, as in `verified`.
+    """
     target, tests = config.recommend.target, list(observed.test_languages)
     outcomes = observed.outcomes[config.recommend.measure]
     chosen = outcomes[:, [tests.index(name) for name in known]]
     kinds = np.array([part.kind for part in checks])
     rows = []
-    for row in best.predicted.to_dict("records"):
-        of_mixture = chosen[kinds == row["mixture"]]
+    for kind in dict.fromkeys(kinds.tolist()):
+        of_kind = chosen[kinds == kind]
         if target == "worst":  # the language that is worst on average, as predicted
-            values = of_mixture[:, of_mixture.mean(0).argmin()]
+            values = of_kind[:, of_kind.mean(0).argmin()]
         elif target == "mean":
-            values = of_mixture.mean(1)
+            values = of_kind.mean(1)
         else:
-            values = of_mixture[:, known.index(target)]
+            values = of_kind[:, list(known).index(target)]
         mean, half = values.mean(), stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
-        size = len(checks[int((kinds == row["mixture"]).argmax())].rows)
-        predicted = (row["predicted"], row["low"], row["high"])
-        seen = (mean, mean - half, mean + half, len(values))
-        rows.append((row["mixture"], size, *predicted, *seen))
-    columns = "mixture examples predicted low high observed observed_low observed_high fits"
+        size = len(checks[int((kinds == kind).argmax())].rows)
+        rows.append((kind, size, mean, mean - half, mean + half, len(values)))
+    columns = "mixture examples observed observed_low observed_high fits"
     return pd.DataFrame(rows, columns=columns.split())
 
 

@@ -22,6 +22,8 @@ def of_mixtures(
     config: Config, languages: Sequence[str], labels: Sequence[int]
 ) -> list[Retraining]:
     """Return all data under several seeds, each language left out, and mixtures."""
+    if config.evaluate == "recommend" and config.recommend.by == "example":
+        return []  # scores choose, not laws
     fits, seed = config.mixture.fits, config.seed
     return [
         *full(languages, range(seed, seed + config.mixture.seeds)),

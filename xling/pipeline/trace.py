@@ -146,15 +146,17 @@ def represented(model: FineTuned, folder: Path, chosen: np.ndarray) -> list[Trac
     return sets
 
 
-def test_dump(model: FineTuned, folder: Path, chosen: np.ndarray) -> SketchDump:
-    """Return what represents test examples, through their languages' heads."""
+def test_dump(
+    model: FineTuned, folder: Path, chosen: np.ndarray, split: str = "test"
+) -> SketchDump:
+    """Return what represents test examples, or those of another split, through their heads."""
     return SketchDump(
-        model.inputs.encoded["test"].select(chosen),
+        model.inputs.encoded[split].select(chosen),
         model.inputs.collate,
         method_of(model.config),
         model.config.sketch,
         folder,
-        f"test {rows_name(model.config)}",
+        f"{split} {rows_name(model.config)}",
         model.inputs.kind,
         model.gates,
     )

@@ -201,6 +201,8 @@ def evaluation_fits(config: Config) -> tuple[int, int]:
     if config.evaluate == "faithfulness":
         return config.faithfulness.subsets + config.faithfulness.again, 0
     whole = config.mixture.seeds + len(config.train_languages)
+    if config.evaluate == "recommend" and config.recommend.by == "example":
+        return 3 * config.recommend.seeds, 0
     mixtures = 3 if config.recommend.target in config.train_languages else 2
     verified = mixtures * config.recommend.seeds if config.evaluate == "recommend" else 0
     return config.mixture.fits + verified, whole

@@ -60,7 +60,8 @@ def content(run: Run) -> dict[str, Any] | None:
     """Return what the template prints; None for runs of earlier versions."""
     ties, dimension = run.tables.get("ties"), run.tables.get("effective_dimension")
     reranked = run.results.get("config", {}).get("influence", {}).get("rerank")
-    if ties is None and dimension is None:
+    twins = twin_sentences(run.tables["shares"].query("epoch == 0"), run.results.get("twin"))
+    if ties is None and dimension is None and not twins:
         return None
     sentences = []
     if ties is not None:
@@ -69,6 +70,7 @@ def content(run: Run) -> dict[str, Any] | None:
         sentences = ["The rankings are by exact gradients: no noise of sketches decides them."]
     return {
         "ties": sentences,
+        "twins": twins,
         "dimension": "" if dimension is None else dimension_sentence(dimension),
         "rows": [] if ties is None else tie_rows(run),
         "top_k": run.results["top_k"],
@@ -128,6 +130,19 @@ def _own_at_random(run: Run) -> str:
         f"{percent_range(own['at_random'])} of the most positive, instead of "
         f"{percent_range(own['share'])}."
     )
+
+
+def twin_sentences(shares: pd.DataFrame, twin: dict[str, float] | None) -> list[str]:
+    """Say how far the sketches agree with their twins, if there are any."""
+    if not twin:
+        return []
+    noise = 100 * shares["noise"]
+    return [
+        "Noise of the sketches, measured with independent twins: their scores correlate at "
+        f"{twin['spearman']:.3f} (Spearman), {percent(twin['positive_overlap'])} of the most "
+        f"positive examples are the same, and the shares differ by {noise.mean():.1f} points on "
+        f"average, {noise.max():.1f} at most."
+    ]
 
 
 def tie_rows(run: Run) -> list[dict[str, Any]]:

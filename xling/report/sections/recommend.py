@@ -14,6 +14,10 @@ from xling.report.words import listed, number
 
 BOOTSTRAP = "end of the 95% bootstrap interval over fine-tunings and their seeds"
 OUTCOME = "for the target; more is better, so losses are negative"
+MIXTURE = (
+    "recommended; balanced, or target: the target's own data first; of single examples: random, or "
+    "matched: random ones with the recommended ones' languages and labels"
+)
 TRAIN = "language of the training examples"
 
 SCHEMAS = {
@@ -40,7 +44,7 @@ SCHEMAS = {
     "recommend_mixtures": across_runs(
         "The best mixture of a total for the target, and others of the same total.",
         {
-            "mixture": "recommended, balanced, or target: the target's own data first",
+            "mixture": MIXTURE,
             "train_language": TRAIN,
             "examples": "number of them",
         },
@@ -48,7 +52,7 @@ SCHEMAS = {
     "recommend_verified": across_runs(
         "What the laws predict of each mixture, and what came out of fine-tuning on it.",
         {
-            "mixture": "recommended, balanced, or target: the target's own data first",
+            "mixture": MIXTURE,
             "examples": "number of training examples",
             "predicted": f"measure {OUTCOME}",
             "low": f"lower {BOOTSTRAP}",
@@ -74,21 +78,22 @@ def groups(sweep: SweepResults) -> list[FilledSection]:
 
 def of_run(run: RunTables) -> dict[str, Any]:
     """Return what the template of one run prints."""
-    return {
-        "title": run.title,
-        **{
-            name: printed_rows(run.tables[f"recommend_{name}"])
-            for name in ("gains", "leave_out", "verified")
-        },
+    shown = {
+        name: printed_rows(run.tables[f"recommend_{name}"])
+        for name in ("gains", "leave_out", "verified")
+        if f"recommend_{name}" in run.tables
     }
+    return {"title": run.title, "gains": None, "leave_out": None, **shown}
 
 
 def figures(run: RunTables) -> list[Figure]:
     """Return what further data brings, the mixtures, and what was predicted and came out."""
-    gains, mixtures = run.tables["recommend_gains"], run.tables["recommend_mixtures"]
-    verified = run.tables["recommend_verified"]
-    label = "What 100 further examples of each language bring"
-    drawn = [Figure("recommend_gains", label, gains_chart(gains), fluid=True, subject=run.title)]
+    mixtures, verified = (run.tables[f"recommend_{name}"] for name in ("mixtures", "verified"))
+    drawn = []
+    if by_language(run):
+        label = "What 100 further examples of each language bring"
+        chart = gains_chart(run.tables["recommend_gains"])
+        drawn.append(Figure("recommend_gains", label, chart, fluid=True, subject=run.title))
     label = "Examples of each language in each mixture"
     chart = mixtures_chart(mixtures, run.languages)
     drawn.append(Figure("recommend_mixtures", label, chart, fluid=True, subject=run.title))
@@ -149,6 +154,8 @@ def verified_chart(verified: pd.DataFrame) -> alt.LayerChart:
         "predicted": ("predicted", "low", "high"),
         "observed": ("observed", "observed_low", "observed_high"),
     }.items():
+        if what not in verified:
+            continue
         ends = dict(zip(names, ("value", "from", "to"), strict=True))
         parts.append(verified[["mixture", *names]].rename(columns=ends).assign(what=what))
     table = pd.concat(parts, ignore_index=True).round({"value": 4, "from": 4, "to": 4})
@@ -182,12 +189,39 @@ def findings(sweep: SweepResults) -> list[str]:
 
 def sentences(run: RunTables) -> list[str]:
     """Say what to add, what can be left out, and whether the best mixture does as predicted."""
+    if not by_language(run):
+        return [_example_sentence(run.tables["recommend_verified"])]
     gains, left_out = run.tables["recommend_gains"], run.tables["recommend_leave_out"]
     return [
         _gain_sentence(gains),
         _leave_out_sentence(left_out),
         *_verified_sentences(run.tables["recommend_verified"], run.tables["recommend_mixtures"]),
     ]
+
+
+def by_language(run: RunTables) -> bool:
+    """Tell whether languages were recommended, not single examples."""
+    return "recommend_gains" in run.tables
+
+
+def _example_sentence(verified: pd.DataFrame) -> str:
+    rows = verified.set_index("mixture")
+    names = {
+        "recommended": "on them",
+        "random": "on as many random ones",
+        "matched": "on random ones with their languages and labels",
+    }
+    parts = [
+        f"{name} {number(rows.loc[key, 'observed'], 3)} "
+        f"({number(rows.loc[key, 'observed_low'], 3)} to "
+        f"{number(rows.loc[key, 'observed_high'], 3)})"
+        for key, name in names.items()
+    ]
+    best = rows.loc["recommended"]
+    return (
+        f"The {number(best['examples'])} examples that score highest for the target, in "
+        f"{int(best['fits'])} fine-tunings of each: {listed(parts)}; more is better."
+    )
 
 
 def _gain_sentence(gains: pd.DataFrame) -> str:

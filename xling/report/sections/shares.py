@@ -240,7 +240,6 @@ def findings(run: Run) -> list[str]:
         *few,
         *_strongest(positive),
         *_zero_shot(positive),
-        *_twin(sure, run.results.get("twin")),
     ]
 
 
@@ -303,18 +302,6 @@ def _zero_shot(positive: pd.DataFrame) -> list[str]:
         f"{language} was left out of training; its test examples draw most on "
         f"{(top := rows.loc[rows['share'].idxmax()]).train_language} ({percent(top['share'])})."
         for language, rows in unseen.groupby("test_language", sort=False)
-    ]
-
-
-def _twin(shares: pd.DataFrame, twin: dict[str, float] | None) -> list[str]:
-    if not twin:
-        return []
-    noise = 100 * shares["noise"]
-    return [
-        "Noise of the sketches, measured with independent twins: their scores correlate at "
-        f"{twin['spearman']:.3f} (Spearman), {percent(twin['positive_overlap'])} of the most "
-        f"positive examples are the same, and the shares differ by {noise.mean():.1f} points on "
-        f"average, {noise.max():.1f} at most."
     ]
 
 
