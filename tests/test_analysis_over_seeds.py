@@ -150,7 +150,7 @@ def test_correlations_rates_and_laws_are_averaged_over_seeds():
     runs = [evaluation(*own) for own in ((0.2, 0.1, "own"), (-0.1, 0.5, "own"), (0.5, 0.3, "own"))]
     (row,) = seed_correlations(runs).to_dict("records")
     ends = stats.ttest_1samp([0.2, -0.1, 0.5], 0).confidence_interval()
-    assert row["what"] == "+ · syntax" and row["correlation"] == pytest.approx(0.2)
+    assert row["what"] == "most positive · syntax" and row["correlation"] == pytest.approx(0.2)
     assert (row["low"], row["high"], row["positive"]) == (*map(pytest.approx, ends), 2)
     (row,) = seed_rates(runs).to_dict("records")
     assert (row["rate"], row["lowest"], row["highest"]) == (pytest.approx(0.3), 0.1, 0.5)

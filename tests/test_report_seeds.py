@@ -12,7 +12,13 @@ from seed_runs import make_seed, tables
 from xling.report.order import SWEEP_SCHEMAS
 from xling.report.section import filled
 from xling.report.sections import seeds
-from xling.report.seed_groups import SeedGroup, same_but_seed, seed_groups, tables_over_seeds
+from xling.report.seed_groups import (
+    SeedGroup,
+    group_titles,
+    same_but_seed,
+    seed_groups,
+    tables_over_seeds,
+)
 from xling.report.sweep_page import write_sweep
 from xling.report.sweep_results import SweepResults, gather
 
@@ -153,6 +159,13 @@ def test_groups_are_titled_by_the_switches_in_which_they_differ(tmp_path):
     files = [figure.file for part in seeds.groups(found) for figure in part.figures]
     assert files[2] == "seed_positive_shares_exclude=fr" and len(set(files)) == 4
     assert {text.split(":")[0] for text in seeds.findings(found)} == {one.title, other.title}
+
+
+def test_evaluations_and_their_runs_are_told_apart_by_what_is_evaluated_alone():
+    config = {"model": {"name": "tiny", "path": None}, "evaluate": None}
+    run = {"task": "xnli", "model": "tiny", "config": config}
+    effects = {"task": "xnli", "evaluate": "language_effects", "config": config}
+    assert group_titles([run, effects]) == ["", "evaluate=language_effects"]
 
 
 def test_a_sweep_without_seeds_says_nothing_of_them(tmp_path):

@@ -213,7 +213,8 @@ def seed_correlations(runs: Sequence[Tables]) -> pd.DataFrame:
     rows = []
     for name, (keys, value) in CORRELATIONS.items():
         for own, numbers in _by_keys(runs, name, keys, value):
-            what = " · ".join(str(part) for part in own)
+            told = [f"most {SIGNS[str(part)]}" if part in SIGNS else str(part) for part in own]
+            what = " · ".join(told)
             ends = numbers.min(), numbers.max(), int((numbers > 0).sum()), len(numbers)
             rows.append((name, what, *_t_interval(numbers), *ends))
     columns = "table what correlation low high between lowest highest positive seeds"

@@ -77,7 +77,7 @@ def seed_groups(runs: Mapping[str, dict[str, Any]], folders: Mapping[str, Path])
         results = {int(switch(runs[name], "seed")): runs[name] for name in names}
         tables = tables_over_seeds([_read(folders[name]) for name in names])
         made.append(SeedGroup(title, results, tables))
-    return made
+    return [group for group in made if group.tables]
 
 
 def tables_over_seeds(runs: Sequence[over.Tables]) -> dict[str, pd.DataFrame]:
@@ -107,12 +107,17 @@ def same_but_seed(runs: Mapping[str, dict[str, Any]]) -> list[list[str]]:
 
 def identity(results: Mapping[str, Any]) -> dict[str, Any]:
     """Return all settings of a run that can change its results, but the seed, by dotted key."""
-    switches = {key: switch(results, key) for key in SWITCHES}
+    switches = {key: _named(switch(results, key)) for key in SWITCHES}
     kinds = {key: results.get(key) for key in ("evaluate", "variant", "fingerprints")}
     settings = {**flat(results.get("config", {})), **kinds, **switches}
     return {
         key: value for key, value in settings.items() if key not in {*IDENTITY_EXCLUDED, "seed"}
     }
+
+
+def _named(value: Any) -> Any:
+    """Return the name of what the settings of an evaluation have as a group, such as the model."""
+    return (value.get("path") or value.get("name")) if isinstance(value, Mapping) else value
 
 
 def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
