@@ -143,7 +143,7 @@ def test_correlations_rates_and_laws_are_averaged_over_seeds():
         laws = [("loss", name, 0.9, name == law) for name in ("own", "alike")]
         return {
             "distances": pd.DataFrame({"sign": ["+"], "distance": ["syntax"], "rho": [rho]}),
-            "exchange_rates": pd.DataFrame(pairs, columns=columns),
+            "exchange_rates": pd.DataFrame(pairs, columns=columns).assign(low=0.0, high=0.0),
             "effect_overall": pd.DataFrame(laws, columns="measure law r2 chosen".split()),
         }
 
@@ -155,6 +155,14 @@ def test_correlations_rates_and_laws_are_averaged_over_seeds():
     (row,) = seed_rates(runs).to_dict("records")
     assert (row["rate"], row["lowest"], row["highest"]) == (pytest.approx(0.3), 0.1, 0.5)
     assert seed_laws(runs).set_index("law")["chosen"].to_dict() == {"own": 3, "alike": 0}
+
+
+def test_rates_at_the_end_of_their_range_have_an_interval_of_their_fine_tunings():
+    columns = "measure test_language train_language law rate low high".split()
+    rates = pd.DataFrame([("loss", "de", "en", "each", 0.0, 0.0, 0.392)], columns=columns)
+    (row,) = seed_rates([{"exchange_rates": rates}] * 4).to_dict("records")
+    assert (row["rate"], row["low"], row["between"], row["seeds"]) == (0, 0, 0, 4)
+    assert row["high"] == pytest.approx(0.392 / 2 / 2, rel=1e-3)  # the root of four
 
 
 @pytest.mark.slow

@@ -182,7 +182,7 @@ def test_the_laws_and_rates_of_seeds_are_said():
         columns = "measure test_language train_language law rate".split()
         laws = [("loss", name, 0.9, name == law) for name in ("own", "each")]
         return {
-            "exchange_rates": pd.DataFrame(rates, columns=columns),
+            "exchange_rates": pd.DataFrame(rates, columns=columns).assign(low=0.0, high=0.0),
             "effect_overall": pd.DataFrame(laws, columns="measure law r2 chosen".split()),
         }
 
@@ -197,6 +197,17 @@ def test_the_laws_and_rates_of_seeds_are_said():
     found = SweepResults(Path(), {}, {}, {}, seeds=[dataclasses.replace(group, title="effects")])
     html = filled((seeds.SECTION,), found)[0].html()
     assert "Exchange rates" in html and "<figure" not in html
+
+
+def test_pages_of_many_languages_hold_the_first_rows_and_say_so():
+    names = tuple("abcdefghijk")
+    counts = {name: [[1] * 11, [1] * 11] for name in names}
+    own = [tables(counts, names, counts, ids=seed) for seed in "01"]
+    results = {number: {"languages": [*names]} for number in range(2)}
+    group = SeedGroup("", results, tables_over_seeds(own))
+    html = filled((seeds.SECTION,), SweepResults(Path(), {}, {}, {}, seeds=[group]))[0].html()
+    assert len(group.tables["seed_shares"]) == 242
+    assert "All shares over seeds (242)" in html and "the first 100 of 242 rows" in html
 
 
 def test_the_runs_of_the_other_tests_of_reports_have_a_seed_too(tmp_path):

@@ -224,23 +224,25 @@ def seed_correlations(runs: Sequence[Tables]) -> pd.DataFrame:
 def seed_rates(evaluations: Sequence[Tables]) -> pd.DataFrame:
     """Tabulate exchange rates over seeds, each of which has fine-tunings of its own.
 
+    The seeds' own intervals stand for their fine-tunings, so that rates which lie at the same end
+    of their range in every seed, as 0 does, have an interval, too.
+
     Returns:
-        Columns measure, test_language, train_language, law, rate, low, high (Student's t over
-        seeds), between, lowest, highest (of a seed), seeds. A language's own rate, 1 by
-        definition, is left out.
+        Columns measure, test_language, train_language, law, rate, low, high, between, lowest,
+        highest (of a seed), seeds. A language's own rate, 1 by definition, is left out.
     """
-    others = [
-        {"exchange_rates": table[table["test_language"] != table["train_language"]]}
-        for table in (run["exchange_rates"] for run in evaluations)
-    ]
-    keys = ("measure", "test_language", "train_language", "law")
-    rows = [
-        (*own, *_t_interval(numbers), numbers.min(), numbers.max(), len(numbers))
-        for own, numbers in _by_keys(others, "exchange_rates", keys, "rate")
-    ]
-    return pd.DataFrame(
-        rows, columns=[*keys, *"rate low high between lowest highest seeds".split()]
-    )
+    every = pd.concat([run["exchange_rates"] for run in evaluations], ignore_index=True)
+    others = every[every["test_language"] != every["train_language"]].dropna(subset=["rate"])
+    keys = ["measure", "test_language", "train_language", "law"]
+    rows = []
+    for own, table in others.groupby(keys, sort=False):
+        rates = table["rate"].to_numpy(float)
+        errors = (table["high"] - table["low"]).fillna(0.0).to_numpy(float) / (2 * NORMAL)
+        over = over_seeds(rates[:, None], shared_variance(errors[:, None], 0.0))
+        numbers = over.mean[0], max(over.low[0], 0.0), over.high[0], over.between[0]
+        rows.append((*own, *numbers, rates.min(), rates.max(), len(rates)))
+    columns = [*keys, "rate", "low", "high", "between", "lowest", "highest", "seeds"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def seed_laws(evaluations: Sequence[Tables]) -> pd.DataFrame:

@@ -13,7 +13,7 @@ from xling.analysis.shares import SIGNS
 from xling.report.charts.matrix import cell_width, matrix
 from xling.report.doubts import headline, unlearnt_languages
 from xling.report.section import SIGN, Figure, FilledSection, Section, filled
-from xling.report.sections.shares import is_printed, share_limit
+from xling.report.sections.shares import share_limit
 from xling.report.seed_groups import SeedGroup
 from xling.report.style import GREY, HUES, rgba
 from xling.report.sweep_results import RUNS, SweepResults
@@ -31,6 +31,7 @@ from xling.report.words import (
 
 OVER = "end of the 95% interval over seeds and test examples"
 OVER_SEEDS = "end of the 95% interval over seeds (Student's t)"
+OVER_FITS = "end of the 95% interval over seeds and fine-tunings"
 BETWEEN = "standard deviation between the seeds"
 SEEDS = "number of seeds"
 TEST = "language of the test examples"
@@ -49,6 +50,9 @@ SHOWN = {
 }
 FOLDED = {"seed_shares": "All shares over seeds", "seed_means": "Mean influence over seeds"}
 """The tables of a group on the page, with what they are called; what is folded is long."""
+
+MOST_PRINTED = 100
+"""Rows of a table of a group that are on the page."""
 
 MOST_OPEN = 36
 """Rows of a table that the page shows without unfolding it."""
@@ -163,8 +167,8 @@ SCHEMAS = {
             "train_language": TRAIN,
             "law": "each: a rate of its own for each language; one: the same for all others",
             "rate": "what an example is worth, in the test language's own: mean over seeds",
-            "low": f"lower {OVER_SEEDS}",
-            "high": f"upper {OVER_SEEDS}",
+            "low": f"lower {OVER_FITS}",
+            "high": f"upper {OVER_FITS}",
             "between": BETWEEN,
             "lowest": "of a seed",
             "highest": "of a seed",
@@ -188,11 +192,7 @@ def groups(sweep: SweepResults) -> list[FilledSection]:
 
 def of_group(group: SeedGroup) -> dict[str, Any]:
     """Return what the template of one group prints."""
-    printed = {
-        name: printed_rows(table.drop(columns=["p", "same_side"], errors="ignore"))
-        for name, table in group.tables.items()
-        if name not in FOLDED or is_printed(table)
-    }
+    printed = {name: _printed(table) for name, table in group.tables.items()}
     return {
         "title": group.title,
         "seeds": group.seeds,
@@ -203,6 +203,12 @@ def of_group(group: SeedGroup) -> dict[str, Any]:
         "few": len(group.seeds) < ENOUGH,
         "widths": t_widths(len(group.seeds)),
     }
+
+
+def _printed(table: pd.DataFrame) -> dict[str, Any]:
+    """Return a table as the page has it: what its other columns tell is in the file alone."""
+    shown = table[:MOST_PRINTED].drop(columns=["p", "same_side"], errors="ignore")
+    return {**printed_rows(shown), "total": len(table)}
 
 
 def t_widths(seeds: int) -> str:
