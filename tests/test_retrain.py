@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import SMALL, config, run_xling
@@ -10,7 +11,7 @@ from runs import sweep_tables, written
 
 from xling.config import base_run
 from xling.errors import UserError
-from xling.pipeline import retrain
+from xling.pipeline import recommend, retrain
 from xling.pipeline.paths import run_paths
 
 MIXED = (*SMALL, "mixture.fits=9", "mixture.seeds=2", "retrain.processes=1")
@@ -156,3 +157,32 @@ def test_a_recommendation_is_verified_and_exported(tmp_path):
         dict(zip(asked["train_language"], asked["examples"], strict=True))
     )
     assert {line["label"] for line in lines} == {"entailment", "not_entailment"}
+
+
+def test_examples_that_score_highest_are_fine_tuned_on_beside_random_ones(tmp_path):
+    command = ("task=xnli", *SMALL, "evaluate=recommend", "recommend.by=example")
+    done = run_xling(
+        *command, "recommend.seeds=2", "recommend.target=fr", "recommend.total=30", folder=tmp_path
+    )
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-recommend-*")
+    verified = pd.read_parquet(folder / "tables/recommend_verified.parquet")
+    assert verified["mixture"].tolist() == ["recommended", "random", "matched"]
+    assert verified["examples"].eq(30).all() and verified["fits"].eq(2).all()
+    ids = (folder / "recommended/ids.txt").read_text("utf-8").split()
+    assert len(set(ids)) == 30 and not (folder / "sketches").exists()
+    (bank,) = tmp_path.glob("multirun/xnli/stages/tuning-*/retrained/*")
+    assert len(list(bank.iterdir())) == 6  # no mixtures: scores choose, not laws
+
+
+def test_matched_examples_are_as_many_of_each_language_and_label():
+    languages = ["de", "de", "de", "en", "en", "en", "de"]
+    labels = [0, 0, 1, 0, 1, 1, 1]
+    drawn = recommend.like(languages, labels, np.array([0, 2, 6, 4]), np.random.default_rng(0))
+    assert sorted((languages[row], labels[row]) for row in drawn) == [
+        ("de", 0),
+        ("de", 1),
+        ("de", 1),
+        ("en", 1),
+    ]
+    assert len(set(drawn.tolist())) == 4

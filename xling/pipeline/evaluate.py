@@ -68,11 +68,10 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
             whole = base_run(config)
             model = FineTuned(whole, base, prepare(whole, quiet), read_history(base.tuning))
             parts, outcomes = retrain(config, model)
-            tables = {
-                **EVALUATIONS[config.evaluate](config, model, parts, outcomes, folder),
-                "retrainings": outcome_table(parts, outcomes, model),
-                "retraining_data": data_table(parts, model),
-            }
+            tables = EVALUATIONS[config.evaluate](config, model, parts, outcomes, folder)
+            if parts:
+                tables["retrainings"] = outcome_table(parts, outcomes, model)
+                tables["retraining_data"] = data_table(parts, model)
             write_tables(folder / "tables", tables, SWEEP_SCHEMAS, source="evaluation")
             languages, task = list(config.languages), config.task.name
             sentences = SENTENCES[config.evaluate](RunTables(tables, languages, task, ""))

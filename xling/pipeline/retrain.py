@@ -5,6 +5,8 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
+import numpy as np
+
 from xling.cli.console import format_duration, interactive, say, tally
 from xling.config import Config, base_run
 from xling.evaluation.mixtures import Retraining, again, full, halves, mixtures, without
@@ -64,6 +66,9 @@ def retrain(config: Config, model: FineTuned) -> tuple[list[Retraining], Outcome
         model: of the base run.
     """
     parts = retrainings(config, model)
+    if not parts:
+        none = np.empty((0, len(model.inputs.encoded["test"])))
+        return [], Outcomes(none, none.astype(bool))
     return parts, outcomes_of(config, model, parts)
 
 
