@@ -10,6 +10,7 @@ import time
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from conftest import config, run_command, run_xling, start_xling, surroundings
@@ -84,10 +85,24 @@ def test_the_same_command_does_what_is_missing_and_then_nothing(broken, copied):
     assert before.items() <= after.items() and len(after) > len(before)
     sweep = folder / "multirun/sweeps/s"
     assert not (sweep / "tables/jobs.parquet").exists()
-    assert "Not finished" not in (sweep / "report.html").read_text("utf-8")
+    page = (sweep / "report.html").read_text("utf-8")
+    assert "Not finished" not in page and '<section id="seeds">' in page
+    over_seeds_as_in_each_run(sweep, [run_of(folder, f"seed={seed}") for seed in range(3)])
     again = run_xling(*broken.command, folder=folder)
     assert again.returncode == 0 and "3 jobs, 3 finished" in again.stdout
     assert "Job 1" not in again.stdout and written(folder) == after
+
+
+def over_seeds_as_in_each_run(sweep: Path, runs: list[Path]) -> None:
+    """Compare shares over seeds with those of the runs, and the means of these."""
+    keys = ["sign", "test_language", "train_language"]
+    over = pd.read_parquet(sweep / "tables/seed_shares.parquet").set_index(keys).sort_index()
+    tables = [pd.read_parquet(run / "tables/shares.parquet").query("epoch == 0") for run in runs]
+    single = pd.concat(tables).groupby(keys)
+    np.testing.assert_allclose(over["share"], single["share"].mean())
+    np.testing.assert_allclose(over["between"], single["share"].std(), atol=1e-12)
+    assert set(over["seeds"]) == {3} and over["low"].le(over["share"]).all()
+    assert (sweep / "tables/seed_statements.csv").exists()
 
 
 def test_forced_jobs_are_made_again_each_stage_once(broken, copied):

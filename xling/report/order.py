@@ -25,6 +25,7 @@ from xling.report.sections import (
     reinforcing,
     run_files,
     scripts,
+    seeds,
     shares,
     similar_subnetworks,
     sparse_fine_tuning,
@@ -73,6 +74,7 @@ SWEEP_SECTIONS: tuple[Section[SweepResults], ...] = (
     imbalance.SECTION,
     zero_shot.SECTION,
     confidence.SECTION,
+    seeds.SECTION,
     sweep_runs.DRAWN,
     sweep_heads.SECTION,
     sweep_changes.SECTION,
@@ -102,5 +104,6 @@ SWEEP_QUESTIONS = (
     sparse_fine_tuning.SECTION,
     sweep_changes.SECTION,
     sweep_heads.SECTION,
+    seeds.SECTION,
 )
 """The sections whose question may be the page's title: that of the first that applies is."""

@@ -20,6 +20,7 @@ from xling.analysis.sweeps import (
 )
 from xling.errors import UserError
 from xling.report.doubts import warnings
+from xling.report.seed_groups import SeedGroup, group_tables, seed_groups
 from xling.report.tables import RunTables
 
 SIMILARITY = (
@@ -103,6 +104,7 @@ class SweepResults:
         others: the rows of `sweep_change` of runs through another language's subnetwork.
         languages: their order.
         evaluations: tables of each evaluation by what it is, such as language_effects.
+        seeds: runs, or evaluations, that differ in the seed alone.
     """
 
     folder: Path
@@ -116,6 +118,7 @@ class SweepResults:
     others: pd.DataFrame | None = None
     languages: list[str] = dataclasses.field(default_factory=list)
     evaluations: dict[str, list[RunTables]] = dataclasses.field(default_factory=dict)
+    seeds: list[SeedGroup] = dataclasses.field(default_factory=list)
 
     @property
     def tasks(self) -> list[str]:
@@ -163,9 +166,11 @@ def gather(folder: Path, jobs: Sequence[SweepJob]) -> SweepResults:
     alone = {name: _results(run) for name, run in masks.items()}
     left_out = [_results(job.folder) for job in done if job.base and not job.evaluation]
     evaluated = read_evaluations(evaluations, {job.folder.name: job.label for job in done})
-    tables = run_tables(runs, paths, left_out) | evaluation_tables(evaluated)
+    by_seed = {**runs, **{name: _results(evaluations[name]) for name in evaluations}}
+    seeds = seed_groups(by_seed, {**paths, **evaluations})
+    tables = run_tables(runs, paths, left_out) | evaluation_tables(evaluated) | group_tables(seeds)
     links = {name: f"../../{path.parent.name}/{name}/report.html" for name, path in paths.items()}
-    results = SweepResults(folder, runs | alone, links, tables, evaluations=evaluated)
+    results = SweepResults(folder, runs | alone, links, tables, evaluations=evaluated, seeds=seeds)
     if any(kind(of_run) != "full" for of_run in results.runs.values()):
         results = with_subnetworks(results, runs, alone, paths | masks)
     if "runs" in tables:
