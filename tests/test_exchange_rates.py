@@ -104,6 +104,28 @@ def test_of_noise_nothing_is_predicted():
     assert (effects.gains["gain"] == 0).all() and effects.gains["q"].isna().all()
 
 
+def test_where_no_outcome_varies_nothing_is_predicted_and_no_law_explains_anything():
+    tunings = planted([law([1] * 5)] * 2, 0.1, ("de", "en"))
+    same = dataclasses.replace(
+        tunings, outcomes={"accuracy": np.full((len(tunings.counts), 2), 0.5)}
+    )
+    effects = language_effects(same, resamples=20)
+    assert chosen(effects) == ["nothing"] * 2
+    assert effects.overall.query("chosen")["law"].tolist() == ["nothing"]
+    assert (effects.overall["r2"] == 0).all()
+
+
+@pytest.mark.parametrize("rates", [[0, 1, 0.3, 0.1, 0.6], [0, 1, 1, 1, 1]])
+def test_own_data_that_bring_nothing_are_told_from_those_that_do(rates):
+    effects = language_effects(planted([law(rates)], 0.1), resamples=200)
+    assert chosen(effects) == ["each" if rates[2] < 1 else "one"]
+    gains = effects.gains.set_index("train_language")
+    assert gains["gain"].idxmax() == "en" and gains["gain"]["de"] < 0.05 * gains["gain"]["en"]
+    assert gains["q"]["de"] > 0.05 and gains["q"]["en"] < 0.001
+    helped = language_effects(planted([law([0.3, *rates[1:]])], 0.1), resamples=200)
+    assert helped.gains.set_index("train_language")["q"]["de"] < 0.001
+
+
 def test_a_language_that_is_not_trained_on_learns_from_the_one_that_helps():
     truth = [law([0.05, 0.05, 3, 0.05, 0.05]), law([1] * 5)]
     effects = language_effects(planted(truth, 0.2, ("be", "tr")), resamples=200)

@@ -41,7 +41,10 @@ def effects(chosen: dict[str, str], rates: dict[tuple[str, str], float]) -> RunT
         columns="measure influence pairs rho p points".split(),
     )
     most = max(set(chosen.values()), key=[*chosen.values()].count)
+    gain_rows = [("accuracy", *pair, rate / 10, "each", 0.001) for pair, rate in rates.items()]
+    gain_columns = "measure test_language train_language gain law q".split()
     tables = {
+        "effect_gains": pd.DataFrame(gain_rows, columns=gain_columns),
         "effect_overall": overall(most),
         "effect_laws": laws(chosen),
         "exchange_rates": pd.DataFrame(rate_rows, columns=columns),
@@ -75,6 +78,23 @@ def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
     assert sentence in first and "cross-validated R² 0.90" in first
     assert nothing == "Nothing predicts sw: neither how much data nor whose."
     assert "the 6 pairs of different languages" in agreement and "ρ = 0.43" in agreement
+
+
+def test_rates_in_own_examples_that_help_nothing_are_not_told():
+    rates = RATES | {("de", "en"): 250.0, ("de", "sw"): 80.0}
+    run = effects(dict.fromkeys(LANGUAGES, "each"), rates)
+    gains = run.tables["effect_gains"].set_index(["test_language", "train_language"])
+    assert "250" in language_effects.sentences(run)[0]  # as long as they help
+    gains.loc[("de", "de"), "q"] = 0.4
+    run.tables["effect_gains"] = gains.reset_index()
+    first, own, _ = language_effects.sentences(run)
+    assert "An example of sw is worth 0.30 own ones, the least, and one of en 1.10" in first
+    assert own == "No effect of its own data on de is told; what helps it most is en."
+    gains["q"] = [0.4 if test == train else 0.001 for test, train in gains.index]
+    run.tables["effect_gains"] = gains.reset_index()
+    first, *own, _ = language_effects.sentences(run)
+    assert first.endswith("it matters whose data it is (cross-validated R² 0.90).")
+    assert len(own) == 3
 
 
 def test_languages_with_another_law_than_all_together_are_named():

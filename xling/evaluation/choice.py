@@ -109,7 +109,9 @@ def try_laws(
         rows.append((law, size, len(y), number, r2, rho, why))
     table = pd.DataFrame(rows, columns="law parameters fits parts r2 rho why".split())
     table = table.assign(chosen=table["law"] == choose(errors, spread))
-    return table, {law: error / (spread or 1.0) for law, error in errors.items()}
+    # Of outcomes that are all the same, a law explains nothing, though it is never wrong.
+    relative = {law: error / spread if spread else np.ones(number) for law, error in errors.items()}
+    return table, relative
 
 
 def try_together(tried: Sequence[tuple[bool, bool, dict[str, np.ndarray]]]) -> pd.DataFrame:

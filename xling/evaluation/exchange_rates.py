@@ -212,6 +212,9 @@ def _p_none(
 ) -> np.ndarray:
     """Test each rate against 0: does the law without this data fit worse? A one-sided F test.
 
+    The own data's rate is 1 by definition, but the law without it may do as well: then the others'
+    rates are in a unit that is worth nothing.
+
     Seeds of the same part are no further evidence: parts are counted, not fine-tunings. The p-value
     is halved, since a rate cannot be negative (Self and Liang 1987).
     """
@@ -222,10 +225,10 @@ def _p_none(
     whole = fit(law, counts, y, own).squares[0] * share
     p = np.empty(languages)
     for language in range(languages):
-        if law == "one":
+        if law == "one" and language != own:
             less = fit("own", counts, y, own)
         else:
-            less = fit(law, counts, y, own, without=language if language != own else None)
+            less = fit(law, counts, y, own, without=language)
         ratio = max(0.0, less.squares[0] * share - whole) / (whole / left)
         p[language] = stats.f.sf(ratio, 1, left) * (0.5 if ratio > 0 else 1.0)
     return p
@@ -239,9 +242,8 @@ def _gains(
     drawn = 100 * law.resampled.gain(at[None])[:, 0]
     low, high = np.percentile(drawn, PERCENTILES, axis=0)
     p = two_sided(drawn, 0.0)
-    if law.fit.law in ("each", "one"):
-        tested = np.arange(len(p)) != law.own
-        p[tested] = _p_none(law.fit.law, tunings.counts, y, law.own, parts)[tested]
+    if law.fit.law in ("each", "one"):  # rates are not negative: no resample's is below 0
+        p = _p_none(law.fit.law, tunings.counts, y, law.own, parts)
     p[(drawn == 0).all(0)] = np.nan  # the law knows no effect: nothing was tested
     columns = dict(gain=gain, low=low, high=high, p=p)
     return pd.DataFrame(columns).assign(

@@ -117,7 +117,7 @@ def fit(
         outcomes: (fits,)
         own: the test language among the training languages; None if it is not trained on.
         weights: (R, fits) of the fine-tunings in each of R fits; None for a single one of all.
-        without: a language whose data is taken to have no effect (`each` alone).
+        without: a language whose data is taken to have no effect (`each`; `one`: the own one).
 
     Raises:
         ValueError: the law does not exist for the language.
@@ -186,7 +186,8 @@ def _effective(
     elif law == "each":
         free, fixed = np.eye(languages)[others], (~others).astype(float)
     if without is not None:
-        free = free * (np.arange(languages) != without)
+        left_in = np.arange(languages) != without
+        free, fixed = free * left_in, fixed * left_in
     problem = _Problem(counts @ fixed, counts @ free.T, y, _pull(len(free)))
     starts = np.array([[np.log(n0), *[np.log(rate)] * len(free)] for n0, rate in STARTS])
     first, cost, *_ = problem.solve(starts, np.ones((len(starts), len(y))))

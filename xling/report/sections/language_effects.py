@@ -339,13 +339,19 @@ def sentences(run: RunTables) -> list[str]:
     by_language = laws[laws["chosen"]].set_index("test_language")["law"]
     nothing = by_language.index[by_language == "nothing"]
     others = by_language[~by_language.isin([chosen["law"], "nothing"])]
-    told = by_language.index.difference(nothing, sort=False)
+    gains = _of(run.tables["effect_gains"], measure)
+    useless = _useless(gains[~gains["test_language"].isin(nothing)])
+    told = by_language.index.difference([*nothing, *useless], sort=False)
     texts = [
         f"In {count} fine-tunings on parts of the data, judged by {measure}: "
         + _law_sentence(chosen["law"], chosen["r2"], rates[rates["test_language"].isin(told)])
     ]
     if len(nothing) and chosen["law"] != "nothing":
         texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
+    for language, best in useless.items():
+        texts.append(
+            f"No effect of its own data on {language} is told; what helps it most is {best}."
+        )
     if len(others):
         named = listed(f"{language} ({law})" for language, law in others.items())
         texts.append(f"Taken alone, another law does better for {named}.")
@@ -372,6 +378,8 @@ def _law_sentence(law: str, r2: float, rates: pd.DataFrame) -> str:
             f"{how}."
         )
     others = rates[(rates["law"] == law) & (rates["test_language"] != rates["train_language"])]
+    if others.empty:
+        return f"it matters whose data it is {how}."
     if law == "one":
         worth = others.groupby("test_language")["rate"].first()
         return (
@@ -387,6 +395,21 @@ def _law_sentence(law: str, r2: float, rates: pd.DataFrame) -> str:
         f"it matters whose data it is {how}. An example of {least} is worth {worth[least]} own "
         f"ones, the least, and one of {most} {worth[most]}, the most."
     )
+
+
+def _useless(gains: pd.DataFrame) -> dict[str, str]:
+    """Return test languages whose own data are not told from useless, and what helps them most.
+
+    Exchange rates of such a language are in a unit that is worth nothing, or nearly.
+    """
+    best = {}
+    for language, rows in gains.groupby("test_language", sort=False):
+        own = rows["train_language"] == language
+        if own.any() and not (rows.loc[own, "q"] < SIGNIFICANT).any():
+            helping = rows[~own & (rows["q"] < SIGNIFICANT) & (rows["gain"] > 0)]
+            if len(helping):
+                best[language] = helping.loc[helping["gain"].idxmax(), "train_language"]
+    return best
 
 
 def _span(values: pd.Series) -> str:
