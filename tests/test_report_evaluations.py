@@ -149,8 +149,8 @@ def test_the_best_method_is_named_with_the_ceiling_and_what_it_beats():
     example, language = faithfulness.sentences(scores(dot=0.3, cosine=0.1))
     assert example == (
         "In 40 fine-tunings on random halves, dot predicts each test example’s loss best: linear "
-        "datamodelling score 0.30 (0.25 to 0.35) (noise ceiling 0.46), and 0.15 beyond counts of "
-        "labels and languages. Better than every control (count and random): dot."
+        "datamodelling score 0.30 (0.25 to 0.35; noise ceiling 0.46, 0.41 to 0.51), and 0.15 "
+        "beyond counts of labels and languages. Better than every control (count and random): dot."
     )
     assert "each test language’s mean loss" in language
 
@@ -158,3 +158,9 @@ def test_the_best_method_is_named_with_the_ceiling_and_what_it_beats():
 def test_where_no_method_beats_the_controls_that_is_said():
     example, _ = faithfulness.sentences(scores(cosine=0.1))
     assert example.endswith("No method is told from all controls (count and random).")
+
+
+def test_a_run_quotes_what_its_own_method_is_worth():
+    text = faithfulness.of_method(scores(dot=0.3, cosine=0.1).tables, "cosine")
+    assert text.startswith("in 40 fine-tunings on random halves, these scores predicted each test ")
+    assert "loss with ρ = 0.10 (noise ceiling 0.46, 0.41 to 0.51), 0.05 beyond counts" in text

@@ -1,6 +1,7 @@
 """BM25: how much of the test example's text the training example shares, in rare tokens."""
 
 import dataclasses
+import logging
 import math
 from collections.abc import Iterator
 from typing import Unpack
@@ -76,6 +77,7 @@ class _Scorer:
     def __init__(self, method: Bm25, train: Sketches, test: Sketches) -> None:
         import bm25s  # takes a second, which other methods need not wait for
 
+        logging.getLogger("bm25s").setLevel(logging.WARNING)  # it asks for its DEBUG lines itself
         texts = _Texts(train)
         self.weights = sparse.csr_matrix((len(train), len(texts.words)))
         if len(texts.words):  # else the mean length is zero

@@ -187,12 +187,23 @@ def of_method(tables: dict[str, pd.DataFrame], method: str) -> str:
     return f"in {subsets} fine-tunings on random halves, these scores predicted {'; '.join(parts)}."
 
 
+def _ceiling(scores: pd.DataFrame) -> str:
+    """Return the noise ceiling with its interval, as it stands behind a score; "" if there is none.
+
+    Args:
+        scores: of one level, by method.
+    """
+    if CEILING not in scores.index or pd.isna(scores.loc[CEILING, "lds"]):
+        return ""
+    value, low, high = (number(scores.loc[CEILING, name], 2) for name in ("lds", "low", "high"))
+    return f"; noise ceiling {value}, {low} to {high}"
+
+
 def _sentence(run: RunTables, level: str) -> str:
     table = run.tables["faithfulness"]
     table = table[table["level"] == level].set_index("method")
     methods = table.drop([*CONTROLS, CEILING], errors="ignore").dropna(subset="lds")
-    ceiling = table["lds"].get(CEILING)
-    noise = "" if ceiling is None or pd.isna(ceiling) else f" (noise ceiling {number(ceiling, 2)})"
+    noise = _ceiling(table)
     beats = run.tables["faithfulness_beats"]
     beats = beats[beats["level"] == level]
     controls = [name for name in CONTROLS if name in set(beats["control"])]
@@ -208,7 +219,7 @@ def _sentence(run: RunTables, level: str) -> str:
     text = (
         f"In {row['subsets']} fine-tunings on random halves, {best} predicts {LEVELS[level]} best: "
         f"linear datamodelling score {number(row['lds'], 2)} "
-        f"({number(row['low'], 2)} to {number(row['high'], 2)}){noise}{beyond}."
+        f"({number(row['low'], 2)} to {number(row['high'], 2)}{noise}){beyond}."
     )
     if not controls:
         return text
