@@ -3,6 +3,7 @@
 import pandas as pd
 import pytest
 
+from xling.report.charts import effects as effects_charts
 from xling.report.sections import faithfulness, language_effects
 from xling.report.tables import RunTables
 
@@ -115,7 +116,7 @@ def test_the_measure_that_is_predicted_better_leads():
 def test_rates_that_are_not_told_from_nothing_are_not_bold():
     rates = effects({"de": "each"}, RATES).tables["exchange_rates"].query("law == 'each'")
     rates = rates.assign(q_none=[0.5, 0.01, None] * 3)
-    rows = language_effects.rates_matrix(rates, LANGUAGES).to_dict()["datasets"].values()
+    rows = effects_charts.rates_matrix(rates, LANGUAGES).to_dict()["datasets"].values()
     (weak,) = ([row["weak"] for row in table] for table in rows if "weak" in table[0])
     assert weak == [[False, False, True], [True, False, True], [True, False, False]]
 

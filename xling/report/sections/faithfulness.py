@@ -172,18 +172,16 @@ def sentences(run: RunTables) -> list[str]:
 
 def of_method(tables: dict[str, pd.DataFrame], method: str) -> str:
     """Say what the scores of one method are worth."""
-    table = tables["faithfulness"].set_index(["method", "level"])
+    table = tables["faithfulness"].set_index("method")
     parts = []
     for level, name in LEVELS.items():
-        row, ceiling = table.loc[(method, level)], table["lds"].get((CEILING, level))
-        noise = (
-            "" if ceiling is None or pd.isna(ceiling) else f", noise ceiling {number(ceiling, 2)}"
-        )
-        beyond = ""
+        of_level = table[table["level"] == level]
+        row, noise = of_level.loc[method], _ceiling(of_level)
+        text = f"{name} with ρ = {number(row['lds'], 2)}" + (f" ({noise[2:]})" if noise else "")
         if pd.notna(row["beyond"]):
-            beyond = f", and {number(row['beyond'], 2)} beyond counts of labels and languages"
-        parts.append(f"{name} with ρ = {number(row['lds'], 2)}{noise}{beyond}")
-    subsets = table.loc[(method, "example"), "subsets"]
+            text += f", {number(row['beyond'], 2)} beyond counts of labels and languages"
+        parts.append(text)
+    subsets = int(table.loc[[method], "subsets"].iloc[0])
     return f"in {subsets} fine-tunings on random halves, these scores predicted {'; '.join(parts)}."
 
 

@@ -1,28 +1,17 @@
 """The section on what each language's data really does, found by fine-tuning on mixtures."""
 
-from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
-from xling.report.charts.lines import by_language
-from xling.report.charts.matrix import TEST, Side, cell_width, matrix
-from xling.report.charts.panels import TEST_EXAMPLES, Panels, panels
+from xling.report.charts.effects import curve_panels, laws_matrix, rates_matrix
 from xling.report.section import Figure, FilledSection, Section, filled
-from xling.report.style import HEADS, HUES, rgba
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
-from xling.report.words import SIGNIFICANT, listed, number, p_equals, p_value
+from xling.report.words import SIGNIFICANT, listed, number, p_equals
 
 MEASURES = {"loss": "loss", "accuracy": "accuracy"}
-LAWS = ("alike", "own", "one", "separate", "each")
-"""The laws that are shown, in this order; `nothing` is the mean, to compare with."""
-
-LAW = Side("law", "law", "law")
-
 MOST_DRAWN = 12
 """Languages whose curves are drawn; those of more are in the tables alone."""
 
@@ -209,109 +198,6 @@ def figures(run: RunTables) -> list[Figure]:
 
 def _of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
     return table[table["measure"] == measure]
-
-
-def rates_matrix(rates: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChart:
-    """Draw what an example of each training language is worth to each test language."""
-    known = rates.dropna(subset="rate")
-    width = cell_width(known["train_language"].nunique())
-    own = known["test_language"] == known["train_language"]
-    table = known[["test_language", "train_language"]].assign(
-        rate=known["rate"].round(4),
-        shade=known["rate"].clip(upper=2).round(4),
-        printed=[number(rate, 2 if width >= 36 else 1) for rate in known["rate"]],
-        interval=[
-            "1 by definition" if pd.isna(low) else f"{number(low, 2)} to {number(high, 2)}"
-            for low, high in zip(known["low"], known["high"], strict=True)
-        ],
-        none=_printed_q(known["q_none"]),
-        alike=_printed_q(known["q_alike"]),
-        weak=~own & ~(known["q_none"] < SIGNIFICANT),
-    )
-    color = alt.Color("shade:Q", title="own examples that an example is worth").scale(
-        domain=[0, 1, 2], range=[rgba(HUES["+"], 0), rgba(HUES["+"], 0.5), rgba(HUES["+"], 0.9)]
-    )
-    tooltip = [
-        alt.Tooltip("rate:Q", title="worth", format=".3f"),
-        alt.Tooltip("interval:N", title="95% interval"),
-        alt.Tooltip("none:N", title="q against 0"),
-        alt.Tooltip("alike:N", title="q against 1"),
-    ]
-    legend = color.legend(orient="bottom", values=[0, 1, 2], format="d")
-    return matrix(table, legend, tooltip, languages, width)
-
-
-def _printed_q(values: pd.Series) -> list[str]:
-    return ["–" if pd.isna(q) else p_value(q) for q in values]
-
-
-def laws_matrix(laws: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChart:
-    """Draw the cross-validated R² of each law for each test language; the chosen one is bold."""
-    known = laws[laws["law"].isin(LAWS)].dropna(subset="r2")
-    table = known[["test_language", "law"]].assign(
-        r2=known["r2"].round(4),
-        shade=known["r2"].clip(lower=0).round(4),
-        printed=[number(r2, 2) for r2 in known["r2"]],
-        rho=["–" if pd.isna(rho) else number(rho, 2) for rho in known["rho"]],
-        parameters=known["parameters"],
-        weak=~known["chosen"].astype(bool),
-    )
-    color = alt.Color("shade:Q", title="R², cross-validated").scale(
-        domain=[0, 1], range=[rgba(HEADS, 0), rgba(HEADS, 0.75)]
-    )
-    tooltip = [
-        alt.Tooltip("r2:Q", title="R², cross-validated", format=".3f"),
-        alt.Tooltip("rho:N", title="rank correlation"),
-        alt.Tooltip("parameters:Q"),
-    ]
-    order = [*languages, *LAWS]
-    legend = color.legend(orient="bottom", values=[0, 0.5, 1], format=".1f")
-    return matrix(table, legend, tooltip, order, 70, sides=(TEST, LAW))
-
-
-def curve_panels(curves: pd.DataFrame, points: pd.DataFrame, languages: Sequence[str]) -> Panels:
-    """Draw each test language's measure against the examples of each training language."""
-    draw = partial(_curves, points=points, languages=languages)
-    return panels(curves, draw, "test_language", (), TEST_EXAMPLES)
-
-
-def _curves(curves: pd.DataFrame, points: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChart:
-    test, measure = curves["test_language"].iloc[0], curves["measure"].iloc[0]
-    sign, form = (-1, ".2f") if measure == "loss" else (1, ".0%")
-    title = "mean loss" if measure == "loss" else "accuracy"
-    shown = curves[["train_language", "examples"]].assign(
-        value=(sign * curves["predicted"]).round(4),
-        low=(sign * curves["low"]).round(4),
-        high=(sign * curves["high"]).round(4),
-    )
-    own = points[points["test_language"] == test]
-    own = own[["train_language", "examples"]].assign(value=(sign * own["value"]).round(4))
-    color, dash, _ = by_language(shown, languages, "train_language")
-    x = alt.X(
-        "examples:Q", title="examples of the language", axis=alt.Axis(tickCount=5, grid=False)
-    )
-    y = alt.Y("value:Q", title=title, axis=alt.Axis(format=form, tickCount=5)).scale(zero=False)
-    lines = (
-        alt.Chart(shown)
-        .mark_line(strokeWidth=2)
-        .encode(
-            x=x,
-            y=y,
-            color=color,
-            strokeDash=dash,
-            tooltip=[
-                alt.Tooltip("train_language:N", title="training language"),
-                alt.Tooltip("examples:Q", format=".0f"),
-                alt.Tooltip("value:Q", title=title, format=".3f"),
-                alt.Tooltip("low:Q", title="95% interval, one end", format=".3f"),
-                alt.Tooltip("high:Q", title="the other", format=".3f"),
-            ],
-        )
-    )
-    dots = (
-        alt.Chart(own).mark_point(filled=True, size=14, opacity=0.35).encode(x=x, y=y, color=color)
-    )
-    return (dots + lines).properties(width=330, height=230)
 
 
 def findings(sweep: SweepResults) -> list[str]:
