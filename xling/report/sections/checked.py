@@ -29,7 +29,7 @@ def findings(run: Run) -> list[str]:
     if not whole or "evaluations" not in run.results:  # not possible, or an earlier version's
         return []
     if not run.results["evaluations"]:
-        return [not_checked(run.results)]
+        return [not_checked(run)]
     method = scored_by(run.results["config"]["influence"])
     return [
         f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}): "
@@ -44,11 +44,13 @@ def scored_by(influence: dict[str, Any]) -> str:
     return json.dumps({key: influence.get(key) for key in keys})
 
 
-def not_checked(results: dict[str, Any]) -> str:
+def not_checked(run: Run) -> str:
     """Say that influence is an estimate that nobody has checked, and how to check it."""
-    words = shlex.split(results.get("command", "xling"))
+    words = shlex.split(run.results.get("command", "xling"))
     command = shlex.join([words[0], f"experiment={EXPERIMENT}", *words[1:]])
-    seconds = results.get("seconds_to_check")
+    file = run.folder / "run.json"
+    spent = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    seconds = spent.get("seconds_to_check")
     lasts = f" (about {duration(seconds)})" if seconds else ""
     return (
         "Nobody has checked by fine-tuning again whether these estimates tell what the languages’ "
