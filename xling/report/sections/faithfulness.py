@@ -24,6 +24,9 @@ LEVEL = (
     "loss, averaged"
 )
 
+BELOW = alt.Legend(symbolOpacity=1, labelLimit=320, orient="bottom", columns=3)
+PLAIN, BEYOND = "score", "beyond counts"
+
 SCHEMAS = {
     "faithfulness": across_runs(
         "Linear datamodelling scores (Park et al. 2023): the rank correlation, over fine-tunings "
@@ -125,7 +128,7 @@ def scores_chart(scores: pd.DataFrame) -> alt.LayerChart:
     base = alt.Chart(shown).encode(
         y=alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)),
         yOffset=alt.YOffset("what:N", sort=[PLAIN, BEYOND]),
-        color=alt.Color("kind:N", title=None, sort=names).scale(
+        color=alt.Color("kind:N", title=None, sort=names, legend=BELOW).scale(
             domain=names, range=[f"rgb({HUES['+']})", QUIET, LINES[0]]
         ),
         tooltip=[
@@ -140,15 +143,12 @@ def scores_chart(scores: pd.DataFrame) -> alt.LayerChart:
     rules = base.mark_rule(strokeWidth=2).encode(x=alt.X("low:Q"), x2=alt.X2("high:Q"))
     dots = base.mark_point(size=70, opacity=1, strokeWidth=2).encode(
         x=x,
-        shape=alt.Shape("what:N", title=None, sort=[PLAIN, BEYOND]).scale(
+        shape=alt.Shape("what:N", title=None, sort=[PLAIN, BEYOND], legend=BELOW).scale(
             domain=[PLAIN, BEYOND], range=["circle", "diamond"]
         ),
     )
     zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=QUIET).encode(x=alt.X("zero:Q"))
     return (zero + rules + dots).properties(width=460, height={"step": 15})
-
-
-PLAIN, BEYOND = "as it is", "beyond counts of labels and languages"
 
 
 def _kind(method: str) -> str:
