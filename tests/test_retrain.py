@@ -93,6 +93,22 @@ def test_a_language_with_too_few_examples_for_a_quarter_is_refused_before_traini
     assert not list(tmp_path.glob("multirun/xnli/stages/*"))
 
 
+@pytest.mark.parametrize(
+    ("switches", "problem"),
+    [
+        (["recommend", "recommend.total=121"], "the run has 120 training examples to choose from"),
+        (["faithfulness", "faithfulness.methods=[tracin,bm52]"], "Did you mean 'bm25'?"),
+        (["faithfulness", "faithfulness.methods=[]"], "faithfulness.methods=[]: write one or more"),
+        (["recommend", "recommend.target=eng"], "write mean or worst (of the test languages), or"),
+        (["recommend", "recommend.candidates=[es]"], "it must be a training language of the run"),
+    ],
+)
+def test_what_a_check_cannot_do_is_said_before_the_first_step(switches, problem, tmp_path):
+    done = run_xling("task=xnli", *SMALL, f"evaluate={switches[0]}", switches[1], folder=tmp_path)
+    assert done.returncode == 1 and problem in done.stderr
+    assert not list(tmp_path.glob("multirun/xnli/stages/*"))
+
+
 def test_progress_is_told_by_the_work_that_is_left(monkeypatch, capsys):
     clock = iter([0.0, 10.0, 40.0, 50.0, 90.0, 100.0])
     monkeypatch.setattr(retrain.time, "monotonic", lambda: next(clock))

@@ -1,6 +1,7 @@
 """Whether what a run needs is available, checked before heavy imports."""
 
 from xling.cli.console import quiet_logs, say
+from xling.cli.methods import influences
 from xling.config import Config
 from xling.data import require_data
 from xling.data.connection import check_variables
@@ -9,7 +10,7 @@ from xling.training.ranks import require_processes
 
 
 def preflight(config: Config) -> None:
-    """Check that processes, data and model are available or can be fetched.
+    """Check that processes, data and model are available or can be fetched, and methods are known.
 
     Without a network, that takes two seconds at most, and one for each 2 GB that are cached.
 
@@ -18,6 +19,8 @@ def preflight(config: Config) -> None:
     """
     quiet_logs()
     check_variables()
+    if config.evaluate == "faithfulness":
+        influences(config)
     require_processes(config.trainer)
     require_data(config, say)
     require_model(config.model, say)

@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 
 from xling.cli.console import say
+from xling.cli.methods import influences
 from xling.config import Config, base_run, plain, settings
 from xling.evaluation.mixtures import Retraining, counts, kept
 from xling.pipeline.checks import record_check
-from xling.pipeline.faithfulness import faithfulness_tables, influences
+from xling.pipeline.faithfulness import faithfulness_tables
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.inputs import prepare
 from xling.pipeline.language_effects import effect_tables

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from xling.attribution import subset_sums
-from xling.cli.compose import compose_config, conf_folder, resolved
 from xling.cli.console import say
-from xling.config import Config, Influence, checked
-from xling.errors import UserError, nearest
+from xling.cli.methods import influences
+from xling.config import Config
 from xling.evaluation.lds import Lds, beats, covariates_of, lds, noise_ceiling, scores
 from xling.evaluation.mixtures import Retraining, kept, numbered
 from xling.pipeline.fine_tune import FineTuned, sketch_train
@@ -111,23 +110,3 @@ def method_sums(
             memory_gb=config.influence.memory_gb,
         )
     return sums
-
-
-def influences(config: Config) -> dict[str, Influence]:
-    """Return the settings of each method that is to be looked at, by the name of its file.
-
-    Raises:
-        UserError: there is no such file.
-    """
-    known = [file.stem for file in sorted((conf_folder() / "influence").glob("*.yaml"))]
-    found = {}
-    for name in config.faithfulness.methods:
-        if name not in known:
-            raise UserError(
-                f"faithfulness.methods: there is no influence={name}; there are "
-                f"{', '.join(known)}.{nearest(name, known)}"
-            )
-        whole = checked(resolved(compose_config([f"influence={name}"])))
-        memory = config.influence.memory_gb
-        found[name] = dataclasses.replace(whole.influence, memory_gb=memory)
-    return found

@@ -63,10 +63,6 @@ def recommend_tables(
     new = np.isin(names, wanted.candidates)
     at = np.where(new, 0, available)
     total = wanted.total or int(available.sum()) // 2
-    if total > available.sum():
-        raise UserError(
-            f"recommend.total={total}: the run has {available.sum():,} training examples."
-        )
     best = best_mixture(laws, names, wanted.target, total, available)
     say(
         f"Verifying {len(best.predicted)} mixtures of {total:,} examples by {wanted.seeds} "
@@ -97,8 +93,6 @@ def example_tables(config: Config, model: FineTuned, folder: Path) -> dict[str, 
     wanted, corpus = config.recommend, model.inputs.corpus["train"]
     languages, labels, every = corpus["language"][:], corpus["label"][:], np.arange(len(corpus))
     total = wanted.total or len(corpus) // 4
-    if total > len(corpus):
-        raise UserError(f"recommend.total={total}: the run has {len(corpus):,} training examples.")
     say(f"Choosing {total:,} of {len(corpus):,} examples by {config.influence.method}")
     scores = scores_for_target(config, model, folder / "sketches")
     shutil.rmtree(folder / "sketches")

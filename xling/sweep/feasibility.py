@@ -61,7 +61,8 @@ def check_inputs(configs: Sequence[Config]) -> None:
     for sharing in by_corpus.values():
         corpus = load_corpus(sharing[0], say)
         for config in {
-            repr((c.influence, c.subnetwork.only, c.leave_out, c.evaluate)): c for c in sharing
+            repr((c.influence, c.subnetwork.only, c.leave_out, c.evaluate, c.recommend)): c
+            for c in sharing
         }.values():
             check_sizes(config, corpus, say)
     if configs:

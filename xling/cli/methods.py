@@ -1,0 +1,29 @@
+"""The attribution methods that an evaluation compares, by the names of their files in conf/."""
+
+import dataclasses
+
+from xling.cli.compose import compose_config, conf_folder, resolved
+from xling.config import Config, Influence, checked
+from xling.errors import UserError, nearest
+
+
+def influences(config: Config) -> dict[str, Influence]:
+    """Return the settings of each method in `faithfulness.methods`, by the name of its file.
+
+    Raises:
+        UserError: there is no such file, or no method at all.
+    """
+    known = [file.stem for file in sorted((conf_folder() / "influence").glob("*.yaml"))]
+    if not config.faithfulness.methods:
+        raise UserError(f"faithfulness.methods=[]: write one or more of {', '.join(known)}.")
+    found = {}
+    for name in config.faithfulness.methods:
+        if name not in known:
+            raise UserError(
+                f"faithfulness.methods: there is no influence={name}; there are "
+                f"{', '.join(known)}.{nearest(name, known)}"
+            )
+        whole = checked(resolved(compose_config([f"influence={name}"])))
+        memory = config.influence.memory_gb
+        found[name] = dataclasses.replace(whole.influence, memory_gb=memory)
+    return found
