@@ -252,3 +252,13 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
             inside.append((table["low"] <= RATES[0, 1:]) & (RATES[0, 1:] <= table["high"]))
     assert len(inside) > 55
     assert 0.86 < np.mean(inside) < 0.99
+
+
+def test_outcomes_that_differ_by_rounding_alone_follow_no_law():
+    tunings = planted([law([1, 1, 1, 1, 1])], 0.05, ("de",))
+    fits = len(tunings.counts)
+    same = 0.7 + np.where(np.arange(fits) % 3 == 0, 1e-16, 0.0)[:, None]
+    effects = language_effects(dataclasses.replace(tunings, outcomes={"accuracy": same}))
+    assert effects.laws[effects.laws["chosen"]]["law"].tolist() == ["nothing"]
+    assert effects.overall[effects.overall["chosen"]]["law"].tolist() == ["nothing"]
+    assert effects.exchange_rates["rate"].isna().all()

@@ -27,6 +27,9 @@ SURE_R2 = 0.5
 AS_GOOD_R2 = 0.01
 """A simpler law that explains so little less of the variance is as good."""
 
+ROUNDING = 1e-9
+"""Outcomes that differ by less, relatively, are equal."""
+
 PARTS_PER_PARAMETER = 2
 """A law is tried if there are so many different parts of the data for each of its numbers."""
 
@@ -93,7 +96,10 @@ def try_laws(
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Try each law on one test language; also its errors by part, in units of the variance."""
-    spread, number = float(((y - y.mean()) ** 2).mean()), int(parts.max()) + 1
+    number = int(parts.max()) + 1
+    # Means of the same predictions differ in the last digit: that is no variance to explain.
+    constant = np.ptp(y) <= ROUNDING * np.abs(y).max()
+    spread = 0.0 if constant else float(((y - y.mean()) ** 2).mean())
     rows, errors = [], {}
     for law in LAWS:
         why = _why_not(law, counts, own, languages, number)

@@ -87,9 +87,10 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
     bank = Bank(base, inputs.classifier, inputs.encoded, inputs.collate, model.kept, steps)
     at_once = processes(config)
     there = sum((folder / f"{part_of(part).name}.npz").exists() for part in parts)
+    lasts = "1 epoch" if length == "1-epochs" else length.replace("-", " ")
     say(
-        f"Fine-tuning again on {len(parts)} parts of the training data, {length.replace('-', ' ')} "
-        f"each, {at_once} at a time" + (f"; {there} are done" if there else "")
+        f"Fine-tuning again on {len(parts)} parts of the training data, {lasts} each, "
+        f"{at_once} at a time" + (f"; {there} are done" if there else "")
     )
     progress = partial(reported, missing=len(parts) - there)
     return bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
