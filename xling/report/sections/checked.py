@@ -6,7 +6,6 @@ from typing import Any
 
 from xling.report.section import Section
 from xling.report.tables import Run
-from xling.report.words import duration
 
 KINDS = {
     "language_effects": "What the languages’ data does was measured",
@@ -51,11 +50,16 @@ def not_checked(run: Run) -> str:
     file = run.folder / "run.json"
     spent = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     seconds = spent.get("seconds_to_check")
-    lasts = f" (about {duration(seconds)})" if seconds else ""
+    lasts = f" (about {_roughly(seconds)})" if seconds else ""
     return (
         "Nobody has checked by fine-tuning again whether these estimates tell what the languages’ "
         f"data does: {command}{lasts} would."
     )
+
+
+def _roughly(seconds: float) -> str:
+    """Write an estimate of a duration, as in `9 min`."""
+    return f"{max(1, round(seconds / 60))} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
 
 
 SECTION = Section("checked", "", content, findings=findings)
