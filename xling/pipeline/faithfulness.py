@@ -15,18 +15,13 @@ from xling.cli.methods import influences
 from xling.config import Config
 from xling.evaluation.lds import Lds, beats, covariates_of, lds, noise_ceiling, scores
 from xling.evaluation.mixtures import Retraining, kept, numbered
-from xling.pipeline.fine_tune import FineTuned, sketch_train
+from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.paths import run_paths
 from xling.pipeline.score import epoch_weights
-from xling.pipeline.trace import test_dump
+from xling.pipeline.trace import both_sides
+from xling.report.sections.faithfulness import CEILING, CONTROLS
 from xling.training.bank import Outcomes
 from xling.training.sketches import method_of
-
-CONTROLS = ("same_language", "same_label", "count", "random")
-"""Methods that look at no model and no text: what predicts no better than they has told nothing."""
-
-CEILING = "noise ceiling"
-"""How well fine-tunings predict those on the same examples with another seed."""
 
 
 def faithfulness_tables(
@@ -47,8 +42,7 @@ def faithfulness_tables(
     score = partial(lds, outcomes=better[:first], languages=tests, seed=config.seed)
     plain = {name: score(of_subsets) for name, of_subsets in sums.items()}
     beyond = {name: score(of_sets, covariates=covariates) for name, of_sets in sums.items()}
-    numbers = numbered(parts)
-    if ceiling := noise_ceiling(better, numbers, tests, config.seed):
+    if ceiling := noise_ceiling(better, numbered(parts), tests, config.seed):
         plain[CEILING] = ceiling
     keys = ["method", "level"]
     left = scores(beyond)[[*keys, "lds", "low", "high"]]
@@ -95,18 +89,11 @@ def method_sums(
         say(f"Scoring {len(tests):,} test examples by {name}")
         own = dataclasses.replace(model.config, influence=influence)
         by_method = dataclasses.replace(model, config=own, paths=run_paths(own))
-        sketch_train(by_method)
-        train = next(iter(by_method.train_dumps().values()))
-        test = test_dump(by_method, folder / by_method.paths.sketches, tests)
-        epochs = by_method.represented
-        for epoch in test.missing(epochs):
-            test(by_method.at(epoch), epoch)
         sums[name] = subset_sums(
-            train.read(epochs),
-            test.read(epochs),
+            *both_sides(by_method, folder / by_method.paths.sketches, tests),
             inside,
             method_of(own),
-            weights=epoch_weights(own, model.history)[:epochs],
+            weights=epoch_weights(own, model.history)[: by_method.represented],
             memory_gb=config.influence.memory_gb,
         )
     return sums

@@ -22,11 +22,11 @@ from xling.evaluation.recommend import (
     predicted_languages,
     without_each,
 )
-from xling.pipeline.fine_tune import FineTuned, sketch_train
+from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.language_effects import fine_tunings
 from xling.pipeline.retrain import outcomes_of
 from xling.pipeline.score import epoch_weights
-from xling.pipeline.trace import test_dump
+from xling.pipeline.trace import both_sides
 from xling.training.bank import Outcomes
 from xling.training.sketches import method_of
 
@@ -111,10 +111,8 @@ def example_tables(config: Config, model: FineTuned, folder: Path) -> dict[str, 
     export(model, best.tolist(), folder / "recommended")
     names = list(dict.fromkeys(languages))
     mixtures = [
-        (name, language, sum(languages[row] == language for row in part.rows))
-        for name in ("recommended", "random")
-        for part in checks[:2]
-        if part.kind == name
+        (part.kind, language, sum(languages[row] == language for row in part.rows))
+        for part in checks[:2]  # the recommended and the first random ones
         for language in names
     ]
     return {
@@ -132,14 +130,10 @@ def scores_for_target(config: Config, model: FineTuned, folder: Path) -> np.ndar
     """
     target, dev = config.recommend.target, np.array(model.inputs.corpus["dev"]["language"])
     chosen = np.flatnonzero(dev == target) if target in dev else np.arange(len(dev))
-    sketch_train(model)
-    train, epochs = next(iter(model.train_dumps().values())), model.represented
-    of_dev = test_dump(model, folder, chosen, "dev")
-    for epoch in of_dev.missing(epochs):
-        of_dev(model.at(epoch), epoch)
+    train, of_dev = both_sides(model, folder, chosen, "dev")
     one_group = np.zeros(len(chosen), int)
-    weights = epoch_weights(model.config, model.history)[:epochs]
-    pairs = zip(train.read(epochs), of_dev.read(epochs), weights, strict=True)
+    weights = epoch_weights(model.config, model.history)[: model.represented]
+    pairs = zip(train, of_dev, weights, strict=True)
     method = method_of(model.config)
     return sum(
         weight * mean_scores(left, right, one_group, method)[:, 0] for left, right, weight in pairs

@@ -29,10 +29,11 @@ from xling.attribution import Scores
 from xling.cli.console import say
 from xling.config import Config
 from xling.pipeline.certainty import certainty_tables, say_doubts
-from xling.pipeline.fine_tune import FineTuned
+from xling.pipeline.fine_tune import FineTuned, sketch_train
 from xling.pipeline.inputs import rows_name
 from xling.pipeline.results import RunResult, headline, sketch_results
 from xling.pipeline.score import TracedSet, score
+from xling.sketch import Sketches
 from xling.training.predict import draw_traced
 from xling.training.sketches import SketchDump, method_of
 
@@ -139,11 +140,30 @@ def represented(model: FineTuned, folder: Path, chosen: np.ndarray) -> list[Trac
     sets = []
     for name, rows, train in groups:
         test = test_dump(model, folder / "sketches" / name, chosen[rows])
-        epochs = model.represented
-        for epoch in test.missing(epochs):
-            test(model.at(epoch), epoch)
-        sets.append(TracedSet(rows, train, test, train.read(epochs), test.read(epochs)))
+        made = filled(model, test)
+        sets.append(TracedSet(rows, train, test, train.read(model.represented), made))
     return sets
+
+
+def filled(model: FineTuned, dump: SketchDump) -> list[Sketches]:
+    """Return the representations of some examples at every checkpoint, made where missing."""
+    for epoch in dump.missing(model.represented):
+        dump(model.at(epoch), epoch)
+    return dump.read(model.represented)
+
+
+def both_sides(
+    model: FineTuned, folder: Path, chosen: np.ndarray, split: str = "test"
+) -> tuple[list[Sketches], list[Sketches]]:
+    """Represent all training examples and some of a split, by the whole model, at every checkpoint.
+
+    Args:
+        folder: takes the representations of the split's examples.
+        chosen: rows of the split.
+    """
+    sketch_train(model)
+    train = next(iter(model.train_dumps().values()))
+    return train.read(model.represented), filled(model, test_dump(model, folder, chosen, split))
 
 
 def test_dump(

@@ -129,6 +129,14 @@ class SweepResults:
         """Return the evaluations of a kind, with a title each where there are several."""
         return self.evaluations.get(name, [])
 
+    def told(self, name: str, sentences: Callable[[RunTables], list[str]]) -> list[str]:
+        """Return what is said of each evaluation of a kind, after its title."""
+        return [
+            (f"{run.title}: " if run.title else "") + text
+            for run in self.evaluated(name)
+            for text in sentences(run)
+        ]
+
     def titled(self, name: str) -> pd.DataFrame:
         """Return a table with the runs' titles as `variant`, which need not tell them apart."""
         table = self.tables[name]

@@ -13,7 +13,11 @@ from xling.report.tables import RunTables, printed_rows
 from xling.report.words import listed, number
 
 CEILING = "noise ceiling"
+"""How well fine-tunings predict those on the same examples with another seed."""
+
 CONTROLS = ("same_language", "same_label", "count", "random")
+"""Methods that look at no model and no text: what predicts no better than they has told nothing."""
+
 LEVELS = {"example": "each test example’s loss", "language": "each test language’s mean loss"}
 KINDS = {"method": "method", "control": "control", "ceiling": CEILING}
 
@@ -159,10 +163,7 @@ def _kind(method: str) -> str:
 
 def findings(sweep: SweepResults) -> list[str]:
     """Say for each run which method predicts best, how near the ceiling, and what it beats."""
-    runs = sweep.evaluated("faithfulness")
-    return [
-        (f"{run.title}: " if run.title else "") + text for run in runs for text in sentences(run)
-    ]
+    return sweep.told("faithfulness", sentences)
 
 
 def sentences(run: RunTables) -> list[str]:

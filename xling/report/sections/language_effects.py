@@ -202,10 +202,7 @@ def _of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 def findings(sweep: SweepResults) -> list[str]:
     """Return what the languages' data do, in a sentence or two for each run."""
-    runs = sweep.evaluated("language_effects")
-    return [
-        (f"{run.title}: " if run.title else "") + text for run in runs for text in sentences(run)
-    ]
+    return sweep.told("language_effects", sentences)
 
 
 def lead(run: RunTables) -> str:

@@ -181,10 +181,7 @@ def verified_chart(verified: pd.DataFrame) -> alt.LayerChart:
 
 def findings(sweep: SweepResults) -> list[str]:
     """Say for each run what to add, what can be left out, and whether the mixture held."""
-    runs = sweep.evaluated("recommend")
-    return [
-        (f"{run.title}: " if run.title else "") + text for run in runs for text in sentences(run)
-    ]
+    return sweep.told("recommend", sentences)
 
 
 def sentences(run: RunTables) -> list[str]:
