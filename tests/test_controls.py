@@ -217,6 +217,7 @@ def test_methods_without_a_model_refuse_what_has_no_effect_on_them(name):
         "rerank": "5", "weights": "learning_rate", "parameters": "[head.*]", "similarity": "dot",
         "damping": "1", "method": "dense", "combine": "concat", "seed": "1", "twin": "true",
         "skip": "[head.*]", "precision": "bf16", "store": "int8",
+            "moments": "adamw", "fit_examples": "10",
     }  # fmt: skip
     for group, settings in APPLIES_TO.items():
         for key in settings:

@@ -1,11 +1,13 @@
 """Which training examples made which predictions: methods of attribution, and their scores."""
 
+from xling.attribution.ekfac import Ekfac
 from xling.attribution.embedding import Embedding
 from xling.attribution.histograms import histograms, mean_scores
 from xling.attribution.method import (
     CheckedMethod,
     Comparison,
     ExactMethod,
+    FittedMethod,
     Method,
     named,
     row_settings,
@@ -23,8 +25,10 @@ from xling.attribution.tracin import TracIn
 __all__ = [
     "CheckedMethod",
     "Comparison",
+    "Ekfac",
     "Embedding",
     "ExactMethod",
+    "FittedMethod",
     "InnerProducts",
     "Method",
     "Preconditioned",

@@ -16,7 +16,8 @@ import numpy as np
 from torch import nn
 
 from xling.errors import ArgumentError, nearest
-from xling.sketch import Estimate, Progress, Sketches, Source
+from xling.sketch import Estimate, Preconditioner, Progress, Projection, Sketches, Source
+from xling.sketch.curvature import Curvature
 from xling.sketch.store import Precision
 
 Scorer = Callable[[slice], np.ndarray]
@@ -38,6 +39,10 @@ class PassOptions(TypedDict, total=False):
 
 OF_COMPARISON = {"of_comparison": True}
 """Metadata of a method's field that the comparison alone depends on, not the rows."""
+
+
+OF_CURVATURE = {"of_curvature": True}
+"""Metadata of a field that the rows depend on if gradients are preconditioned, and only then."""
 
 
 def check_options(options: Mapping[str, object]) -> None:
@@ -144,6 +149,37 @@ class CheckedMethod(Protocol):
         ...
 
 
+@runtime_checkable
+class FittedMethod(Protocol):
+    """A method that may have to be fitted to the training examples before it represents any."""
+
+    @property
+    def curvature(self) -> Curvature | None:
+        """What is to be fitted; None: nothing."""
+        ...
+
+    @property
+    def projection(self) -> Projection:
+        """That of the gradients."""
+        ...
+
+    def fit(
+        self,
+        model: nn.Module,
+        train: Source,
+        epoch: int,
+        *,
+        batch_tokens: int | None = None,
+        progress: Progress = lambda done, total: done,
+    ) -> Preconditioner:
+        """Fit it at the model's present weights; see `xling.sketch.curvature`."""
+        ...
+
+    def fitted(self, preconditioner: Preconditioner) -> Method:
+        """Return the method that represents examples by what was fitted."""
+        ...
+
+
 def row_settings(method: Method) -> dict[str, Any]:
     """Return the settings of a method that its rows depend on, as plain values.
 
@@ -152,10 +188,13 @@ def row_settings(method: Method) -> dict[str, Any]:
     """
     values: dict[str, Any] = dataclasses.asdict(method)  # pyright: ignore[reportArgumentType]
     fields = dataclasses.fields(method)  # pyright: ignore[reportArgumentType]
+    unused = ["of_comparison"]
+    if not (isinstance(method, FittedMethod) and method.curvature):
+        unused.append("of_curvature")
     return {
         field.name: values[field.name]
         for field in fields
-        if not field.metadata.get("of_comparison", False)
+        if not any(field.metadata.get(mark, False) for mark in unused)
     }
 
 

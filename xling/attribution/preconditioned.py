@@ -3,20 +3,35 @@
 import dataclasses
 import math
 from collections.abc import Callable, Sequence
-from typing import Unpack
+from typing import Literal, Unpack, get_args
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from torch import nn
 
-from xling.attribution.method import OF_COMPARISON, PassOptions, Scorer
+from xling.attribution.fitted import Fitted, unfitted
+from xling.attribution.method import OF_COMPARISON, OF_CURVATURE, PassOptions, Scorer
 from xling.attribution.products import InnerProducts, Similarity, mean_products, products
 from xling.attribution.tiles import TEST_TILE, TRAIN_TILE, spans
 from xling.attribution.tracin import TracIn
 from xling.errors import ArgumentError
-from xling.sketch import Projection, Sketches, Source
-from xling.sketch.arguments import check_memory, real
+from xling.sketch import (
+    Preconditioner,
+    Progress,
+    Projection,
+    Sketches,
+    Source,
+    fit_preconditioner,
+)
+from xling.sketch.arguments import check_choice, check_memory, real, whole_number
+from xling.sketch.curvature import Curvature, check_curvature_memory
 from xling.sketch.gradients import plan
+
+Moments = Literal["none", "adafactor", "adamw"]
+
+MOMENT_DAMPING = 0.01
+"""Added to the moments, relative to their mean: numbers that are zero in all the examples that they
+were fitted to must not become the largest of others."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -31,7 +46,11 @@ class Preconditioned:
         projection, skip, parameters: of the gradients, as in `TracIn`.
         similarity: of two whitened sketches.
         damping: λ, relative to the mean eigenvalue of GᵀG/N. The larger, the nearer to `TracIn`.
-        memory_gb: bound of the memory for W, in 10⁹ bytes: it has the square of a sketch's size.
+        moments: gradients are divided by the root of these second moments of theirs before they
+            are projected, as TrackStar does with Adafactor's; see `xling.sketch.curvature`.
+        fit_examples: the moments are those of at most so many training examples.
+        memory_gb: bound of the memory for W and for the moments, in 10⁹ bytes; W has the square of
+            a sketch's size.
     """
 
     projection: Projection = dataclasses.field(default_factory=Projection)
@@ -39,6 +58,8 @@ class Preconditioned:
     skip: tuple[str, ...] = ()
     parameters: tuple[str, ...] = ()
     damping: float = dataclasses.field(default=0.1, metadata=OF_COMPARISON)
+    moments: Moments = dataclasses.field(default="none", metadata=OF_CURVATURE)
+    fit_examples: int = dataclasses.field(default=1000, metadata=OF_CURVATURE)
     memory_gb: float = dataclasses.field(default=2.0, metadata=OF_COMPARISON)
 
     def __post_init__(self) -> None:
@@ -48,20 +69,70 @@ class Preconditioned:
                 "damping",
                 f"damping={self.damping!r} is not possible: write a finite number above 0.",
             )
+        check_choice("moments", self.moments, get_args(Moments))
+        whole_number("fit_examples", self.fit_examples)
         check_memory(self.memory_gb)
+
+    @property
+    def curvature(self) -> Curvature | None:
+        """What is to be fitted; None: nothing."""
+        return None if self.moments == "none" else self.moments
+
+    def fit(
+        self,
+        model: nn.Module,
+        train: Source,
+        epoch: int,
+        *,
+        batch_tokens: int | None = None,
+        progress: Progress = lambda done, total: done,
+    ) -> Preconditioner:
+        """Fit the moments at the model's present weights: a pass over the examples.
+
+        Raises:
+            ArgumentError: there are none.
+        """
+        if not self.curvature:
+            raise ArgumentError("moments", "With moments='none' there is nothing to fit.")
+        return fit_preconditioner(
+            model,
+            train,
+            self.projection,
+            epoch,
+            self.curvature,
+            skip=self._plain().left_out(model),
+            damping=MOMENT_DAMPING,
+            limit=self.fit_examples,
+            memory_gb=self.memory_gb,
+            batch_tokens=batch_tokens,
+            progress=progress,
+        )
+
+    def fitted(self, preconditioner: Preconditioner) -> Fitted:
+        """Return the method that represents examples by what was fitted."""
+        return Fitted(self._plain(), self, preconditioner)
 
     def represent(
         self, model: nn.Module, examples: Source, epoch: int, **options: Unpack[PassOptions]
     ) -> Sketches:
-        """Sketch the loss gradient of every example; see `TracIn.represent`."""
+        """Sketch the loss gradient of every example; see `TracIn.represent`.
+
+        Raises:
+            ArgumentError: the moments are not fitted yet.
+        """
+        if self.curvature:
+            raise unfitted("preconditioned")
         return self._plain().represent(model, examples, epoch, **options)
 
     def check_model(self, model: nn.Module) -> None:
         """Refuse a model whose sketches, by this projection, are too large to be whitened.
 
         Raises:
-            ArgumentError: W does not fit into `memory_gb`.
+            ArgumentError: W, or the moments, do not fit into `memory_gb`.
         """
+        if self.curvature:
+            left_out = self._plain().left_out(model)
+            check_curvature_memory(model, self.curvature, self.memory_gb, left_out)
         self._check_size(plan(model, self._plain().left_out(model)).dimensions(self.projection))
 
     def compare(self, train: Sketches, test: Sketches) -> "WhitenedProducts":

@@ -14,12 +14,19 @@ from torch import Tensor, nn
 from xling.attribution.method import OF_COMPARISON, PassOptions, check_options
 from xling.attribution.products import InnerProducts, Similarity, check_similarity
 from xling.errors import ArgumentError, nearest
-from xling.sketch import GradientSketcher, Progress, Projection, Sketches, Source, sketch_examples
+from xling.sketch import (
+    GradientSketcher,
+    Preconditioner,
+    Progress,
+    Projection,
+    Sketches,
+    Source,
+    sketch_examples,
+)
 from xling.sketch.arguments import array, check_memory, sequence, strings, whole_number
-from xling.sketch.examples import batches
+from xling.sketch.examples import batchwise
 from xling.sketch.projection import check_projection
 from xling.sketch.separable import reason_to_separate
-from xling.sketch.shared import InseparableError
 from xling.sketch.store import check_rows
 
 
@@ -54,6 +61,17 @@ class TracIn:
         self, model: nn.Module, examples: Source, epoch: int, **options: Unpack[PassOptions]
     ) -> Sketches:
         """Sketch the loss gradient of every example; see `xling.sketch.sketch_examples`."""
+        return self.sketched(model, examples, epoch, None, options)
+
+    def sketched(
+        self,
+        model: nn.Module,
+        examples: Source,
+        epoch: int,
+        preconditioner: Preconditioner | None,
+        options: PassOptions,
+    ) -> Sketches:
+        """Sketch gradients, preconditioned or as they are, of the parameters that are wanted."""
         check_options(options)
         return sketch_examples(
             model,
@@ -63,6 +81,7 @@ class TracIn:
             self.projection,
             epoch,
             skip=self.left_out(model),
+            preconditioner=preconditioner,
             **options,
         )
 
@@ -236,16 +255,12 @@ def _gradients(
     Args:
         most: examples in a batch.
     """
-    for group in batches([source.lengths[index] for index in chosen], batch_tokens):
-        for start in range(0, len(group), most):
-            part = [chosen[place] for place in group[start : start + most]]
-            try:
-                rows = sketcher(lambda part=part: source.losses(part), len(part)).rows
-            except InseparableError:  # not in the batch that was tried before
-                if len(part) == 1:
-                    raise
-                alone = [sketcher(lambda i=i: source.losses([i]), 1).rows for i in part]
-                rows = torch.cat(alone)
-            rows = rows.float().cpu()
-            check_rows(rows.numpy(), [source.ids[index] for index in part])
-            yield part, rows
+
+    def run(part: list[int]) -> Tensor:
+        return sketcher(lambda: source.losses(part), len(part)).rows
+
+    lengths = [source.lengths[index] for index in chosen]
+    for part, rows in batchwise(run, lengths, chosen, batch_tokens, most):
+        rows = rows.float().cpu()
+        check_rows(rows.numpy(), [source.ids[index] for index in part])
+        yield part, rows

@@ -202,7 +202,11 @@ def _check_influence(config: Config) -> None:
                 continue
             shown = f"[{','.join(value)}]" if isinstance(value, tuple) else str(value)
             shown = shown.lower() if isinstance(value, bool) else shown
-            example = "preconditioned" if key == "damping" else "tracin"
+            example = {
+                "damping": "preconditioned",
+                "moments": "preconditioned",
+                "fit_examples": "ekfac",
+            }.get(key, "tracin")
             raise UserError(
                 f"{group}.{key}={shown} {reason}: write influence={example}, or omit it."
             )
@@ -215,6 +219,8 @@ APPLIES_TO: dict[str, dict[str, tuple[object, str]]] = {
         "parameters": ((), "gradients"),
         "similarity": ("cosine", "some methods"),
         "damping": (0.1, "some methods"),
+        "moments": ("none", "some methods"),
+        "fit_examples": (1000, "some methods"),
     },
     "sketch": {
         "method": ("kronecker", "gradients"),
@@ -238,6 +244,8 @@ def _without_effect(influence: Influence, key: str, what: str) -> str:
         return f"applies to what a model makes of examples, and {name} looks at no model"
     if key in get_args(Setting) and key not in influence.uses:
         return f"has no effect on {name}"
+    if key == "fit_examples" and "moments" in influence.uses and influence.moments == "none":
+        return "has no effect with influence.moments=none"
     return ""
 
 

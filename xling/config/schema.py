@@ -182,7 +182,9 @@ class Sketch:
     __pydantic_config__: ClassVar = Strict
 
 
-Setting = Literal["similarity", "weights", "rerank", "parameters", "damping"]
+Setting = Literal[
+    "similarity", "weights", "rerank", "parameters", "damping", "moments", "fit_examples"
+]
 """A setting of influence that not every method has."""
 
 
@@ -192,8 +194,8 @@ class Influence:
 
     What a method is like: `gradients` says whether it compares gradients, `checkpoints` whether it
     looks at the model at all, `uses` which of the settings below it has: `similarity`, `weights`,
-    `rerank`, `parameters`, `damping`. Others, and those of `sketch` that have no effect on it, are
-    refused (`xling.config.checks`).
+    `rerank`, `parameters`, `damping`, `moments`, `fit_examples`. Others, and those of `sketch` that
+    have no effect on it, are refused (`xling.config.checks`).
     """
 
     method: str
@@ -209,6 +211,8 @@ class Influence:
     uses: tuple[Setting, ...] = ()
     parameters: Languages = ()
     damping: Annotated[float, Field(gt=0, allow_inf_nan=False)] = 0.1
+    moments: Literal["none", "adafactor", "adamw"] = "none"
+    fit_examples: Positive = 1000
     __pydantic_config__: ClassVar = Strict
 
 

@@ -163,6 +163,7 @@ def train_dumps(
             label,
             inputs.kind,
             gates,
+            None,
             say_plan,
             say_norms if gates is None and config.influence.gradients else None,
         )

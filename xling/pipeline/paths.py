@@ -8,6 +8,7 @@ from typing import Any
 from xling.cli.compose import compose_config, conf_folder, resolved
 from xling.config import (
     Config,
+    Influence,
     Model,
     Subnetwork,
     base_run,
@@ -110,6 +111,7 @@ def named_paths(
     sketched = values.get("sketch", {})
     if config.influence.parameters:
         sketched = {**sketched, "parameters": config.influence.parameters}
+    sketched = {**sketched, **preconditioned_by(config.influence)}
     sketches = f"sketches-{design}-{digest(sketched)}"
     if not config.influence.gradients:
         stored = {key: getattr(config.sketch, key) for key in ("precision", "store")}
@@ -121,6 +123,15 @@ def named_paths(
         tuned_by=tuned_by,
         fingerprints=fingerprints,
     )
+
+
+def preconditioned_by(influence: Influence) -> dict[str, Any]:
+    """Return the settings of what gradients are divided by before they are sketched, if any."""
+    if influence.method == "ekfac":
+        return {"ekfac": [influence.damping, influence.fit_examples]}
+    if influence.moments != "none":
+        return {"moments": [influence.moments, influence.fit_examples]}
+    return {}
 
 
 def tuning_settings(config: Config) -> dict[str, Any]:

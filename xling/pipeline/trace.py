@@ -139,7 +139,7 @@ def represented(model: FineTuned, folder: Path, chosen: np.ndarray) -> list[Trac
         ]
     sets = []
     for name, rows, train in groups:
-        test = test_dump(model, folder / "sketches" / name, chosen[rows])
+        test = test_dump(model, folder / "sketches" / name, chosen[rows], train)
         made = filled(model, test)
         sets.append(TracedSet(rows, train, test, train.read(model.represented), made))
     return sets
@@ -163,13 +163,18 @@ def both_sides(
     """
     sketch_train(model)
     train = next(iter(model.train_dumps().values()))
-    return train.read(model.represented), filled(model, test_dump(model, folder, chosen, split))
+    test = test_dump(model, folder, chosen, train, split)
+    return train.read(model.represented), filled(model, test)
 
 
 def test_dump(
-    model: FineTuned, folder: Path, chosen: np.ndarray, split: str = "test"
+    model: FineTuned, folder: Path, chosen: np.ndarray, train: SketchDump, split: str = "test"
 ) -> SketchDump:
-    """Return what represents test examples, or those of another split, through their heads."""
+    """Return what represents test examples, or those of another split, through their heads.
+
+    Args:
+        train: what represents the training examples that they are compared with.
+    """
     return SketchDump(
         model.inputs.encoded[split].select(chosen),
         model.inputs.collate,
@@ -179,6 +184,7 @@ def test_dump(
         f"{split} {rows_name(model.config)}",
         model.inputs.kind,
         model.gates,
+        train,
     )
 
 

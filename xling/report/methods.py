@@ -80,17 +80,46 @@ def _embedding(similarity: str = "cosine", **_: Any) -> MethodWords:
 
 
 def _preconditioned(
-    similarity: str = "dot", weights: str = "equal", damping: float = 0.1, **_: Any
+    similarity: str = "dot",
+    weights: str = "equal",
+    damping: float = 0.1,
+    moments: str = "none",
+    **_: Any,
 ) -> MethodWords:
     name, summed = SIMILARITIES[similarity], f"summed over the checkpoints{_weighted(weights)}"
+    first = {
+        "none": "Both are",
+        "adafactor": "Both are divided by the root of the means of their squares by row and by "
+        "column of each parameter, as by Adafactor (TrackStar, Chang et al. 2025), and then",
+        "adamw": "Both are divided, number by number, by the root of their mean squares, as by "
+        "AdamW, and then",
+    }[moments]
     return dataclasses.replace(
         _tracin(),
         scores=f"{name} of the whitened gradients, {summed}",
         mean=f"{name} of the whitened gradients; {summed} where epoch is 0",
         reading="the gradient of each training example’s loss is compared with that of each traced "
-        "test example. Both are whitened first, so that directions in which all gradients vary "
+        f"test example. {first} whitened, so that directions in which all gradients vary "
         f"count less (by the second moment of the training gradients, damped by {damping:g} of its "
         f"mean eigenvalue; as in TRAK, Park et al. 2023): the {name} of the two, {summed}, is the "
+        "<em>influence</em> of the training example on the test example.",
+    )
+
+
+def _ekfac(
+    similarity: str = "dot", weights: str = "equal", damping: float = 0.1, **_: Any
+) -> MethodWords:
+    name, summed = SIMILARITIES[similarity], f"summed over the checkpoints{_weighted(weights)}"
+    return dataclasses.replace(
+        _tracin(),
+        scores=f"{name} of the gradients divided by the root of the curvature, {summed}",
+        mean=f"{name} of the gradients divided by the root of the curvature; {summed} where epoch "
+        "is 0",
+        reading="the gradient of each training example’s loss is compared with that of each traced "
+        "test example. Both are divided by the root of the loss’s curvature first, so that their "
+        "product estimates what leaving out the training example would do (influence functions "
+        "by EK-FAC, Grosse et al. 2023, with the second moments of training gradients as the "
+        f"curvature, damped by {damping:g} of their mean): the {name} of the two, {summed}, is the "
         "<em>influence</em> of the training example on the test example.",
     )
 
@@ -136,6 +165,7 @@ def _bm25(**_: Any) -> MethodWords:
 METHODS: dict[str, Callable[..., MethodWords]] = {
     TRACIN: _tracin,
     "preconditioned": _preconditioned,
+    "ekfac": _ekfac,
     "embedding": _embedding,
     "bm25": _bm25,
     "same_language": _control(

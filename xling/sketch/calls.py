@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from xling.sketch.projection import Kronecker, Map
+from xling.sketch.projection import Map
 
 Maps = Callable[[str, torch.dtype], Map]
 Blocks = dict[str, Tensor]
@@ -150,11 +150,7 @@ class EmbeddingLookup:
         if self.padding is not None:
             gradient = gradient * (tokens != self.padding).unsqueeze(-1)
         map = self.maps("weight", exact)
-        if isinstance(map, Kronecker):  # G1 onehot(token) is a column of G1
-            return None, {"weight": map.outer(map.left.T[tokens], map.columns(gradient))}
-        table = gradient.new_zeros(self.batch, *self.weight.shape)
-        table.scatter_add_(1, tokens.unsqueeze(-1).expand_as(gradient), gradient)
-        return None, {"weight": map.gradient(table)}
+        return None, {"weight": map.lookup(tokens, gradient, self.weight.shape)}
 
 
 class LayerNorm:

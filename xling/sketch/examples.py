@@ -3,9 +3,9 @@
 import dataclasses
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 import torch
@@ -22,12 +22,14 @@ from xling.sketch.arguments import (
 )
 from xling.sketch.cost import CPU_TOKENS, Estimate, Meter, fastest_budget
 from xling.sketch.gradients import Batch, GradientSketcher, Plan
+from xling.sketch.preconditioner import Preconditioner
 from xling.sketch.projection import VERSION, Projection
 from xling.sketch.separable import reason_to_separate
 from xling.sketch.shared import InseparableError
 from xling.sketch.store import Precision, Sketches, SketchMetadata, bytes_on_disk
 
 Losses = Callable[[list[int]], Tensor]
+Made = TypeVar("Made")
 Progress = Callable[[Iterable[int], int], Iterable[int]]
 """Wraps the numbers of examples done, given their total."""
 
@@ -50,6 +52,35 @@ def batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
             groups.append([])
         groups[-1].append(index)
     return groups
+
+
+def batchwise(
+    run: Callable[[list[int]], Made],
+    lengths: Sequence[int],
+    chosen: Sequence[int],
+    batch_tokens: int,
+    most: int,
+) -> Iterator[tuple[list[int], Made]]:
+    """Run something on chosen examples, a batch at a time, or one by one where it has to be.
+
+    Args:
+        run: takes indices of examples.
+        lengths: of the chosen examples.
+        batch_tokens: see `batches`.
+        most: examples in a batch.
+    """
+    for group in batches(lengths, batch_tokens):
+        for start in range(0, len(group), most):
+            part = [chosen[place] for place in group[start : start + most]]
+            try:
+                made = run(part)
+            except InseparableError:  # not in the batch that was tried before
+                if len(part) == 1:
+                    raise
+                for index in part:
+                    yield [index], run([index])
+                continue
+            yield part, made
 
 
 @dataclasses.dataclass(frozen=True)
@@ -114,6 +145,7 @@ def sketch_examples(
     block_rows: int = 1024,
     precision: Precision = "float16",
     share: tuple[int, int] = (0, 1),
+    preconditioner: Preconditioner | None = None,
     progress: Progress = lambda done, total: done,
     announce: Callable[[Estimate], None] | None = None,
 ) -> Sketches:
@@ -135,6 +167,8 @@ def sketch_examples(
         precision: of the stored rows.
         share: the number of this process, from 0, and the number of processes; each sketches its
             share of the blocks.
+        preconditioner: gradients are divided by the root of a curvature before they are projected;
+            see `xling.sketch.curvature`.
         progress: wraps the numbers of examples done, given their total.
         announce: receives the estimated cost of the pass after its first batch.
 
@@ -154,7 +188,8 @@ def sketch_examples(
     epoch = whole_number("epoch", epoch, least=0)
     folder = None if folder is None else path("folder", folder)
     rank, processes = checked_share(share)
-    with GradientSketcher(model, projection, epoch, skip) as sketcher:
+    maps = preconditioner.maps if preconditioner else {}
+    with GradientSketcher(model, projection, epoch, skip, maps=maps) as sketcher:
         apart = _apart(sketcher, losses, ids, lengths, folder, batch_tokens)
         if apart:
             batch_tokens = 1
@@ -162,7 +197,8 @@ def sketch_examples(
             batch_tokens = _budget(sketcher, losses, lengths, folder)
         metadata = SketchMetadata(
             ids=ids,
-            settings=settings(model, sketcher.plan, projection, epoch),
+            settings=settings(model, sketcher.plan, projection, epoch)
+            | ({"preconditioner": preconditioner.digest} if preconditioner else {}),
             dimensions=sketcher.plan.dimensions(projection),
             sizes=sketcher.plan.sizes,
             skipped=list(sketcher.plan.skipped),

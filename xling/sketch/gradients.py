@@ -117,6 +117,8 @@ class GradientSketcher:
         skip: patterns of parameters to leave out.
         heads: name of a linear layer's weight → number of slices of its input, such as the heads
             that an attention's output projection joins, whose gates' gradients are wanted.
+        maps: parameter → its projection, where that is not the projection's own.
+        narrow: leave out what nothing depends on; False computes every position once.
 
     Raises:
         ArgumentError: an unknown parameter in `heads`, an epoch that is not a whole number from
@@ -131,6 +133,8 @@ class GradientSketcher:
         epoch: int,
         skip: tuple[str, ...] = (),
         heads: Mapping[str, int] | None = None,
+        maps: Mapping[str, Map] | None = None,
+        narrow: bool = True,
     ) -> None:
         check_projection(projection)
         epoch = whole_number("epoch", epoch, least=0)
@@ -153,21 +157,24 @@ class GradientSketcher:
         self._names = {id(parameter): name for name, parameter in parameters.items()}
         self._constants = {id(tensor) for tensor in _constants(model)}
 
+        self.maps = maps or {}
+
         @cache
         def single(name: str) -> Map:
             exact = torch.float64 if parameters[name].dtype == torch.float64 else torch.float32
-            return projection.of(name, parameters[name].shape, epoch).to(self.device, exact)
+            own = self.maps.get(name) or projection.of(name, parameters[name].shape, epoch)
+            return own.to(self.device, exact)
 
         @cache
-        def maps(name: str, dtype: torch.dtype) -> Map:
+        def map_of(name: str, dtype: torch.dtype) -> Map:
             return single(name).to(self.device, dtype)
 
         @cache
         def cast(parameter: Tensor, dtype: torch.dtype) -> Tensor:
             return parameter.detach().to(dtype)
 
-        self._maps, self._cast = maps, cast
-        self._first_only: set[str] = set()
+        self._maps, self._cast = map_of, cast
+        self._first_only: set[str] | None = set() if narrow else None
         self._spreads: set[int] | None = None
         self._frozen = ExitStack()
         self._open = False
@@ -214,7 +221,8 @@ class GradientSketcher:
 
     def learn(self, other: "GradientSketcher") -> None:
         """Take over what another sketcher of the same model found out about it."""
-        self._first_only |= other._first_only
+        if self._first_only is not None:
+            self._first_only |= other._first_only or set()
         self._spreads = other._spreads
 
     def _run(

@@ -158,44 +158,66 @@ def gaussian(key: str, shape: tuple[int, int]) -> Tensor:
 
 @dataclasses.dataclass(frozen=True)
 class Kronecker:
-    """G1 and G2 of a stack of projections: `left` (stack · side, m), `right` (stack · side, n)."""
+    """G1 and G2 of a stack of projections, or of several such terms that are added.
+
+    Attributes:
+        left: (terms · stack · side, m).
+        right: (terms · stack · side, n).
+        stack: number of projections whose results are laid side by side.
+        terms: number of pairs G1, G2 of each; more than one if gradients are preconditioned.
+    """
 
     left: Tensor
     right: Tensor
     stack: int
+    terms: int = 1
 
     def to(self, device: torch.device, dtype: torch.dtype) -> "Kronecker":
         """Return it on another device or in another type."""
-        return Kronecker(self.left.to(device, dtype), self.right.to(device, dtype), self.stack)
+        left, right = self.left.to(device, dtype), self.right.to(device, dtype)
+        return Kronecker(left, right, self.stack, self.terms)
 
     def rows(self, vectors: Tensor) -> Tensor:
-        """Return G1 times each vector: (..., m) to (..., stack · side)."""
+        """Return G1 times each vector: (..., m) to (..., terms · stack · side)."""
         return vectors @ self.left.T
 
     def columns(self, vectors: Tensor) -> Tensor:
-        """Return G2 times each vector: (..., n) to (..., stack · side)."""
+        """Return G2 times each vector: (..., n) to (..., terms · stack · side)."""
         return vectors @ self.right.T
+
+    def lookup(self, tokens: Tensor, gradients: Tensor, shape: torch.Size) -> Tensor:
+        """Project the gradient of a table: that of a row is of all positions that look it up.
+
+        Args:
+            tokens: (batch, positions) rows that are looked up.
+            gradients: (batch, positions, n).
+            shape: of the table.
+
+        Returns:
+            (batch, stack · side²).
+        """
+        return self.outer(self.left.T[tokens], self.columns(gradients))  # G1 onehot is a column
 
     def outer(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Sum the outer products of projected factors over positions, in their own precision.
 
         Args:
-            rows: from `rows`, (batch, positions, stack · side).
-            columns: from `columns`, (batch, positions, stack · side).
+            rows: from `rows`, (batch, positions, terms · stack · side).
+            columns: from `columns`, (batch, positions, terms · stack · side).
 
         Returns:
             (batch, stack · side²).
         """
-        batch, positions, _ = rows.shape
-        rows = rows.view(batch, positions, self.stack, -1).permute(0, 2, 3, 1)
-        columns = columns.view(batch, positions, self.stack, -1).permute(0, 2, 1, 3)
+        batch, places = len(rows), rows.shape[1] * self.terms
+        rows = rows.reshape(batch, places, self.stack, -1).permute(0, 2, 3, 1)
+        columns = columns.reshape(batch, places, self.stack, -1).permute(0, 2, 1, 3)
         return (rows @ columns).flatten(1)
 
     def gradient(self, gradients: Tensor) -> Tensor:
         """Project whole gradients: (batch, m, n) to (batch, stack · side²)."""
-        rows = self.left.view(self.stack, -1, self.left.shape[1])
-        columns = self.right.view(self.stack, -1, self.right.shape[1])
-        return torch.einsum("sim,bmn,sjn->bsij", rows, gradients, columns).flatten(1)
+        rows = self.left.view(self.terms, self.stack, -1, self.left.shape[1])
+        columns = self.right.view(self.terms, self.stack, -1, self.right.shape[1])
+        return torch.einsum("tsim,bmn,tsjn->bsij", rows, gradients, columns).flatten(1)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -215,6 +237,12 @@ class Exact:
     def outer(self, rows: Tensor, columns: Tensor) -> Tensor:
         """Return the gradient that the factors make: (batch, positions, m) and n to (batch, …)."""
         return self.gradient(rows.transpose(1, 2) @ columns)
+
+    def lookup(self, tokens: Tensor, gradients: Tensor, shape: torch.Size) -> Tensor:
+        """Return the gradient of a table, see `Kronecker.lookup`: (batch, …)."""
+        table = gradients.new_zeros(len(tokens), *shape)
+        table.scatter_add_(1, tokens.unsqueeze(-1).expand_as(gradients), gradients)
+        return self.gradient(table)
 
     def gradient(self, gradients: Tensor) -> Tensor:
         """Flatten whole gradients: (batch, *shape) to (batch, numbers)."""
@@ -265,5 +293,47 @@ class CountSketch(Exact):
         return added.view(-1, *self.members.shape).mul_(self.signs).sum(2).flatten(1)
 
 
-Map = Kronecker | CountSketch | Dense | Exact
+@dataclasses.dataclass(frozen=True)
+class Scaled(Exact):
+    """Gradients taken to other bases and multiplied number by number, then projected by `map`.
+
+    Attributes:
+        map: of the parameter.
+        scale: the parameter's shape.
+        left: (m, m) orthonormal columns, the basis of a matrix's rows; None: the rows as they are.
+        right: (n, n) the same of its columns.
+    """
+
+    map: "Map"
+    scale: Tensor
+    left: Tensor | None = None
+    right: Tensor | None = None
+
+    def to(self, device: torch.device, dtype: torch.dtype) -> "Scaled":
+        """Return it on another device or in another type."""
+        left, right = (
+            None if basis is None else basis.to(device, dtype) for basis in (self.left, self.right)
+        )
+        return Scaled(self.map.to(device, dtype), self.scale.to(device, dtype), left, right)
+
+    def rows(self, vectors: Tensor) -> Tensor:
+        """Return vectors of rows in their basis."""
+        return vectors if self.left is None else vectors @ self.left
+
+    def columns(self, vectors: Tensor) -> Tensor:
+        """Return vectors of columns in their basis."""
+        return vectors if self.right is None else vectors @ self.right
+
+    def outer(self, rows: Tensor, columns: Tensor) -> Tensor:
+        """Project the gradient that factors from `rows` and `columns` make."""
+        return self.map.gradient(self.scale * (rows.transpose(1, 2) @ columns))
+
+    def gradient(self, gradients: Tensor) -> Tensor:
+        """Project whole gradients: (batch, *shape) to (batch, numbers)."""
+        gradients = gradients if self.left is None else self.left.T @ gradients
+        gradients = gradients if self.right is None else gradients @ self.right
+        return self.map.gradient(self.scale * gradients)
+
+
+Map = Kronecker | CountSketch | Dense | Scaled | Exact
 """The projection of one parameter."""

@@ -51,7 +51,8 @@ def reason_to_separate(
             whose gradient does not arrive where it could be sketched. The parameter is named.
     """
     pair = _pair(lengths, batch_tokens)
-    if sketcher.projection.method == "exact":  # whole gradients might not fit into memory
+    # Whole gradients might not fit into memory; preconditioned ones have no small blocks.
+    if sketcher.projection.method == "exact" or sketcher.maps:
         with GradientSketcher(
             sketcher.model, Projection(8), sketcher.epoch, sketcher.plan.skipped
         ) as small:

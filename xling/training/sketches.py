@@ -13,22 +13,27 @@ import datasets
 import torch
 from torch import Tensor
 
-from xling.attribution import CheckedMethod, Method, named, row_settings
+from xling.attribution import CheckedMethod, FittedMethod, Method, named, row_settings
 from xling.cli.console import tally
 from xling.config import Config, Sketch
 from xling.models.classifier import Classifier
 from xling.sketch import (
     Estimate,
     OtherSketchesError,
+    Preconditioner,
     Projection,
     Sketches,
     Source,
 )
+from xling.sketch.examples import weights_digest
 from xling.stage import partial_folder, require_same_settings, stage
 from xling.subnetwork import gated_by_group
 from xling.tasks import TaskKind
 from xling.training.batches import Collator
 from xling.training.history import epoch_name
+
+FITTED = "preconditioner.safetensors"
+"""Beside the training examples' representations: what a method was fitted to them."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,6 +50,8 @@ class SketchDump:
         kind: the kind of task.
         gates: (languages, layers, heads) switch off the heads that are not in the subnetwork of an
             example's language; None: all heads are on.
+        train: the representations of the training examples, whose curvature is used; None: these
+            are the training examples.
         plan: called with the cost of the passes, after the first batch of the first pass.
         done: called with the new sketches of each epoch.
     """
@@ -57,6 +64,7 @@ class SketchDump:
     label: str
     kind: TaskKind
     gates: Tensor | None = None
+    train: "SketchDump | None" = None
     plan: Callable[[Estimate], None] | None = None
     done: Callable[[Sketches], None] | None = None
 
@@ -77,6 +85,8 @@ class SketchDump:
         place = self.folder / epoch_name(epoch)
         own = stage(place, settings=self.recorded)
         with own if rank == 0 else nullcontext(partial_folder(place)) as part:
+            if part and rank == 0:
+                self._method(model, epoch, part)  # fits it
             barrier()
             if part:
                 self.sketches(model, epoch, part, (rank, world))
@@ -138,7 +148,7 @@ class SketchDump:
         half = self.settings.precision == "bf16"
         device = next(model.parameters()).device.type
         with torch.autocast(device, torch.bfloat16, enabled=half):
-            return self.method.represent(
+            return self._method(model, epoch, folder).represent(
                 model,
                 examples,
                 epoch,
@@ -150,6 +160,35 @@ class SketchDump:
                 announce=self.plan if first and share[0] == 0 else None,
                 progress=lambda counts, total: tally(counts, total, f"{self.label}, epoch {epoch}"),
             )
+
+    def _method(self, model: Classifier, epoch: int, folder: Path) -> Method:
+        """Return the method, fitted to the training examples if it has to be.
+
+        Args:
+            folder: of the epoch; keeps what is fitted, if these are the training examples.
+        """
+        method = self.method
+        if not isinstance(method, FittedMethod) or not method.curvature:
+            return method
+        if self.train:
+            file = self.train.folder / epoch_name(epoch) / FITTED
+            return method.fitted(Preconditioner.read(file, method.projection, epoch, model))
+        file = folder / FITTED
+        if file.exists():
+            there = Preconditioner.read(file, method.projection, epoch, model)
+            if there.weights == weights_digest(model):
+                return method.fitted(there)
+        label = f"curvature of {self.label}, epoch {epoch}"
+        made = method.fit(
+            model,
+            self.source(model),
+            epoch,
+            batch_tokens=self.settings.batch_tokens,
+            progress=lambda counts, total: tally(counts, total, label),
+        )
+        folder.mkdir(parents=True, exist_ok=True)
+        made.write(file)
+        return method.fitted(made)
 
     def source(self, model: Classifier) -> Source:
         """Return the examples as what a model's gradients can be made of."""
@@ -222,6 +261,8 @@ def rehearse(
     if isinstance(method, CheckedMethod):
         method.check_model(model)
     small: Any = dataclasses.replace(method, projection=Projection(8))
+    if isinstance(small, FittedMethod) and small.curvature:
+        small = small.fitted(small.fit(model, two, 0, batch_tokens=tokens))
     small.represent(model, two, 0, batch_tokens=tokens)
 
 
@@ -234,6 +275,8 @@ def method_of(config: Config) -> Method:
         skip=config.sketch.skip,
         parameters=config.influence.parameters,
         damping=config.influence.damping,
+        moments=config.influence.moments,
+        fit_examples=config.influence.fit_examples,
         memory_gb=config.influence.memory_gb,
         seed=config.seed,
     )
