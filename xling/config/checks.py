@@ -29,6 +29,7 @@ def checked(values: dict[str, Any]) -> Config:
     _check_subnetwork(config)
     _check_tracker(config.tracker)
     _check_influence(config)
+    _check_evaluation(config)
     _check_recommend(config)
     if config.model.tiny and config.model.path is not None:
         raise UserError(
@@ -247,6 +248,15 @@ def _without_effect(influence: Influence, key: str, what: str) -> str:
     if key == "fit_examples" and "moments" in influence.uses and influence.moments == "none":
         return "has no effect with influence.moments=none"
     return ""
+
+
+def _check_evaluation(config: Config) -> None:
+    halves = config.faithfulness
+    if config.evaluate == "faithfulness" and halves.again > halves.subsets:
+        raise UserError(
+            f"faithfulness.again={halves.again}: these are some of the halves, of which there are "
+            f"faithfulness.subsets={halves.subsets}. Write {halves.subsets} at most."
+        )
 
 
 def _check_recommend(config: Config) -> None:

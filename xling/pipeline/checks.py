@@ -3,18 +3,16 @@
 They are kept with the checkpoints, so that every run that shares these can quote them.
 """
 
+import dataclasses
 import json
 from typing import Any
 
 from xling.config import Config
+from xling.pipeline.cost import evaluation_seconds, left_to_do, passes
+from xling.pipeline.inputs import RunInputs
 from xling.pipeline.paths import RunPaths
 from xling.pipeline.results import write_json
-from xling.pipeline.retrain import processes
 from xling.report import write_page
-from xling.stage import BEGUN, FINISHED
-
-FITS = 28
-"""Fine-tunings on all data that last as long as those of `experiment=language_effects`."""
 
 
 def record_check(paths: RunPaths, check: dict[str, Any]) -> None:
@@ -40,14 +38,18 @@ def recorded_checks(paths: RunPaths) -> list[dict[str, Any]]:
     return [json.loads(file.read_text("utf-8")) for file in files]
 
 
-def seconds_to_check(config: Config, paths: RunPaths) -> float:
-    """Estimate how long an evaluation by fine-tunings takes, from how long this one took.
+def seconds_to_check(config: Config, inputs: RunInputs) -> float:
+    """Estimate how long `experiment=language_effects` takes, as the plan of its command does.
+
+    Args:
+        config, inputs: of a run whose fine-tuning is done.
 
     Returns:
-        Seconds; 0 if that is not known.
+        Seconds; 0 if it cannot be done.
     """
-    begun, finished = paths.tuning / BEGUN, paths.tuning / FINISHED
-    if not (begun.exists() and finished.exists()):
+    if config.subnetwork.name != "full":
         return 0.0
-    once = finished.stat().st_mtime - begun.stat().st_mtime
-    return FITS * once / processes(config)
+    evaluation = dataclasses.replace(config, evaluate="language_effects")
+    train = inputs.corpus["train"]
+    left = left_to_do(evaluation, train["language"][:], train["label"][:])
+    return evaluation_seconds(evaluation, left, len(train), passes(config, inputs))

@@ -4,6 +4,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from xling.cli.console import format_duration, interactive, say, tally
 from xling.config import Config, base_run
 from xling.evaluation.mixtures import Retraining, again, full, halves, mixtures, without
 from xling.pipeline.fine_tune import FineTuned
+from xling.pipeline.paths import RunPaths
 from xling.training.bank import Bank, Outcomes, Part
 from xling.training.fit import device
 
@@ -52,8 +54,13 @@ DESIGNS: dict[str, Design] = {
 def retrainings(config: Config, model: FineTuned) -> list[Retraining]:
     """Return what an evaluation fine-tunes on, from the training examples of its base run."""
     train = model.inputs.corpus["train"]
+    return designed(config, train["language"][:], train["label"][:])
+
+
+def designed(config: Config, languages: Sequence[str], labels: Sequence[int]) -> list[Retraining]:
+    """Return what an evaluation fine-tunes on, from language and label of the training examples."""
     assert config.evaluate
-    return DESIGNS[config.evaluate](config, train["language"][:], train["label"][:])
+    return DESIGNS[config.evaluate](config, languages, labels)
 
 
 def retrain(config: Config, model: FineTuned) -> tuple[list[Retraining], Outcomes]:
@@ -79,21 +86,37 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
         model: of the base run.
     """
     base, inputs = base_run(config), model.inputs
-    steps = None
-    if config.mixture.steps == "equal":
-        steps = model.kept * -(-len(inputs.encoded["train"]) // config.tuning.batch_size)
-    length = f"{model.kept}-epochs" if steps is None else f"{steps}-steps"
-    folder = model.paths.tuning / "retrained" / length
+    steps = steps_of(config, model.kept, len(inputs.encoded["train"]))
+    folder = bank_folder(config, model.paths, model.kept, len(inputs.encoded["train"]))
     bank = Bank(base, inputs.classifier, inputs.encoded, inputs.collate, model.kept, steps)
     at_once = processes(config)
     there = sum((folder / f"{part_of(part).name}.npz").exists() for part in parts)
-    lasts = "1 epoch" if length == "1-epochs" else length.replace("-", " ")
+    lasts = "1 epoch" if folder.name == "1-epochs" else folder.name.replace("-", " ")
     say(
         f"Fine-tuning again on {len(parts)} parts of the training data, {lasts} each, "
         f"{at_once} at a time" + (f"; {there} are done" if there else "")
     )
     progress = partial(reported, missing=len(parts) - there)
     return bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
+
+
+def steps_of(config: Config, epochs: int, examples: int) -> int | None:
+    """Return after how many steps each fine-tuning ends; None: after so many epochs.
+
+    Args:
+        epochs: that the base run kept.
+        examples: that it was trained on.
+    """
+    if config.mixture.steps != "equal":
+        return None
+    return epochs * -(-examples // config.tuning.batch_size)
+
+
+def bank_folder(config: Config, base: RunPaths, epochs: int, examples: int) -> Path:
+    """Return the folder of an evaluation's fine-tunings, which others share; see `steps_of`."""
+    steps = steps_of(config, epochs, examples)
+    length = f"{epochs}-epochs" if steps is None else f"{steps}-steps"
+    return base.tuning / "retrained" / length
 
 
 def part_of(retraining: Retraining) -> Part:

@@ -168,7 +168,7 @@ def complete(
     result = (with_all_heads if config.subnetwork.name == "full" else through_heads)(going)
     checks = {"evaluations": recorded_checks(paths)}
     write_json(folder / "results.json", result.results | checks | origin)
-    spent = {"machine": machine(), "seconds_to_check": seconds_to_check(config, paths)}
+    spent = {"machine": machine(), "seconds_to_check": seconds_to_check(config, inputs)}
     write_json(folder / "run.json", spent)  # the page says how long a check would take
     influence = config.influence
     write_tables(

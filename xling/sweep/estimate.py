@@ -1,33 +1,33 @@
 """Seconds and bytes that a sweep's stages need, estimated from the speed of one training step."""
 
-import copy
 import dataclasses
-import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from statistics import median
-
-import torch
 
 from xling.cli import console
 from xling.config import Config, base_run
-from xling.data import fetch_data
+from xling.data import fetch_data, load_corpus
 from xling.models.available import fetch_model
-from xling.pipeline.inputs import RunInputs, prepare, rehearse_sketches
-from xling.pipeline.paths import run_paths
-from xling.pipeline.retrain import processes
+from xling.pipeline.cost import (
+    FORWARD,
+    Passes,
+    evaluation_seconds,
+    fitting_cost,
+    left_to_do,
+    pass_cost,
+    step_seconds,
+)
+from xling.pipeline.inputs import prepare, rehearse_sketches
+from xling.pipeline.sizes import check_sizes
 from xling.sketch.parts import part_of
 from xling.sweep.plan import Stage
-from xling.training.fit import device
-
-FORWARD, SKETCH = 1 / 3, 0.4
-"""Cost of a pass without gradients, and of a sketch pass, relative to a training pass."""
 
 PRUNING_STEPS = 10
 REPORT_SECONDS, REPORT_BYTES = 25, 6_000_000
 """Cost of a run's tables, figures and page, which hardly depends on its size."""
 
-PROBE_TOKENS = 1024
 STORED = {"float32": 4, "float16": 2, "int8": 1}
 
 
@@ -36,12 +36,14 @@ class Speed:
     """How fast a model is on a task's examples, and the sizes of both.
 
     Attributes:
-        seconds: duration of a training step per token; None if it was not measured.
+        seconds: duration of a training step per token, without the optimizer's update; None if it
+            was not measured.
         parameters, matrices: number of the model's parameters, and of the tensors that hold them.
         width: dimension of the hidden states.
         parts: number of the model's parts, whose gradients can be kept apart.
         per_language: split → examples per language.
         tokens: split → tokens per example.
+        update: seconds of an optimizer's update.
     """
 
     seconds: float | None
@@ -51,6 +53,7 @@ class Speed:
     per_language: dict[str, float]
     tokens: dict[str, float]
     parts: int = 0
+    update: float = 0.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,7 +78,7 @@ def estimate_total(
         say: receives what a run says of its model and its tokens.
     """
     speeds: dict[str, Speed] = {}
-    costs = []
+    costs, fine_tunings = [], set()
     # Those with subnetworks last, so that they are tried: they ask most of a model.
     ordered = sorted(stages, key=lambda stage: stage.config.subnetwork.name != "full")
     tried = {_measured(stage.config): stage.config for stage in ordered}
@@ -83,7 +86,7 @@ def estimate_total(
         key = _measured(stage.config)
         if key not in speeds:
             speeds[key] = measure_speed(tried[key], probe, say)
-        costs.append(stage_cost(stage, speeds[key]))
+        costs.append(stage_cost(stage, speeds[key], fine_tunings))
     known = all(cost.seconds is not None for cost in costs)
     seconds = sum(cost.seconds for cost in costs) if known else None
     return Cost(seconds, sum(cost.bytes for cost in costs))
@@ -107,61 +110,51 @@ def measure_speed(config: Config, probe: bool, say: Callable[[str], None] = sile
     counts = {split: Counter(rows["language"]) for split, rows in inputs.corpus.items()}
     model = inputs.classifier
     rehearse_sketches(config, inputs)
+    seconds, update = step_seconds(config, inputs) if probe else (None, 0.0)
     return Speed(
-        step_seconds(config, inputs) if probe else None,
+        seconds,
         sum(tensor.numel() for tensor in model.parameters()),
         len(list(model.parameters())),
         model.width,
         {split: median(by_language.values()) for split, by_language in counts.items()},
         {split: sum(rows["length"]) / len(rows) for split, rows in inputs.encoded.items()},
         len({part_of(name) for name, _ in model.named_parameters()}),
+        update,
     )
 
 
-def step_seconds(config: Config, inputs: RunInputs) -> float:
-    """Time a training step on a few examples; return seconds per token."""
-    if config.trainer.threads:
-        torch.set_num_threads(config.trainer.threads)
-    train, target = inputs.encoded["train"], device(config.trainer)
-    count = max(1, min(config.tuning.batch_size, PROBE_TOKENS // max(train["length"])))
-    rows = train.select(range(0, len(train), max(1, len(train) // count))[:count])
-    batch = inputs.collate([*rows])
-    tensors = {key: value.to(target) for key, value in batch["inputs"].items()}
-    model = copy.deepcopy(inputs.classifier).to(target).train()
-    times = []
-    for _ in range(3):  # the first is slow, as it allocates memory
-        start = time.perf_counter()
-        inputs.kind.losses(model(**tensors), batch["labels"].to(target)).mean().backward()
-        if target.type == "cuda":
-            torch.cuda.synchronize(target)
-        times.append(time.perf_counter() - start)
-    return min(times) / sum(rows["length"])
+def stage_cost(stage: Stage, speed: Speed, fine_tunings: set[Path] | None = None) -> Cost:
+    """Estimate what building one stage needs at most.
 
-
-def stage_cost(stage: Stage, speed: Speed) -> Cost:
-    """Estimate what building one stage needs at most."""
+    Args:
+        fine_tunings: files that the fine-tunings of evaluations before it leave, which are shared;
+            its own are added.
+    """
+    if stage.kind == "evaluation":
+        return evaluation_cost(stage.config, speed, set() if fine_tunings is None else fine_tunings)
     config, epochs = stage.config, stage.config.tuning.epochs
     languages = len(config.train_languages) + config.imbalance / 100
     train = languages * speed.per_language["train"]
     step = speed.seconds or 0
     training = train * speed.tokens["train"] * step
+    updates = -(-train // config.tuning.batch_size) * speed.update
     masked_passes = subnetwork_passes(config)
     gradients = config.influence.gradients
     represented = epochs if config.influence.checkpoints else 1
-    pass_cost = SKETCH if gradients else FORWARD if config.influence.checkpoints else 0
-    sketching = pass_cost * epochs * training
+    represent = pass_cost(config.influence)
+    sketching = (represent + fitting_cost(config.influence, round(train))) * epochs * training
     sketch_bytes = sketch_dimensions(config, speed) * stored_bytes(config)
     sketches = sketch_bytes * train * represented
     per_language = speed.per_language
     dev = per_language["dev"] * languages * speed.tokens["dev"] * step
     test = per_language["test"] * len(config.languages) * speed.tokens["test"] * step
     traced = config.influence.test_per_language * len(config.traced_languages)
-    tracing = FORWARD * test + pass_cost * traced * speed.tokens["test"] * step * epochs
+    tracing = FORWARD * test + represent * traced * speed.tokens["test"] * step * epochs
     single_language = len(config.train_languages) == 1
     sparse = config.tuning.name == "sparse"
     dumped = 0 if single_language or not gradients else (masked_passes if sparse else 1)
     later = 0 if sparse and gradients else masked_passes  # passes through masks, after the fit
-    fit = epochs * (training + FORWARD * dev)
+    fit = epochs * (training + updates + FORWARD * dev)
     weights = 4 * speed.parameters * epochs
     seconds, size = {
         "fine-tuning": (fit + dumped * sketching, weights + dumped * sketches),
@@ -170,7 +163,6 @@ def stage_cost(stage: Stage, speed: Speed) -> Cost:
         "subnetwork": (PRUNING_STEPS * (1 + FORWARD) * dev, 10_000),
         "masks": (0, 10_000),
         "retraining": (fit, 10_000),
-        "evaluation": evaluation_cost(config, epochs * training, test),
         "run": (
             tracing * (2 if masked_passes else 1) + later * sketching + REPORT_SECONDS,
             REPORT_BYTES + sketch_bytes * traced * represented + later * sketches,
@@ -179,33 +171,23 @@ def stage_cost(stage: Stage, speed: Speed) -> Cost:
     return Cost(seconds if speed.seconds is not None else None, size)
 
 
-def evaluation_cost(config: Config, fit: float, test: float) -> tuple[float, float]:
-    """Estimate seconds and bytes of an evaluation's fine-tunings that are not done.
-
-    Args:
-        fit, test: seconds of a fine-tuning on all data, and of a prediction of all tests.
-    """
-    on_parts, on_most = evaluation_fits(config)
-    half = 1 if config.mixture.steps == "equal" else 0.5
-    count = on_parts + on_most
-    done = len([*run_paths(base_run(config)).tuning.glob("retrained/*/*.npz")])
-    seconds = (on_parts * half + on_most) * fit + count * FORWARD * test
-    seconds *= max(0, count - done) / count / processes(config)
-    if config.evaluate == "faithfulness":  # sketches and hidden states of all tests
-        seconds += (SKETCH + FORWARD) * config.tuning.epochs * test
-    return seconds, 100_000 + 10_000 * count
-
-
-def evaluation_fits(config: Config) -> tuple[int, int]:
-    """Return how many fine-tunings are on about half of the data, and how many on most of it."""
-    if config.evaluate == "faithfulness":
-        return config.faithfulness.subsets + config.faithfulness.again, 0
-    whole = config.mixture.seeds + len(config.train_languages)
-    if config.evaluate == "recommend" and config.recommend.by == "example":
-        return 3 * config.recommend.seeds, 0
-    mixtures = 3 if config.recommend.target in config.train_languages else 2
-    verified = mixtures * config.recommend.seeds if config.evaluate == "recommend" else 0
-    return config.mixture.fits + verified, whole
+def evaluation_cost(config: Config, speed: Speed, fine_tunings: set[Path]) -> Cost:
+    """Estimate what an evaluation needs beside its base run: see `stage_cost`."""
+    base = base_run(config)
+    corpus = load_corpus(base, silent)
+    check_sizes(config, corpus, silent)
+    train, tests = corpus["train"], len(corpus["test"])
+    left = left_to_do(config, train["language"][:], train["label"][:])
+    mine = {file: size for file, size in left.items() if file not in fine_tunings}
+    fine_tunings.update(mine)
+    step = speed.seconds or 0
+    spent = Passes(
+        len(train) * speed.tokens["train"] * step, tests * speed.tokens["test"] * step, speed.update
+    )
+    seconds = evaluation_seconds(config, mine, len(train), spent)
+    return Cost(
+        seconds if speed.seconds is not None else None, 100_000 + (600 + 5 * tests) * len(mine)
+    )
 
 
 def subnetwork_passes(config: Config) -> int:

@@ -25,7 +25,7 @@ from filelock import FileLock, Timeout
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from xling.config import Config
+from xling.config import Config, Trainer
 from xling.errors import UserError
 from xling.models.classifier import Classifier
 from xling.sketch import Progress
@@ -162,12 +162,7 @@ class Worker:
         config = bank.config
         if config.trainer.threads:
             torch.set_num_threads(config.trainer.threads)
-        with quiet():
-            self.fabric = Fabric(
-                accelerator=config.trainer.accelerator,
-                devices=1,
-                precision=config.trainer.precision,
-            )
+        self.fabric = one_device(config.trainer)
         self.bank, self.kind = bank, kind_of(config.task)
         device = self.fabric.device
         self.train = padded(bank.encoded["train"], bank.collate, device)
@@ -203,6 +198,12 @@ class Worker:
             self.fabric.backward(losses.sum() * (1 / len(losses)))
             optimizer.step()
         return model
+
+
+def one_device(trainer: Trainer) -> Fabric:
+    """Return what trains on one device, in the configured precision."""
+    with quiet():
+        return Fabric(accelerator=trainer.accelerator, devices=1, precision=trainer.precision)
 
 
 def epoch_after_epoch(order: EpochBatches) -> Iterator[tuple[int, int, list[int]]]:
