@@ -30,6 +30,21 @@ AS_GOOD_R2 = 0.01
 ROUNDING = 1e-9
 """Outcomes that differ by less, relatively, are equal."""
 
+PRACTICALLY_R2 = 0.03
+"""Laws whose R² differ by no more predict practically equally well."""
+
+SIZES = {"alike": 3, "own": 3, "one": 4, "separate": 5, "each": 5}
+"""Of how many numbers each law is made, with three languages: their order."""
+
+GENERAL = {
+    "alike": ("one", "each"),
+    "own": ("one", "separate", "each"),
+    "one": ("each",),
+    "separate": (),
+    "each": (),
+}
+"""Each law, and those which are that law at certain values of their numbers."""
+
 PARTS_PER_PARAMETER = 2
 """A law is tried if there are so many different parts of the data for each of its numbers."""
 
@@ -128,8 +143,37 @@ def try_together(tried: Sequence[tuple[bool, bool, dict[str, np.ndarray]]]) -> p
     laws = [law for law in LAWS if all(law in error for error in errors)]
     pooled = {law: np.mean([error[law] for error in errors], axis=0) for law in laws}
     chosen = choose(pooled, 1.0)
-    rows = [(law, len(errors), _r2(pooled[law], 1.0), law == chosen) for law in laws]
-    return pd.DataFrame(rows, columns="law languages r2 chosen".split())
+    r2 = {law: _r2(pooled[law], 1.0) for law in laws}
+    near = practically_as_good(r2, chosen)
+    rows = [(law, len(errors), r2[law], law == chosen, law in near) for law in laws]
+    return pd.DataFrame(rows, columns="law languages r2 chosen as_good".split())
+
+
+def practically_as_good(r2: Mapping[str, float], chosen: str) -> list[str]:
+    """Return other laws that have to be told beside the chosen one, the best first.
+
+    They predict practically as well and are made of no more numbers, so that nothing but a little
+    R² speaks for the chosen one. A generalisation of another of them that is hardly better than
+    this special case is left out.
+
+    Args:
+        r2: cross-validated, of the laws that were tried.
+    """
+    if chosen == "nothing":
+        return []
+    near = [
+        law
+        for law in SIZES
+        if law in r2 and law != chosen and abs(r2[law] - r2[chosen]) <= PRACTICALLY_R2
+        if SIZES[law] <= SIZES[chosen]
+    ]
+    hardly_better = {
+        general
+        for law in near
+        for general in GENERAL[law]
+        if general in near and r2[general] - r2[law] <= AS_GOOD_R2
+    }
+    return sorted((law for law in near if law not in hardly_better), key=lambda law: -r2[law])
 
 
 def _why_not(

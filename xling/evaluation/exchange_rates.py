@@ -75,6 +75,8 @@ class LanguageEffects:
         overall: measure, law, languages, r2, chosen: the same choice for all test languages
             together, by the mean of their squared errors in units of their variances. Only those
             that are trained on (all, if none is) and predicted by something (all, if none is).
+            as_good: whether the law has to be told beside the chosen one, see
+            `xling.evaluation.choice.practically_as_good`.
         exchange_rates: measure, test_language, train_language, rate, low, high, q_alike, q_none,
             law ("each" and "one", where they were tried). Missing where nothing predicts the
             language. The rate of the test language itself is 1 by definition. `q_alike` is against
@@ -153,7 +155,7 @@ def language_effects(
     q = _controlled(gains_table, "p", ["measure"])
     return LanguageEffects(
         _tidy(laws, "law parameters fits parts r2 rho chosen why"),
-        pd.concat(overall, ignore_index=True)["measure law languages r2 chosen".split()],
+        pd.concat(overall, ignore_index=True)["measure law languages r2 chosen as_good".split()],
         rates_table,
         gains_table.drop(columns="p").assign(q=q),
         _tidy(curves, "train_language examples predicted low high law"),

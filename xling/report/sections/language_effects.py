@@ -39,6 +39,8 @@ SCHEMAS = {
             "languages": "number of test languages; those that nothing predicts take no part",
             "r2": "cross-validated share of the variance that it explains, mean over them",
             "chosen": "whether it is the simplest law that is as good as the best",
+            "as_good": "whether it is to be told beside the chosen one: within 0.03 of its r2, and "
+            "simpler, or telling what an example is worth where that one does not",
         },
     ),
     "effect_laws": across_runs(
@@ -159,6 +161,7 @@ def of_run(run: RunTables) -> dict[str, Any]:
         "measures": [
             name for name in MEASURES if name in set(run.tables["effect_laws"]["measure"])
         ],
+        "overall": printed_rows(_of(run.tables["effect_overall"], lead(run))),
         "laws": printed_rows(run.tables["effect_laws"]),
         "agreement": printed_rows(run.tables["effect_agreement"]),
         "gains": printed_rows(run.tables["effect_gains"]),
@@ -227,7 +230,7 @@ def sentences(run: RunTables) -> list[str]:
     told = by_language.index.difference([*nothing, *useless], sort=False)
     texts = [
         f"In {count} fine-tunings on parts of the data, judged by {measure}: "
-        + _law_sentence(chosen["law"], chosen["r2"], rates[rates["test_language"].isin(told)])
+        + " ".join(_law_sentences(overall, rates[rates["test_language"].isin(told)]))
     ]
     if len(nothing) and chosen["law"] != "nothing":
         texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
@@ -241,41 +244,60 @@ def sentences(run: RunTables) -> list[str]:
     return [*texts, *_agreement_sentence(_of(run.tables["effect_agreement"], measure))]
 
 
-def _law_sentence(law: str, r2: float, rates: pd.DataFrame) -> str:
+def _law_sentences(overall: pd.DataFrame, rates: pd.DataFrame) -> list[str]:
+    """Say what the chosen law means, and what those that predict practically as well do.
+
+    Args:
+        overall: the laws by one measure; earlier versions' have no column `as_good`.
+        rates: exchange rates of the test languages that it is told of.
+    """
+    (chosen,) = overall[overall["chosen"]].to_dict("records")
+    r2 = number(chosen["r2"], 2)
+    texts = [_law_sentence(chosen["law"], f" (cross-validated R² {r2})", rates)]
+    if "as_good" not in overall or not overall["as_good"].any():
+        return texts
+    near = overall[overall["as_good"]].sort_values("r2", ascending=False)
+    for law, r2 in zip(near["law"], near["r2"], strict=True):
+        says = _law_sentence(law, "", rates)
+        texts.append(f"The law {law} predicts practically as well (R² {number(r2, 2)}): {says}")
+    names = listed([chosen["law"], *near["law"]])
+    return [*texts, f"Print {names} with their R²: these fine-tunings hardly tell them apart."]
+
+
+def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
     """Say in words what a law means.
 
     Args:
-        r2: cross-validated.
+        how: how well it predicts, in brackets after a space; or "".
         rates: exchange rates of the test languages that it is told of.
     """
-    how = f"(cross-validated R² {number(r2, 2)})"
     if law == "nothing":
         return "nothing predicts any language, neither how much data there is nor whose."
     if law == "alike":
-        return f"whose data it is does not matter, only how much there is {how}."
+        return f"whose data it is does not matter, only how much there is{how}."
     if law == "own":
-        return f"only a language’s own data counts; no other adds to it {how}."
+        return f"only a language’s own data counts; no other adds to it{how}."
     if law == "separate":
         return (
-            "the languages’ data do not stand in for one another: each adds something of its own "
+            "the languages’ data do not stand in for one another: each adds something of its own"
             f"{how}."
         )
     others = rates[(rates["law"] == law) & (rates["test_language"] != rates["train_language"])]
     if others.empty:
-        return f"it matters whose data it is {how}."
+        return f"it matters whose data it is{how}."
     if law == "one":
         worth = others.groupby("test_language")["rate"].first()
         return (
             f"an example of any other language is worth {_span(worth)} of an own one, depending on "
-            f"the test language {how}."
+            f"the test language{how}."
         )
     means = others.groupby("train_language")["rate"].mean().sort_values()
     least, most = means.index[0], means.index[-1]
     worth = others.groupby("train_language")["rate"].agg(_span)
     if least == most:
-        return f"an example of {least} is worth {worth[least]} own ones {how}."
+        return f"an example of {least} is worth {worth[least]} own ones{how}."
     return (
-        f"it matters whose data it is {how}. An example of {least} is worth {worth[least]} own "
+        f"it matters whose data it is{how}. An example of {least} is worth {worth[least]} own "
         f"ones, the least, and one of {most} {worth[most]}, the most."
     )
 
