@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from xling.analysis.unlearnt import beside_chance, unlearnt_doubts
 from xling.cli.console import say
 from xling.cli.methods import influences
 from xling.config import Config, base_run, plain, settings
 from xling.evaluation.mixtures import Retraining, counts, kept
+from xling.pipeline.certainty import say_doubts
 from xling.pipeline.checks import record_check
 from xling.pipeline.faithfulness import faithfulness_tables
 from xling.pipeline.fine_tune import FineTuned
@@ -20,7 +22,7 @@ from xling.pipeline.language_effects import effect_tables
 from xling.pipeline.paths import RunPaths
 from xling.pipeline.recommend import recommend_tables
 from xling.pipeline.results import profile, write_config, write_json
-from xling.pipeline.retrain import retrain
+from xling.pipeline.retrain import retrain, steps_of
 from xling.report.export import write_tables
 from xling.report.order import SWEEP_SCHEMAS
 from xling.report.sections import faithfulness, language_effects, recommend
@@ -73,15 +75,28 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
             if parts:
                 tables["retrainings"] = outcome_table(parts, outcomes, model)
                 tables["retraining_data"] = data_table(parts, model)
+                tables["retrainings"] = learning_table(config, model, tables["retrainings"])
             write_tables(folder / "tables", tables, SWEEP_SCHEMAS, source="evaluation")
             languages, task = list(config.languages), config.task.name
             sentences = SENTENCES[config.evaluate](RunTables(tables, languages, task, ""))
             for sentence in sentences:
                 say(sentence)
+            doubts = say_doubts(unlearnt_doubts(tables["retrainings"])) if parts else []
             results = about(config, base, len(parts)) | {"findings": sentences}
+            results |= {"warnings": doubts}
             write_json(folder / "results.json", results)
             check = {"name": paths.run.name, "evaluate": config.evaluate, "findings": sentences}
+            check |= {"warnings": [doubt["sentence"] for doubt in doubts]}
             record_check(base, check | {"methods": method_findings(config, tables)})
+
+
+def learning_table(config: Config, model: FineTuned, retrainings: pd.DataFrame) -> pd.DataFrame:
+    """Add to fine-tunings how many steps they took, and whether they are told from chance."""
+    test, batch = model.inputs.corpus["test"], model.config.tuning.batch_size
+    equal = steps_of(config, model.kept, len(model.inputs.encoded["train"]))
+    steps = [equal or model.kept * -(-examples // batch) for examples in retrainings["examples"]]
+    labels, classes = np.array(test["label"]), len(config.task.classes)
+    return beside_chance(retrainings.assign(steps=steps), test["language"][:], labels, classes)
 
 
 def method_findings(config: Config, tables: dict[str, pd.DataFrame]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from xling.analysis.unlearnt import MANY, epochs_at_chance
 from xling.cli.console import format_duration, interactive, say, tally
 from xling.config import Config, base_run
 from xling.evaluation.mixtures import Retraining, again, full, halves, mixtures, without
@@ -92,10 +93,16 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
     at_once = processes(config)
     there = sum((folder / f"{part_of(part).name}.npz").exists() for part in parts)
     lasts = "1 epoch" if folder.name == "1-epochs" else folder.name.replace("-", " ")
+    taken = [steps or model.kept * updates(config, len(part.rows)) for part in parts]
+    if steps is None:
+        lasts += f" ({min(taken):,} to {max(taken):,} steps)"
     say(
         f"Fine-tuning again on {len(parts)} parts of the training data, {lasts} each, "
         f"{at_once} at a time" + (f"; {there} are done" if there else "")
     )
+    if steps is None and any(part.kind == "mixture" for part in parts):
+        for warning in few_steps(model, taken):
+            say(warning)
     progress = partial(reported, missing=len(parts) - there)
     return bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
 
@@ -109,7 +116,34 @@ def steps_of(config: Config, epochs: int, examples: int) -> int | None:
     """
     if config.mixture.steps != "equal":
         return None
-    return epochs * -(-examples // config.tuning.batch_size)
+    return epochs * updates(config, examples)
+
+
+def updates(config: Config, examples: int) -> int:
+    """Return how many steps an epoch of so many examples takes."""
+    return -(-examples // config.tuning.batch_size)
+
+
+def few_steps(model: FineTuned, steps: Sequence[int]) -> list[str]:
+    """Warn if many fine-tunings take no more steps than the base run did to learn anything.
+
+    Args:
+        model: of the base run.
+        steps: of each fine-tuning.
+    """
+    config, labels = model.config, np.array(model.inputs.corpus["dev"]["label"])
+    accuracies = [record["dev_accuracy"] for record in model.history]
+    epochs = epochs_at_chance(accuracies, labels, len(config.task.classes))
+    after = epochs * updates(config, len(model.inputs.encoded["train"]))
+    few = sum(taken <= after for taken in steps)
+    if few < MANY * len(steps):
+        return []
+    return [
+        f"WARNING: {few} of {len(steps)} take {after:,} steps or fewer, after which the model on "
+        "all data was not told from chance: they will hardly learn anything, and then any "
+        "language's data seem to help, by their steps. mixture.steps=equal gives each as many "
+        "steps as all data take."
+    ]
 
 
 def bank_folder(config: Config, base: RunPaths, epochs: int, examples: int) -> Path:

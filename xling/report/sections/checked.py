@@ -32,7 +32,7 @@ def findings(run: Run) -> list[str]:
     method = scored_by(run.results["config"]["influence"])
     return [
         f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}): "
-        + check["methods"].get(method, check["findings"][0])
+        + " ".join([check["methods"].get(method, check["findings"][0]), *check.get("warnings", [])])
         for check in run.results["evaluations"]
     ]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import pandas as pd
 
+from xling.analysis.unlearnt import unlearnt_doubts
 from xling.report.charts.effects import curve_panels, laws_matrix, rates_matrix
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.sweep_results import SweepResults
@@ -128,6 +129,9 @@ SCHEMAS = {
             "test_language": "language of the test examples",
             "loss": "mean loss of the language's test examples",
             "accuracy": "share of them classified correctly, 0 to 1",
+            "steps": "steps of the training",
+            "p": "of the accuracy against chance or the most frequent class, whichever is larger "
+            "(exact binomial test, one-sided)",
         },
     ),
     "retraining_data": across_runs(
@@ -157,6 +161,7 @@ def of_run(run: RunTables) -> dict[str, Any]:
     return {
         "title": run.title,
         "findings": sentences(run),
+        "doubts": unlearnt_sentences(run),
         "measure": lead(run),
         "measures": [
             name for name in MEASURES if name in set(run.tables["effect_laws"]["measure"])
@@ -205,7 +210,15 @@ def _of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 
 def findings(sweep: SweepResults) -> list[str]:
     """Return what the languages' data do, in a sentence or two for each run."""
-    return sweep.told("language_effects", sentences)
+    return [
+        *sweep.told("language_effects", sentences),
+        *sweep.told("language_effects", unlearnt_sentences),
+    ]
+
+
+def unlearnt_sentences(run: RunTables) -> list[str]:
+    """Say that many fine-tunings have learnt nothing, where it is so."""
+    return [doubt["sentence"] for doubt in unlearnt_doubts(run.tables["retrainings"])]
 
 
 def lead(run: RunTables) -> str:

@@ -1,0 +1,98 @@
+"""Have fine-tunings on parts of the data learnt anything? Small parts take few steps."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+from xling.analysis.doubts import OWN, Doubt
+from xling.analysis.statistics import SIGNIFICANT, above_p
+
+FINE_TUNINGS = "fine_tunings_at_chance"
+"""The code of the warning, in results.json of an evaluation."""
+
+MANY = 0.1
+"""From this share of fine-tunings at chance on, laws may be of steps instead of data."""
+
+
+def beside_chance(
+    retrainings: pd.DataFrame, languages: Sequence[str], labels: np.ndarray, classes: int
+) -> pd.DataFrame:
+    """Add to fine-tunings whether their accuracy is told from chance.
+
+    Args:
+        retrainings: test_language and accuracy of each.
+        languages, labels: of the test examples.
+        classes: how many there are.
+
+    Returns:
+        The table with a column `p`: exact one-sided binomial test of the accuracy against chance or
+        the share of the most frequent class, whichever is larger, as in the table `learnt`.
+    """
+    names, bars, sizes = np.array(languages), {}, {}
+    for language in dict.fromkeys(languages):
+        mine = labels[names == language]
+        sizes[language] = len(mine)
+        bars[language] = max(1 / classes, float(np.bincount(mine).max() / len(mine)))
+    p = [
+        above_p(accuracy, sizes[language], bars[language])
+        for language, accuracy in zip(
+            retrainings["test_language"], retrainings["accuracy"], strict=True
+        )
+    ]
+    return retrainings.assign(p=p)
+
+
+def at_chance(retrainings: pd.DataFrame) -> list[int]:
+    """Return the numbers of the fine-tunings that are told from chance in no test language.
+
+    By p-values times the number of languages (Bonferroni).
+    """
+    by_fit = retrainings.groupby("retraining")["p"].agg(["min", "size"])
+    return by_fit.index[by_fit["min"] * by_fit["size"] >= SIGNIFICANT].tolist()
+
+
+def unlearnt_doubts(retrainings: pd.DataFrame) -> list[Doubt]:
+    """Return a warning if many fine-tunings have learnt nothing that shows.
+
+    Args:
+        retrainings: retraining, kind, steps, test_language and p (see `beside_chance`); those of
+            earlier versions have no p, and get no warning.
+    """
+    if "p" not in retrainings or "steps" not in retrainings:
+        return []
+    steps = retrainings.groupby("retraining")["steps"].first()
+    none = at_chance(retrainings)
+    if len(none) < MANY * len(steps):
+        return []
+    most, learnt = int(steps[none].max()), steps.drop(none)
+    text = (
+        f"{len(none)} of {len(steps)} fine-tunings on parts of the data have learnt nothing that "
+        f"shows: their accuracy is not told from chance in any language, after up to {most:,} "
+        f"{'step' if most == 1 else 'steps'}. "
+    )
+    if learnt.empty or not (retrainings["kind"] == "mixture").any():
+        text += "Little can be told from these: raise tuning.epochs or tuning.learning_rate."
+    elif steps.nunique() > 1 and steps[none].mean() < learnt.mean():
+        text += (
+            "Where steps are too few to learn, any language’s data seem to help, by their steps: "
+            "mixture.steps=equal gives each fine-tuning as many as all data take."
+        )
+    else:
+        text += "Their data may be too few: data.train_per_language, or more tuning.epochs."
+    return [{"code": FINE_TUNINGS, "model": OWN, "languages": [], "sentence": text}]
+
+
+def epochs_at_chance(accuracies: Sequence[float], labels: np.ndarray, classes: int) -> int:
+    """Return after how many epochs, from the first on, a model was not told from chance.
+
+    Args:
+        accuracies: on the development examples, after each epoch.
+        labels: of these.
+        classes: how many there are.
+    """
+    if not len(labels):
+        return 0
+    bar = max(1 / classes, float(np.bincount(labels).max() / len(labels)))
+    told = [above_p(accuracy, len(labels), bar) < SIGNIFICANT for accuracy in accuracies]
+    return told.index(True) if True in told else len(told)
