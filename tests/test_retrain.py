@@ -44,6 +44,12 @@ def test_mixtures_are_fine_tuned_once_by_whatever_job_and_become_one_page(tmp_pa
     assert set(data["examples"]) <= {0, 10, 20, 30, 40}
     (page,) = tmp_path.glob("multirun/sweeps/language_effects-xnli-*/report.html")
     assert "What does each language’s data really do?" in page.read_text("utf-8")
+    assert "Fine-tunings at chance." in page.read_text("utf-8")  # a few steps, of so small parts
+    warning = f"WARNING: {FITS} of {FITS} fine-tunings on parts of the data have learnt nothing "
+    assert warning in done.stdout and retrained["steps"].max() <= 2 * 8
+    (evaluated,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-language_effects-????????")
+    about = json.loads((evaluated / "results.json").read_text("utf-8"))
+    assert [doubt["code"] for doubt in about["warnings"]] == ["fine_tunings_at_chance"]
 
     # All data with the run's own seed: the run's own model, at the epoch that it kept.
     (run,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-????????")
@@ -142,6 +148,7 @@ def test_a_page_says_that_nobody_has_checked_and_then_what_a_check_has_found(tmp
     assert "Nobody has checked" not in text
     assert "data does was measured by fine-tuning again (tiny-de+en+fr-language_effects-" in text
     assert f"In {FITS} fine-tunings on parts of the data" in text
+    assert f"{FITS} of {FITS} fine-tunings on parts of the data have learnt nothing" in text
     other = run_xling("task=xnli", *MIXED, "influence=embedding", folder=tmp_path)
     assert other.returncode == 0, other.stderr  # of the same fine-tuning
     (page,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-embedding-*/report.html")

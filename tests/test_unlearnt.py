@@ -92,8 +92,13 @@ def test_too_few_steps_are_warned_of_before_the_first_of_them(steps, few):
     tuning, task = SimpleNamespace(batch_size=16), SimpleNamespace(classes=("a", "b"))
     history = [{"dev_accuracy": 0.5}, {"dev_accuracy": 0.56}, {"dev_accuracy": 0.9}]
     model = SimpleNamespace(
-        inputs=inputs, config=SimpleNamespace(tuning=tuning, task=task), history=history
+        inputs=inputs,
+        config=SimpleNamespace(tuning=tuning, task=task),
+        history=history,
+        kept=3,
     )
     warnings = retrain.few_steps(model, steps)  # two epochs of six steps each told nothing
     assert len(warnings) == bool(few)
     assert all(f"WARNING: {few} of 4 take 12 steps or fewer" in text for text in warnings)
+    model.kept = 2  # the model on all data has not learnt: the run has warned of that
+    assert retrain.few_steps(model, steps) == []

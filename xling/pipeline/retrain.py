@@ -136,7 +136,7 @@ def few_steps(model: FineTuned, steps: Sequence[int]) -> list[str]:
     epochs = epochs_at_chance(accuracies, labels, len(config.task.classes))
     after = epochs * updates(config, len(model.inputs.encoded["train"]))
     few = sum(taken <= after for taken in steps)
-    if few < MANY * len(steps):
+    if few < MANY * len(steps) or epochs >= model.kept:  # or it learnt nothing itself, and said so
         return []
     return [
         f"WARNING: {few} of {len(steps)} take {after:,} steps or fewer, after which the model on "
