@@ -32,12 +32,13 @@ LEVEL = (
 
 BELOW = alt.Legend(symbolOpacity=1, labelLimit=320, orient="bottom", columns=1)
 ALL = "all"
-AGAINST = {"random": "random examples", "matched": "examples of the same language and label"}
+AGAINST = {"random": "random examples", "matched": "same language and label"}
 THAN = {
     "random": "without random examples",
     "matched": "without others of the same language and label",
 }
-"""What a method's first examples are compared with."""
+TOLD = {"random": "random examples", "matched": "others of the same language and label"}
+"""What a method's first examples are compared with, in figures and in sentences."""
 
 PLAIN, BEYOND = "score", "beyond counts"
 
@@ -210,19 +211,19 @@ def dropped_chart(dropped: pd.DataFrame) -> alt.LayerChart:
     order = list(dict.fromkeys(table.sort_values("difference", ascending=False)["method"]))
     ends = zip(table["low"], table["high"], strict=True)
     shown = table[["method", "difference", "low", "high", "q", "dropped", "fits"]].assign(
-        than=table["against"].map(THAN), interval=[_interval(*pair) for pair in ends]
+        others=table["against"].map(AGAINST), interval=[_interval(*pair) for pair in ends]
     )
     shown = shown.round({"difference": 5, "low": 5, "high": 5, "q": 4})
-    names = list(THAN.values())
+    names = list(AGAINST.values())
     base = alt.Chart(shown).encode(
         y=alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)),
-        yOffset=alt.YOffset("than:N", sort=names),
-        color=alt.Color("than:N", title=None, sort=names, legend=BELOW).scale(
+        yOffset=alt.YOffset("others:N", sort=names),
+        color=alt.Color("others:N", title=None, sort=names, legend=BELOW).scale(
             domain=names, range=[QUIET, f"rgb({HUES['+']})"]
         ),
         tooltip=[
             alt.Tooltip("method:N"),
-            alt.Tooltip("than:N", title="compared with"),
+            alt.Tooltip("others:N", title="others"),
             alt.Tooltip("difference:Q", title="difference of the loss", format="+.4f"),
             alt.Tooltip("interval:N", title="95% interval"),
             alt.Tooltip("q:Q", format=".3f"),
@@ -230,11 +231,12 @@ def dropped_chart(dropped: pd.DataFrame) -> alt.LayerChart:
             alt.Tooltip("fits:Q", title="fine-tunings of each"),
         ],
     )
-    x = alt.X("low:Q", title="loss, higher by", axis=alt.Axis(tickCount=6))
+    axis = alt.Axis(tickCount=6, labelOverlap="greedy", labelSeparation=6)
+    x = alt.X("low:Q", title="loss, higher than without others", axis=axis)
     rules = base.mark_rule(strokeWidth=2).encode(x=x, x2=alt.X2("high:Q"))
     dots = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=alt.X("difference:Q"),
-        shape=alt.Shape("than:N", title=None, sort=names, legend=BELOW).scale(
+        shape=alt.Shape("others:N", title=None, sort=names, legend=BELOW).scale(
             domain=names, range=["circle", "diamond"]
         ),
     )
@@ -344,7 +346,7 @@ def _dropped_sentence(dropped: pd.DataFrame) -> str:
     both = [name for name in told["random"] if name in told["matched"]]
     if both:
         return f"{text} Told from both controls: {listed(both)}."
-    parts = [f"from {AGAINST[key]}: {listed(names)}" for key, names in told.items() if names]
+    parts = [f"from {TOLD[key]}: {listed(names)}" for key, names in told.items() if names]
     if parts:
         return f"{text} No method is told from both controls; {listed(parts)}."
     return f"{text} No method is told from either control."
