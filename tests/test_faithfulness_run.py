@@ -12,6 +12,7 @@ from scipy import stats
 
 from xling.cli.methods import influences
 from xling.config import base_run
+from xling.errors import UserError
 from xling.pipeline.evaluate import quiet
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.inputs import prepare
@@ -167,6 +168,20 @@ def test_the_plan_counts_every_fine_tuning_and_again_nothing_is_made(ended, mode
     done = run_xling(*COMMAND, folder=ended.folder)
     assert done.returncode == 0, done.stderr
     assert written(ended.folder) == before
+
+
+@pytest.mark.parametrize(
+    ("switch", "problem"),
+    [
+        ("drop=0.5", "faithfulness.drop=0.5 is not possible: input should be less than or equal"),
+        ("drop=-1", "faithfulness.drop=-1 is not possible: input should be greater than or equal"),
+        ("drop_seeds=1", "faithfulness.drop_seeds=1 is not possible: input should be greater than"),
+    ],
+)
+def test_shares_that_leave_no_control_and_single_seeds_are_refused(switch, problem):
+    with pytest.raises(UserError) as refused:
+        config("evaluate=faithfulness", f"faithfulness.{switch}")
+    assert problem in str(refused.value)
 
 
 def test_without_anything_to_leave_out_the_name_is_that_of_an_earlier_version():

@@ -1,10 +1,13 @@
 """What a page says of fine-tunings on parts of the data: the law in words, and methods' worth."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
 from xling.report.charts import effects as effects_charts
 from xling.report.sections import faithfulness, language_effects
+from xling.report.sweep_results import evaluation_tables
 from xling.report.tables import RunTables
 
 LANGUAGES = ["de", "en", "sw"]
@@ -212,3 +215,14 @@ def test_what_is_lost_is_drawn_of_all_test_examples_together():
         "random examples",
         "same language and label",
     }
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_evaluations_with_and_without_anything_left_out_share_a_page(order):
+    pair = [
+        dataclasses.replace(dropped(dot=(0.02, 0.01)), title="drop=0.01"),
+        dataclasses.replace(scores(dot=0.3), title="drop=0"),
+    ]
+    tables = evaluation_tables({"faithfulness": pair[order]})
+    assert set(tables["faithfulness_dropped"]["switches"]) == {"drop=0.01"}
+    assert set(tables["faithfulness"]["switches"]) == {"drop=0.01", "drop=0"}
