@@ -50,7 +50,7 @@ class Drop:
         return " ".join(word for word in ("without", self.against, self.method) if word)
 
 
-def first(scores: np.ndarray, share: float, seed: int) -> np.ndarray:
+def ranked_first(scores: np.ndarray, share: float, seed: int) -> np.ndarray:
     """Return the rows of the share of the examples that score highest, one at least, best first.
 
     Args:

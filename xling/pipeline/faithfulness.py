@@ -13,7 +13,7 @@ from xling.attribution import subset_sums
 from xling.cli.console import say
 from xling.cli.methods import influences
 from xling.config import CONTROLS, Config
-from xling.evaluation.dropped import drops, first, loss_differences, retrainings_without
+from xling.evaluation.dropped import drops, loss_differences, ranked_first, retrainings_without
 from xling.evaluation.lds import Lds, beats, covariates_of, lds, noise_ceiling, scores
 from xling.evaluation.mixtures import Retraining, kept, numbered
 from xling.pipeline.fine_tune import FineTuned
@@ -77,7 +77,8 @@ def dropped_tables(
     wanted, train = config.faithfulness, model.inputs.corpus["train"]
     languages, labels = train["language"][:], train["label"][:]
     ranked = {
-        name: first(values, wanted.drop, config.seed) for name, values in scores_of_all.items()
+        name: ranked_first(values, wanted.drop, config.seed)
+        for name, values in scores_of_all.items()
     }
     count, seeds = len(next(iter(ranked.values()))), wanted.drop_seeds
     say(f"Leaving out the {count:,} examples that each of {len(ranked)} methods ranks first")
