@@ -199,7 +199,9 @@ def evaluation_cost(config: Config, fit: float, test: float) -> tuple[float, flo
 def evaluation_fits(config: Config) -> tuple[int, int]:
     """Return how many fine-tunings are on about half of the data, and how many on most of it."""
     if config.evaluate == "faithfulness":
-        return config.faithfulness.subsets + config.faithfulness.again, 0
+        wanted = config.faithfulness
+        sets = 2 * len(wanted.dropping) + 1 if wanted.dropping else 0  # with their controls
+        return wanted.subsets + wanted.again, sets * wanted.drop_seeds
     whole = config.mixture.seeds + len(config.train_languages)
     if config.evaluate == "recommend" and config.recommend.by == "example":
         return 3 * config.recommend.seeds, 0
