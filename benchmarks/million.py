@@ -1,8 +1,9 @@
 """Scoring at size: a million training examples from disk, in bounded memory.
 
-    python -m benchmarks.million FOLDER --json FILE
+    python -m benchmarks.million FOLDER --method tracin --json FILE
 
-FOLDER takes about two gigabytes of generated sketches, which are kept for the next time.
+By any method that is a file of `xling/attribution`. FOLDER takes about two gigabytes of generated
+sketches, or what methods without a model keep of generated texts; both are kept for the next time.
 """
 
 import argparse
@@ -12,11 +13,12 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from benchmarks import show
-from xling.attribution import trace
+from xling.attribution import Method, named, trace
 from xling.pipeline.provenance import machine
-from xling.sketch import Sketches, SketchMetadata
+from xling.sketch import Sketches, SketchMetadata, Source
 
 
 def generated(folder: Path, examples: int, dimensions: int, seed: int) -> Sketches:
@@ -33,6 +35,25 @@ def generated(folder: Path, examples: int, dimensions: int, seed: int) -> Sketch
             )
         (folder / "finished").touch()
     return Sketches.read(folder)
+
+
+WITHOUT_MODEL = ("bm25", "same_language", "same_label", "count", "random")
+"""Methods that keep words or tokens of the examples in the place of sketches."""
+
+
+def texts(folder: Path, method: Method, examples: int, seed: int) -> Sketches:
+    """Keep generated texts of 30 tokens, in five languages, unless an earlier call did."""
+    rng = np.random.default_rng(seed)
+    tokens = np.minimum(rng.zipf(1.3, (examples, 30)), 250_000)
+    source = Source(
+        lambda group: torch.zeros(len(group)),
+        [f"{seed}-{index:07d}" for index in range(examples)],
+        np.full(examples, 30).tolist(),
+        languages=[f"l{index % 5}" for index in range(examples)],
+        labels=[str(index % 3) for index in range(examples)],
+        tokens=lambda group: tokens[group].tolist(),
+    )
+    return method.represent(torch.nn.Linear(1, 1), source, 1, folder=folder, block_rows=8192)
 
 
 class PeakMemory(threading.Thread):
@@ -58,26 +79,35 @@ def main() -> None:
     """Score, and print time and memory."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.million", description=__doc__)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--method", default="tracin")
     parser.add_argument("--train", type=int, default=1_000_000)
     parser.add_argument("--test", type=int, default=2_500)
     parser.add_argument("--dimensions", type=int, default=1_024)
     parser.add_argument("--memory-gb", type=float, default=1.0)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    train = generated(arguments.folder / "train", arguments.train, arguments.dimensions, 0)
-    test = generated(arguments.folder / "test", arguments.test, arguments.dimensions, 1)
+    name, sizes = arguments.method, (arguments.train, arguments.test)
+    method = named(name, memory_gb=arguments.memory_gb)
+    sides = [arguments.folder / side for side in ("train", "test")]
+    if name in WITHOUT_MODEL:
+        sides = [side.with_name(f"{side.name}-{name}") for side in sides]
+        train, test = (texts(sides[n], method, sizes[n], n) for n in (0, 1))
+    else:
+        train, test = (generated(sides[n], sizes[n], arguments.dimensions, n) for n in (0, 1))
     memory = PeakMemory()
     memory.start()
     time.sleep(0.3)
     before = memory.own
     clock, cpu = time.perf_counter(), time.process_time()
-    trace([train], [test], np.arange(arguments.train) % 5, 100, memory_gb=arguments.memory_gb)
+    groups = np.arange(arguments.train) % 5
+    trace([train], [test], groups, 100, method=method, memory_gb=arguments.memory_gb)
     clock, cpu = time.perf_counter() - clock, time.process_time() - cpu
     results = {
         "machine": machine(),
+        "method": name,
         "train": arguments.train,
         "test": arguments.test,
-        "dimensions": arguments.dimensions,
+        "dimensions": train.metadata.dimensions,
         "memory_gb_bound": arguments.memory_gb,
         "memory_gb_scoring": (memory.own - before) / 1e9,
         "memory_gb_process": memory.own / 1e9,
@@ -87,7 +117,7 @@ def main() -> None:
         "gflop_per_cpu_second": 2e-9
         * arguments.train
         * arguments.test
-        * arguments.dimensions
+        * train.metadata.dimensions
         / cpu,
     }
     show(results, arguments.json)

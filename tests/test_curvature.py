@@ -1,14 +1,21 @@
 """Preconditioned gradients against explicit curvature by autograd."""
 
+import dataclasses
+import os
+
 import numpy as np
 import pytest
 import torch
-from encoders import batch, build
+from encoders import batch, build, gradients
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from xling.attribution import FittedMethod, InnerProducts, TracIn, named, row_settings
+from xling.errors import ArgumentError
 from xling.sketch import Projection, Sketches, Source, sketch_examples
 from xling.sketch.curvature import fit_preconditioner
+from xling.sketch.preconditioner import Preconditioner
+from xling.sketch.projection import Scaled
 
 LENGTHS = [9, 4, 17, 2, 12, 5, 7, 3, 20, 6, 8, 9]
 DAMPING = 0.1
@@ -24,24 +31,6 @@ def source(model) -> Source:
         return cross_entropy(model(**some), labels[group], reduction="none")
 
     return Source(losses, [f"de{index}" for index in range(len(LENGTHS))], LENGTHS)
-
-
-def by_autograd(model) -> list[dict[str, Tensor]]:
-    """Return parameter → gradient of each example."""
-    examples = source(model)
-    return [one for place in range(len(LENGTHS)) for one in alone(model, examples, place)]
-
-
-def alone(model, examples, place):
-    names = dict(model.named_parameters())
-    made = torch.autograd.grad(
-        examples.losses([place]).sum(), list(names.values()), allow_unused=True
-    )
-    zeros = (torch.zeros_like(parameter) for parameter in names.values())
-    yield {
-        name: zero if one is None else one
-        for name, one, zero in zip(names, made, zeros, strict=True)
-    }
 
 
 def factors(model) -> dict[str, tuple[Tensor, Tensor]]:
@@ -71,7 +60,8 @@ def factors(model) -> dict[str, tuple[Tensor, Tensor]]:
 
 def expected(model, curvature) -> Tensor:
     """Return (examples, numbers) gradients divided by the root of their curvature."""
-    rows = by_autograd(model)
+    inputs, labels = batch(LENGTHS)
+    rows = gradients(model, inputs, labels)
     bases = {}
     if curvature == "ekfac":
         for name, (left, right) in factors(model).items():
@@ -104,8 +94,12 @@ def rows_of(sketches: Sketches) -> np.ndarray:
 
 
 def preconditioned(model, projection, curvature, **options) -> Sketches:
+    fitted = fit_preconditioner(model, source(model), projection, 1, curvature, **options)
+    return sketched(model, projection, fitted)
+
+
+def sketched(model, projection, fitted) -> Sketches:
     examples = source(model)
-    fitted = fit_preconditioner(model, examples, projection, 1, curvature, **options)
     return sketch_examples(
         model,
         examples.losses,
@@ -118,6 +112,10 @@ def preconditioned(model, projection, curvature, **options) -> Sketches:
     )
 
 
+def shape(model, name: str) -> torch.Size:
+    return dict(model.named_parameters())[name].shape
+
+
 @pytest.mark.parametrize("curvature", ["adafactor", "adamw", "ekfac"])
 @pytest.mark.parametrize("name", ["xlmr", "bert"])
 def test_gradients_are_divided_by_the_root_of_their_curvature(name, curvature):
@@ -128,3 +126,106 @@ def test_gradients_are_divided_by_the_root_of_their_curvature(name, curvature):
         np.testing.assert_allclose(made, whole, rtol=1e-4, atol=1e-6 * abs(whole).max())
     # Eigenvectors of equal eigenvalues are not unique, inner products hardly depend on them.
     np.testing.assert_allclose(made @ made.T, whole @ whole.T, rtol=1e-3)
+
+
+@pytest.mark.parametrize("curvature", ["adafactor", "adamw", "ekfac"])
+def test_a_few_separable_terms_stand_for_the_root(curvature, monkeypatch):
+    """The same random matrices, applied to gradients that were divided number by number."""
+    model, projection = build("xlmr").eval(), Projection(8, stack=2)
+    made = rows_of(preconditioned(model, projection, curvature))
+    fitted = fit_preconditioner(model, source(model), Projection(method="exact"), 1, curvature)
+    whole = {
+        name: dataclasses.replace(map, map=projection.of(name, shape(model, name), 1))
+        for name, map in fitted.maps.items()
+        if isinstance(map, Scaled)
+    }
+    exact = rows_of(sketched(model, projection, Preconditioner.of(whole, fitted.weights)))
+    assert np.linalg.norm(made - exact) < 0.06 * np.linalg.norm(exact)
+    monkeypatch.setattr("xling.sketch.curvature.TERMS", 32)  # all of them
+    every = rows_of(preconditioned(model, projection, curvature))
+    for rows in (every, made) if curvature == "adafactor" else (every,):  # one term is all there
+        np.testing.assert_allclose(rows, exact, rtol=1e-3, atol=1e-5 * abs(exact).max())
+
+
+def test_the_fit_depends_on_no_batch_and_no_padding():
+    model, projection = build("xlmr").eval(), Projection(8)
+    alone = rows_of(preconditioned(model, projection, "ekfac", batch_tokens=1))
+    for tokens in (24, 1000):
+        together = rows_of(preconditioned(model, projection, "ekfac", batch_tokens=tokens))
+        np.testing.assert_allclose(together, alone, atol=1e-4 * abs(alone).max())
+
+
+def test_a_gradient_that_is_zero_in_theory_stays_small():
+    """Rounding in the gradient of a key's bias is not taken for a direction that hardly varies."""
+    model = build("xlmr", dtype=torch.float32).eval()
+    fitted = fit_preconditioner(model, source(model), Projection(method="exact"), 1, "ekfac")
+    name = "encoder.encoder.layer.0.attention.self.key.bias"
+    numbers = [parameter.numel() for _, parameter in model.named_parameters()]
+    start = sum(numbers[: [key for key, _ in model.named_parameters()].index(name)])
+    rows = rows_of(sketched(model, Projection(method="exact"), fitted))
+    biases = rows[:, start : start + shape(model, name).numel()]
+    assert abs(biases).max() < 1e-2 * np.sqrt((rows**2).mean())
+
+
+def test_fitted_to_some_examples_evenly_spread():
+    model, projection = build("xlmr").eval(), Projection(method="exact")
+    examples = source(model)
+    third = fit_preconditioner(model, examples, projection, 1, "adamw", limit=4)
+    kept = [0, 3, 6, 9]
+    few = Source(
+        lambda group: examples.losses([kept[place] for place in group]),
+        [examples.ids[index] for index in kept],
+        [LENGTHS[index] for index in kept],
+    )
+    assert fit_preconditioner(model, few, projection, 1, "adamw").digest == third.digest
+
+
+def test_what_was_fitted_is_read_as_it_was_written(tmp_path):
+    model, file = build("xlmr", dtype=torch.float32).eval(), tmp_path / "fitted.safetensors"
+    for projection in (
+        Projection(8, twin=True),
+        Projection(method="exact"),
+        Projection(8, 1, "parts"),
+    ):
+        fitted = fit_preconditioner(model, source(model), projection, 1, "ekfac")
+        fitted.write(file)
+        again = Preconditioner.read(file, projection, 1, model)
+        assert (again.digest, again.weights) == (fitted.digest, fitted.weights)
+        one, other = (rows_of(sketched(model, projection, each)) for each in (fitted, again))
+        np.testing.assert_array_equal(one, other)
+    assert os.listdir(tmp_path) == [file.name]
+
+
+def test_sketches_by_other_curvatures_are_not_compared():
+    model, projection = build("xlmr").eval(), Projection(8)
+    plain = sketched(model, projection, None)
+    one, other = (preconditioned(model, projection, each) for each in ("ekfac", "adamw"))
+    for left, right in ((plain, one), (one, other)):
+        with pytest.raises(ArgumentError, match="preconditioner"):
+            InnerProducts(left, right, "dot")
+
+
+def test_methods_say_that_they_have_to_be_fitted():
+    model, examples = build("xlmr").eval(), source(build("xlmr"))
+    for method in (named("ekfac"), named("preconditioned", moments="adamw")):
+        assert isinstance(method, FittedMethod) and method.curvature
+        with pytest.raises(ArgumentError, match=r"method\.fit"):
+            method.represent(model, examples, 1)
+    plain = named("preconditioned")
+    assert isinstance(plain, FittedMethod) and plain.curvature is None
+    assert row_settings(plain) == row_settings(TracIn())
+    assert "moments" in row_settings(named("preconditioned", moments="adamw"))
+    with pytest.raises(ArgumentError, match="nothing to fit"):
+        plain.fit(model, examples, 1)
+
+
+def test_a_curvature_that_does_not_fit_into_memory_is_refused_before_the_first_step():
+    model = build("xlmr")
+    with pytest.raises(ArgumentError, match=r"needs (\S+) GB") as error:
+        named("ekfac", memory_gb=1e-5).check_model(model)
+    named("ekfac", memory_gb=float(error.value.instead)).check_model(model)
+    for wrong in ({"damping": 0}, {"fit_examples": 0}, {"memory_gb": -1}):
+        with pytest.raises(ArgumentError, match=next(iter(wrong))):
+            named("ekfac", **wrong)
+    with pytest.raises(ArgumentError, match="moments='adam' .*adamw"):
+        named("preconditioned", moments="adam")

@@ -29,6 +29,7 @@ SPENT = Passes(train=12.0, test=6.0, update=0.5)
 
 
 def evaluated(name: str, *switches: str):
+    switches = ("faithfulness.drop=0", *switches) if name == "faithfulness" else switches
     return config(*SMALL, f"evaluate={name}", "retrain.processes=1", "tuning.epochs=3", *switches)
 
 
@@ -51,6 +52,15 @@ def test_fine_tunings_of_another_evaluation_are_not_taken_for_done():
     assert left_to_do(scores, LANGUAGES, LABELS) == sizes["f"]
     more = evaluated("language_effects", "mixture.fits=14", "mixture.seeds=2")
     assert len(left_to_do(more, LANGUAGES, LABELS)) == 4
+
+
+def test_fine_tunings_without_what_methods_rank_first_are_counted():
+    scores = evaluated(
+        "faithfulness", "faithfulness.subsets=8", "faithfulness.again=4", "faithfulness.drop=0.1",
+        "faithfulness.methods=[tracin,bm25,count]", "faithfulness.drop_seeds=3",
+    )  # fmt: skip
+    sizes = Counter(left_to_do(scores, LANGUAGES, LABELS).values())
+    assert sizes == {60: 8 + 4, 108: (2 * 2 + 1) * 3}
 
 
 def test_fine_tunings_are_looked_for_where_they_are_left():

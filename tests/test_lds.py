@@ -10,7 +10,6 @@ from xling.evaluation.lds import (
     covariates_of,
     lds,
     noise_ceiling,
-    query_loss_difference,
     scores,
 )
 
@@ -172,15 +171,6 @@ def test_resamples_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
     again = lds(inside @ influence, outcomes, LANGUAGES, resamples=40)
     np.testing.assert_allclose(once.example.draws, again.example.draws)
     np.testing.assert_allclose(once.language.draws, again.language.draws)
-
-
-def test_losses_rise_more_without_what_mattered():
-    top = np.array([[1.0, 2.0, 3.0], [1.2, 2.2, 3.2]])
-    others = np.array([[0.9, 1.9, 2.9]])
-    result = query_loss_difference(top, others)
-    assert result.value == pytest.approx(0.2) and result.p < 0.01
-    assert 0.1 <= round(result.low, 6) <= result.value <= result.high <= 0.300001
-    assert query_loss_difference(top, top).p == 1 or query_loss_difference(top, top).p > 0.5
 
 
 def test_what_does_not_fit_together_is_refused():

@@ -1,10 +1,13 @@
 """What a page says of fine-tunings on parts of the data: the law in words, and methods' worth."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
 from xling.report.charts import effects as effects_charts
 from xling.report.sections import faithfulness, language_effects
+from xling.report.sweep_results import evaluation_tables
 from xling.report.tables import RunTables
 
 LANGUAGES = ["de", "en", "sw"]
@@ -188,3 +191,61 @@ def test_a_run_quotes_what_its_own_method_is_worth():
     text = faithfulness.of_method(scores(dot=0.3, cosine=0.1).tables, "cosine")
     assert text.startswith("in 40 fine-tunings on random halves, these scores predicted each test ")
     assert "loss with ρ = 0.10 (noise ceiling 0.46, 0.41 to 0.51), 0.05 beyond counts" in text
+
+
+def dropped(**differences: tuple[float, float]) -> RunTables:
+    """Return the tables of a run: per method what is lost, against random and matched examples."""
+    rows = [
+        (name, against, test, 40, 1.0, value, value - 0.01, value + 0.01, 0.02, 0.03, value > 0.01)
+        for name, pair in differences.items()
+        for against, value in zip(("random", "matched"), pair, strict=True)
+        for test in ("all", "de")
+    ]
+    columns = "method against test_language dropped alike difference low high p q beats".split()
+    run = scores(**dict.fromkeys(differences, 0.3))
+    run.tables["faithfulness_dropped"] = pd.DataFrame(rows, columns=columns).assign(fits=2)
+    return run
+
+
+def test_what_is_lost_without_the_first_examples_is_said_of_the_best_method():
+    *_, sentence = faithfulness.sentences(dropped(dot=(0.021, 0.018), cosine=(0.015, -0.004)))
+    assert sentence == (
+        "Without the 40 examples that dot ranks first for all test examples, the loss is 0.021 "
+        "higher than without random examples (0.011 to 0.031, q = 0.030) and 0.018 higher than "
+        "without others of the same language and label (0.008 to 0.028, q = 0.030); 2 fine-tunings "
+        "of each. Told from both controls: dot."
+    )
+    *_, sentence = faithfulness.sentences(dropped(cosine=(0.015, -0.004)))
+    assert "and 0.004 lower than without others of the same language and label (" in sentence
+    assert sentence.endswith("No method is told from both controls; from random examples: cosine.")
+    *_, sentence = faithfulness.sentences(dropped(cosine=(0.005, -0.004)))
+    assert sentence.endswith("No method is told from either control.")
+    assert len(faithfulness.sentences(scores(dot=0.3))) == 2  # of an evaluation without
+
+
+def test_what_is_lost_is_drawn_of_all_test_examples_together():
+    run = dropped(cosine=(0.015, -0.004), dot=(0.02, 0.018))
+    *_, figure = faithfulness.figures(run)
+    assert figure.name == "faithfulness_dropped"
+    (rows,) = (
+        table
+        for table in faithfulness.dropped_chart(run.tables["faithfulness_dropped"])
+        .to_dict()["datasets"]
+        .values()
+        if "method" in table[0]
+    )
+    assert len(rows) == 4 and {row["others"] for row in rows} == {
+        "random examples",
+        "same language and label",
+    }
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_evaluations_with_and_without_anything_left_out_share_a_page(order):
+    pair = [
+        dataclasses.replace(dropped(dot=(0.02, 0.01)), title="drop=0.01"),
+        dataclasses.replace(scores(dot=0.3), title="drop=0"),
+    ]
+    tables = evaluation_tables({"faithfulness": pair[order]})
+    assert set(tables["faithfulness_dropped"]["switches"]) == {"drop=0.01"}
+    assert set(tables["faithfulness"]["switches"]) == {"drop=0.01", "drop=0"}

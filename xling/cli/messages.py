@@ -110,8 +110,12 @@ def unreached_line(names: list[str]) -> str:
     )
 
 
-def norm_line(coverage: "pd.DataFrame") -> str:
-    """Report the first epoch's gradient norm by parameter group, and the sketched share of it."""
+def norm_line(coverage: "pd.DataFrame", preconditioned: bool = False) -> str:
+    """Report the first epoch's gradient norm by parameter group, and the sketched share of it.
+
+    Args:
+        preconditioned: gradients are divided by the root of a curvature.
+    """
     table = coverage[coverage["epoch"] == 1]
     groups = [
         f"{row.group} {row.square_norm_share:.0%}"
@@ -125,7 +129,8 @@ def norm_line(coverage: "pd.DataFrame") -> str:
     sketched = "100% in every language"
     if shares.iloc[0] <= 0.9995:
         sketched = ", ".join(f"{language} {share:.1%}" for language, share in shares.items())
-    return f"          squared gradient norm: {', '.join(groups)}; sketched: {sketched}"
+    norm = "squared norm, preconditioned" if preconditioned else "squared gradient norm"
+    return f"          {norm}: {', '.join(groups)}; sketched: {sketched}"
 
 
 def closing(folder: Path) -> str:

@@ -29,6 +29,8 @@ SWITCH_OF_ARGUMENT = {
     "attribution": "influence.method",
     "parameters": "influence.parameters",
     "damping": "influence.damping",
+    "moments": "influence.moments",
+    "fit_examples": "influence.fit_examples",
 }
 """Library argument → the switch that sets it."""
 

@@ -4,6 +4,7 @@ from xling.config.checks import checked
 from xling.config.identity import delta, digest, plain, settings
 from xling.config.related import base_run, single_language, whole_model
 from xling.config.schema import (
+    CONTROLS,
     FULL,
     Columns,
     Config,
@@ -27,6 +28,7 @@ from xling.config.schema import (
 )
 
 __all__ = [
+    "CONTROLS",
     "FULL",
     "Columns",
     "Config",

@@ -69,6 +69,9 @@ def _without_unused(config: Config) -> Config:
     }
     kept = (*used[config.evaluate], "retrain") if config.evaluate else ()
     unused = {"mixture", "faithfulness", "recommend", "retrain"}.difference(kept)
+    if not config.faithfulness.dropping:
+        nothing = dataclasses.replace(config.faithfulness, drop=0.0, drop_seeds=2)
+        config = dataclasses.replace(config, faithfulness=nothing)
     return dataclasses.replace(config, **{group: getattr(base, group) for group in unused})
 
 

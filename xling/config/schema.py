@@ -267,18 +267,31 @@ class Mixture:
     __pydantic_config__: ClassVar = Strict
 
 
+CONTROLS = ("same_language", "same_label", "count", "random")
+"""Methods that look at no model and no text: what predicts no better than they has told nothing."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Faithfulness:
     """The fine-tunings on random halves that attribution methods are to predict.
 
     `again` of the `subsets` are fine-tuned a second time, with another seed; `methods` are files of
-    conf/influence/.
+    conf/influence/. Others are on all data but the share `drop` that a method ranks first, under
+    `drop_seeds` seeds.
     """
 
     subsets: Annotated[int, Field(ge=8)]
     again: Annotated[int, Field(ge=4)]
     methods: Languages
+    drop: Annotated[float, Field(ge=0, le=0.25)] = 0.0
+    drop_seeds: Annotated[int, Field(ge=2)] = 2
     __pydantic_config__: ClassVar = Strict
+
+    @property
+    def dropping(self) -> tuple[str, ...]:
+        """Methods whose first examples are left out: all but controls, if any examples are."""
+        names = dict.fromkeys(self.methods) if self.drop else ()
+        return tuple(name for name in names if name not in CONTROLS)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -219,45 +219,6 @@ def beats(results: Mapping[str, Lds], controls: Sequence[str]) -> pd.DataFrame:
     return table.assign(q=q, beats=(q < 0.05) & (table["difference"] > 0))
 
 
-@dataclasses.dataclass(frozen=True)
-class LossDifference:
-    """By how much more the loss rises without a method's examples than without others.
-
-    Attributes:
-        value, low, high: the mean over test examples and its 95 % interval.
-        p: two-sided, of the bootstrap.
-    """
-
-    value: float
-    low: float
-    high: float
-    p: float
-
-
-def query_loss_difference(
-    without_top: np.ndarray, without_others: np.ndarray, seed: int = 0, resamples: int = RESAMPLES
-) -> LossDifference:
-    """Compare losses after leaving out a method's examples with those after leaving out others.
-
-    The bootstrap resamples the fine-tunings of each side and the test examples together.
-
-    Args:
-        without_top: (fits, test examples) losses without the method's top examples.
-        without_others: (other fits, test examples) without random ones, or a matched control.
-    """
-    rng = np.random.default_rng(seed)
-    sides = (without_top, without_others)
-    value = float(without_top.mean() - without_others.mean())
-    drawn = np.empty(resamples)
-    for number in range(resamples):
-        tests = rng.integers(without_top.shape[1], size=without_top.shape[1])
-        means = [side[rng.integers(len(side), size=len(side))].mean(0)[tests] for side in sides]
-        drawn[number] = (means[0] - means[1]).mean()
-    low, high = np.percentile(drawn, PERCENTILES)
-    tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
-    return LossDifference(value, low, high, min(1.0, 2 * (1 + tail) / (1 + resamples)))
-
-
 def _projection(subsets: int, covariates: np.ndarray | None) -> np.ndarray | None:
     """Return the (subsets, subsets) matrix that takes off what a fit explains; None if too much."""
     columns = [np.ones((subsets, 1))]

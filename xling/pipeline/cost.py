@@ -110,8 +110,8 @@ def left_to_do(config: Config, languages: Sequence[str], labels: Sequence[int]) 
         languages, labels: of the training examples of its base run.
 
     Returns:
-        The file that each is to leave → how many examples it is trained on. Of those that verify
-        a recommendation, which is not known yet, the files are made up, and of this one alone.
+        The file that each is to leave → how many examples it is trained on. Of those that depend
+        on what the others or the scores tell, the files are made up, and of this one alone.
     """
     folder = bank_folder(config, run_paths(base_run(config)), epochs_of(config), len(languages))
     parts = designed(config, languages, labels)
@@ -122,6 +122,11 @@ def left_to_do(config: Config, languages: Sequence[str], labels: Sequence[int]) 
         total = wanted.total or len(languages) // (4 if wanted.by == "example" else 2)
         name = run_paths(config).run.name
         sizes |= {folder / f"{name}-{n}": total for n in range(kinds * wanted.seeds)}
+    if config.evaluate == "faithfulness" and config.faithfulness.dropping:
+        wanted = config.faithfulness  # each method's first examples, their match, random ones
+        count = (2 * len(wanted.dropping) + 1) * wanted.drop_seeds
+        left, name = round((1 - wanted.drop) * len(languages)), run_paths(config).run.name
+        sizes |= {folder / f"{name}-{n}": left for n in range(count)}
     return {file: size for file, size in sizes.items() if not file.exists()}
 
 

@@ -12,7 +12,7 @@ from xling.analysis.unlearnt import beside_chance, unlearnt_doubts
 from xling.cli.console import say
 from xling.cli.methods import influences
 from xling.config import Config, base_run, plain, settings
-from xling.evaluation.mixtures import Retraining, counts, kept
+from xling.evaluation.mixtures import Retraining
 from xling.pipeline.certainty import say_doubts
 from xling.pipeline.checks import record_check
 from xling.pipeline.faithfulness import faithfulness_tables
@@ -22,7 +22,7 @@ from xling.pipeline.language_effects import effect_tables
 from xling.pipeline.paths import RunPaths
 from xling.pipeline.recommend import recommend_tables
 from xling.pipeline.results import profile, write_config, write_json
-from xling.pipeline.retrain import retrain, steps_of
+from xling.pipeline.retrain import retrain, retraining_tables, steps_of
 from xling.report.export import write_tables
 from xling.report.order import SWEEP_SCHEMAS
 from xling.report.sections import faithfulness, language_effects, recommend
@@ -73,8 +73,7 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
             parts, outcomes = retrain(config, model)
             tables = EVALUATIONS[config.evaluate](config, model, parts, outcomes, folder)
             if parts:
-                tables["retrainings"] = outcome_table(parts, outcomes, model)
-                tables["retraining_data"] = data_table(parts, model)
+                tables = retraining_tables(parts, outcomes, model) | tables
                 tables["retrainings"] = learning_table(config, model, tables["retrainings"])
             write_tables(folder / "tables", tables, SWEEP_SCHEMAS, source="evaluation")
             languages, task = list(config.languages), config.task.name
@@ -82,7 +81,8 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
             for sentence in sentences:
                 say(sentence)
             doubts = say_doubts(unlearnt_doubts(tables["retrainings"])) if parts else []
-            results = about(config, base, len(parts)) | {"findings": sentences}
+            fits = tables["retrainings"]["retraining"].nunique() if parts else 0
+            results = about(config, base, fits) | {"findings": sentences}
             results |= {"warnings": doubts}
             write_json(folder / "results.json", results)
             check = {"name": paths.run.name, "evaluate": config.evaluate, "findings": sentences}
@@ -121,41 +121,3 @@ def about(config: Config, base: RunPaths, fits: int) -> dict[str, Any]:
         "retrainings": fits,
         "config": plain(config),
     }
-
-
-def outcome_table(
-    parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
-) -> pd.DataFrame:
-    """Tabulate loss and accuracy of each fine-tuning on each language's test examples.
-
-    Returns:
-        Columns retraining (from 1), kind, seed, examples, test_language, loss, accuracy.
-    """
-    languages = np.array(model.inputs.corpus["test"]["language"])
-    rows = []
-    for number, part in enumerate(parts):
-        for language in dict.fromkeys(languages.tolist()):
-            tests = languages == language
-            loss = float(outcomes.losses[number, tests].mean(dtype=float))
-            accuracy = float(outcomes.correct[number, tests].mean())
-            told = (number + 1, part.kind, part.seed, len(part.rows))
-            rows.append((*told, language, loss, accuracy))
-    columns = "retraining kind seed examples test_language loss accuracy".split()
-    return pd.DataFrame(rows, columns=columns)
-
-
-def data_table(parts: Sequence[Retraining], model: FineTuned) -> pd.DataFrame:
-    """Tabulate how many training examples of each language each fine-tuning has.
-
-    Returns:
-        Columns retraining (from 1), train_language, examples.
-    """
-    languages = model.inputs.corpus["train"]["language"][:]
-    names = list(dict.fromkeys(languages))
-    sizes = counts(kept(parts, len(languages)), languages, names)
-    rows = [
-        (number + 1, name, int(size))
-        for number, of_part in enumerate(sizes)
-        for name, size in zip(names, of_part, strict=True)
-    ]
-    return pd.DataFrame(rows, columns="retraining train_language examples".split())

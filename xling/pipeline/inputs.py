@@ -206,7 +206,7 @@ def say_plan(estimate: Estimate, passes: int = 1) -> None:
 
 def say_norms(sketches: Sketches) -> None:
     """Print how an epoch's gradient norm is distributed and how much of it is sketched."""
-    say(norm_line(coverage([sketches])))
+    say(norm_line(coverage([sketches]), "preconditioner" in sketches.metadata.settings))
     names = sketches.unreached()
     if names and sketches.metadata.settings["epoch"] <= 1:  # once
         say(unreached_line(names))

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xling.attribution import mean_scores
 from xling.cli.console import say
 from xling.config import Config
 from xling.errors import UserError
@@ -25,10 +24,9 @@ from xling.evaluation.recommend import (
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.language_effects import fine_tunings
 from xling.pipeline.retrain import outcomes_of
-from xling.pipeline.score import epoch_weights
+from xling.pipeline.score import scores_of_group
 from xling.pipeline.trace import both_sides
 from xling.training.bank import Outcomes
-from xling.training.sketches import method_of
 
 
 def recommend_tables(
@@ -130,14 +128,7 @@ def scores_for_target(config: Config, model: FineTuned, folder: Path) -> np.ndar
     """
     target, dev = config.recommend.target, np.array(model.inputs.corpus["dev"]["language"])
     chosen = np.flatnonzero(dev == target) if target in dev else np.arange(len(dev))
-    train, of_dev = both_sides(model, folder, chosen, "dev")
-    one_group = np.zeros(len(chosen), int)
-    weights = epoch_weights(model.config, model.history)[: model.represented]
-    pairs = zip(train, of_dev, weights, strict=True)
-    method = method_of(model.config)
-    return sum(
-        weight * mean_scores(left, right, one_group, method)[:, 0] for left, right, weight in pairs
-    )
+    return scores_of_group(model, *both_sides(model, folder, chosen, "dev"))
 
 
 def like(

@@ -7,11 +7,21 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from xling.analysis.unlearnt import MANY, epochs_at_chance
 from xling.cli.console import format_duration, interactive, say, tally
 from xling.config import Config, base_run
-from xling.evaluation.mixtures import Retraining, again, full, halves, mixtures, without
+from xling.evaluation.mixtures import (
+    Retraining,
+    again,
+    counts,
+    full,
+    halves,
+    kept,
+    mixtures,
+    without,
+)
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.paths import RunPaths
 from xling.training.bank import Bank, Outcomes, Part
@@ -151,6 +161,54 @@ def bank_folder(config: Config, base: RunPaths, epochs: int, examples: int) -> P
     steps = steps_of(config, epochs, examples)
     length = f"{epochs}-epochs" if steps is None else f"{steps}-steps"
     return base.tuning / "retrained" / length
+
+
+def retraining_tables(
+    parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
+) -> dict[str, pd.DataFrame]:
+    """Return what the page and the files tell of fine-tunings: outcomes, and data of each."""
+    return {
+        "retrainings": outcome_table(parts, outcomes, model),
+        "retraining_data": data_table(parts, model),
+    }
+
+
+def outcome_table(
+    parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
+) -> pd.DataFrame:
+    """Tabulate loss and accuracy of each fine-tuning on each language's test examples.
+
+    Returns:
+        Columns retraining (from 1), kind, seed, examples, test_language, loss, accuracy.
+    """
+    languages = np.array(model.inputs.corpus["test"]["language"])
+    rows = []
+    for number, part in enumerate(parts):
+        for language in dict.fromkeys(languages.tolist()):
+            tests = languages == language
+            loss = float(outcomes.losses[number, tests].mean(dtype=float))
+            accuracy = float(outcomes.correct[number, tests].mean())
+            told = (number + 1, part.kind, part.seed, len(part.rows))
+            rows.append((*told, language, loss, accuracy))
+    columns = "retraining kind seed examples test_language loss accuracy".split()
+    return pd.DataFrame(rows, columns=columns)
+
+
+def data_table(parts: Sequence[Retraining], model: FineTuned) -> pd.DataFrame:
+    """Tabulate how many training examples of each language each fine-tuning has.
+
+    Returns:
+        Columns retraining (from 1), train_language, examples.
+    """
+    languages = model.inputs.corpus["train"]["language"][:]
+    names = list(dict.fromkeys(languages))
+    sizes = counts(kept(parts, len(languages)), languages, names)
+    rows = [
+        (number + 1, name, int(size))
+        for number, of_part in enumerate(sizes)
+        for name, size in zip(names, of_part, strict=True)
+    ]
+    return pd.DataFrame(rows, columns="retraining train_language examples".split())
 
 
 def part_of(retraining: Retraining) -> Part:

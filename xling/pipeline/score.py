@@ -144,6 +144,25 @@ def summed(model: FineTuned, traced_set: TracedSet, k: int) -> Traces:
     )[0]
 
 
+def scores_of_group(
+    model: FineTuned, train: Sequence[Sketches], test: Sequence[Sketches]
+) -> np.ndarray:
+    """Return each training example's score for some test examples together.
+
+    Args:
+        train, test: their representations at each checkpoint.
+
+    Returns:
+        (train,) the mean over the test examples, summed over the checkpoints.
+    """
+    method, weights = method_of(model.config), epoch_weights(model.config, model.history)
+    together = np.zeros(len(test[0]), int)
+    total = np.zeros(len(train[0]))
+    for left, right, weight in zip(train, test, weights[: model.represented], strict=True):
+        total += weight * mean_scores(left, right, together, method)[:, 0]
+    return total
+
+
 def epoch_weights(config: Config, history: list[dict[str, Any]]) -> list[float]:
     """Return the weight of each epoch in the sum: 1, or its learning rate."""
     if config.influence.weights == "equal":

@@ -236,13 +236,17 @@ def read_evaluations(
 
 
 def evaluation_tables(evaluations: Mapping[str, Sequence[RunTables]]) -> Tables:
-    """Return the evaluations' tables; where a kind has several, their titles are a column."""
+    """Return the evaluations' tables; where a kind has several, their titles are a column.
+
+    Not every evaluation of a kind need have every table.
+    """
     tables: Tables = {}
     for runs in evaluations.values():
-        for name in runs[0].tables:
+        for name in dict.fromkeys(name for run in runs for name in run.tables):
             parts = [
                 run.tables[name].assign(switches=run.title) if run.title else run.tables[name]
                 for run in runs
+                if name in run.tables
             ]
             tables[name] = pd.concat(parts, ignore_index=True)
     return tables

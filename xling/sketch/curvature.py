@@ -21,7 +21,6 @@ from torch import Tensor, nn
 
 from xling.errors import ArgumentError
 from xling.sketch.arguments import check_choice, check_memory, whole_number
-from xling.sketch.calls import Blocks
 from xling.sketch.cost import CPU_TOKENS
 from xling.sketch.examples import Progress, Source, batchwise, weights_digest
 from xling.sketch.gradients import GradientSketcher, plan
@@ -33,8 +32,11 @@ Curvature = Literal["adafactor", "adamw", "ekfac"]
 
 CPU = torch.device("cpu")
 
-TERMS = 8
+TERMS = 4
 """Separable terms whose sum stands for the root of a matrix's second moments."""
+
+LEAST_EXAMPLES = 200
+"""What a curvature is fitted to where a quarter of the examples is less, if there are so many."""
 
 FLOOR = 1e-8
 """Second moments below this, relative to those of the parameter that has the largest, are rounding:
@@ -63,7 +65,8 @@ def fit_preconditioner(
     Args:
         skip: patterns of parameters to leave out.
         damping: relative to the parameter's mean second moment.
-        limit: at most so many examples, evenly spread over all.
+        limit: at most so many examples, evenly spread over all; and at most a quarter of them, or
+            `LEAST_EXAMPLES`, so that a fit costs less than sketching all.
         memory_gb: bound of the memory, in 10⁹ bytes: see `check_curvature_memory`.
         batch_tokens: of the batches, see `xling.sketch.examples.batches`.
         progress: wraps the numbers of examples done, given their total over all passes.
@@ -73,7 +76,9 @@ def fit_preconditioner(
     """
     check_choice("curvature", curvature, get_args(Curvature))
     check_curvature_memory(model, curvature, memory_gb, skip)
-    chosen = _evenly(len(examples.ids), whole_number("limit", limit))
+    count = len(examples.ids)
+    whole_number("limit", limit)
+    chosen = _evenly(count, min(limit, max(count // 4, LEAST_EXAMPLES), count))
     total = len(chosen) * (2 if curvature == "ekfac" else 1)
     fitted: dict[str, _Moments] = {}
 
@@ -85,7 +90,7 @@ def fit_preconditioner(
             yield from passes.covariances(covariances)
             for name in list(covariances):  # each makes room for its eigenvectors
                 bases[name] = covariances.pop(name).bases()
-        yield from passes.moments(bases, memory_gb, fitted)
+        yield from passes.moments(bases, fitted)
 
     with torch.autocast(next(model.parameters()).device.type, enabled=False):
         for _ in progress(work(), total):
@@ -103,17 +108,18 @@ def check_curvature_memory(
 ) -> None:
     """Refuse a model whose curvature does not fit into memory.
 
-    Counted are two numbers for each of the parameters outside of embedding tables (the second
-    moment, and the gradient of one example) and, for `ekfac`, two square matrices for each matrix.
+    Counted are the second moments of the parameters outside of embedding tables and, for `ekfac`,
+    two square matrices for each matrix, with room to decompose the largest.
 
     Raises:
         ArgumentError: naming the memory that would do.
     """
     check_memory(memory_gb)
     shapes = _written_out(model, skip)
-    numbers = 2 * sum(shape.numel() for shape in shapes)
+    numbers = sum(shape.numel() for shape in shapes)
     if curvature == "ekfac":
-        numbers += sum(shape[0] ** 2 + shape[1] ** 2 for shape in shapes if len(shape) == 2)
+        squares = [side**2 for shape in shapes if len(shape) == 2 for side in shape]
+        numbers += sum(squares) + 2 * max(squares, default=0)
     if 4e-9 * numbers > memory_gb:
         shown = f"{math.ceil(4e-7 * numbers) / 100:g}"
         raise ArgumentError(
@@ -161,8 +167,9 @@ class _Moments(Exact):
     Attributes:
         left, right: as in `Scaled`.
         sums: "all" (the parameter's shape) or, of a table, "rows" (m,) and "columns" (n,): of
-            squares, over examples; of a table over columns and over rows as well. Positions of one
-            use are added up before they are squared, uses of a table apart from each other.
+            squares, over examples; of a table over columns and over rows as well. Positions are
+            added up before they are squared; uses of one parameter, such as by several layers,
+            count as gradients of their own.
     """
 
     left: Tensor | None = None
@@ -178,13 +185,25 @@ class _Moments(Exact):
         return vectors if self.right is None else vectors @ self.right
 
     def outer(self, rows: Tensor, columns: Tensor) -> Tensor:
-        """Return the gradients that factors from `rows` and `columns` make, flattened."""
-        return (rows.transpose(1, 2) @ columns).flatten(1)
+        """Add the squares of the gradients that factors from `rows` and `columns` make.
+
+        One after the other, as one of them fits into a processor's cache.
+        """
+        for of_rows, of_columns in zip(rows, columns, strict=True):
+            self._add(of_rows.T @ of_columns)
+        return rows.new_zeros(len(rows), 1)
 
     def gradient(self, gradients: Tensor) -> Tensor:
-        """Return whole gradients in the bases, flattened."""
+        """Add the squares of whole gradients in the bases."""
         gradients = gradients if self.left is None else self.left.T @ gradients
-        return (gradients if self.right is None else gradients @ self.right).flatten(1)
+        for gradient in gradients if self.right is None else gradients @ self.right:
+            self._add(gradient)
+        return gradients.new_zeros(len(gradients), 1)
+
+    def _add(self, gradient: Tensor) -> None:
+        if "all" not in self.sums:
+            self.sums["all"] = torch.zeros_like(gradient)
+        self.sums["all"].addcmul_(gradient, gradient)
 
     def lookup(self, tokens: Tensor, gradients: Tensor, shape: torch.Size) -> Tensor:
         """Add the squares of a table's gradients, which is never written out."""
@@ -196,12 +215,6 @@ class _Moments(Exact):
         self.sums["rows"].index_add_(0, tokens.flatten(), squares.sum(-1).flatten())
         self.sums["columns"] += squares.sum((0, 1))
         return gradients.new_zeros(len(tokens), 1)
-
-    def add(self, gradients: Tensor, shape: torch.Size) -> None:
-        """Add the squares of gradients, (batch, numbers); of a table they are there already."""
-        if "rows" not in self.sums:
-            squares = torch.linalg.vector_norm(gradients, dim=0).square().view(shape)
-            self.sums["all"] = self.sums.get("all", 0) + squares
 
     def mean(self) -> float:
         """Return the mean second moment, times the number of examples."""
@@ -299,25 +312,17 @@ class _Passes:
     def covariances(self, collected: dict[str, _Covariances]) -> Iterator[int]:
         """Collect the covariances of all matrices; yield the examples of each batch."""
         collected |= {name: _Covariances() for name in self.names if len(self.shapes[name]) == 2}
-        for _, count in self._batches(collected, len(self.chosen)):
-            yield count
+        yield from self._batches(collected)
 
     def moments(
         self,
         bases: Mapping[str, tuple[Tensor, Tensor] | None],
-        memory_gb: float,
         collected: dict[str, _Moments],
     ) -> Iterator[int]:
         """Collect the second moments of all parameters; yield the examples of each batch."""
         for name in self.names:
             collected[name] = _Moments(*(bases.get(name) or (None, None)))
-        size = sum(shape.numel() for shape in _written_out(self.model, self.skip))
-        most = max(1, int(0.25 * memory_gb * 1e9 / (4 * size)))
-        for blocks, count in self._batches(collected, most):
-            for name, moments in collected.items():
-                if name in blocks:
-                    moments.add(blocks[name], self.shapes[name])
-            yield count
+        yield from self._batches(collected)
         for name, moments in collected.items():
             if not moments.sums:  # the losses do not depend on it
                 moments.sums["all"] = torch.zeros(self.shapes[name])
@@ -328,16 +333,17 @@ class _Passes:
             self.model, small, self.epoch, self.skip, maps=maps, narrow=not maps
         )
 
-    def _batches(self, maps: Mapping[str, Map], most: int) -> Iterator[tuple[Blocks, int]]:
-        """Yield what the maps make of each batch, and its number of examples."""
+    def _batches(self, maps: Mapping[str, Map]) -> Iterator[int]:
+        """Run all examples; yield the number of those of each batch."""
         with self._sketcher(maps) as sketcher:
             sketcher.learn(self.tried)
 
-            def run(part: list[int]) -> Blocks:
-                return sketcher.record(lambda: self.examples.losses(part), len(part)).blocks
+            def run(part: list[int]) -> None:
+                sketcher.record(lambda: self.examples.losses(part), len(part))
 
-            for part, blocks in batchwise(run, self.lengths, self.chosen, self.batch_tokens, most):
-                yield blocks, len(part)
+            most = len(self.chosen)
+            for part, _ in batchwise(run, self.lengths, self.chosen, self.batch_tokens, most):
+                yield len(part)
 
 
 def _written_out(model: nn.Module, skip: tuple[str, ...]) -> list[torch.Size]:

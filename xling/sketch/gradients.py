@@ -305,6 +305,8 @@ class GradientSketcher:
         none = like.new_zeros(recorder.batch)
         known = self.plan.sizes.keys() - recorder.blocks.keys() - recorder.unmeasured
         by_name |= {name: none for name in self.plan.sizes if name in known}
+        if self.maps:  # the norms of the others are not in the same unit
+            by_name = {name: norm for name, norm in by_name.items() if name in self.maps}
         return Batch(rows, by_name, recorder.gates)
 
 

@@ -26,13 +26,22 @@ SCHEMAS = {
     ),
 }
 
+PRECONDITIONED = (
+    "The gradients are divided by the root of their curvature first, and the norm is that of the "
+    "result: each direction that gradients vary in counts about as much as any other, so that "
+    "kinds with many parameters have a large share."
+)
+
 
 def content(run: Run) -> dict[str, Any] | None:
     """Return what the template prints; None for a method without gradients."""
     if "coverage" not in run.tables:
         return None
     rows = overall(run.tables["coverage"])
-    return {"sentence": sentence(rows), "rows": rows.to_dict("records")}
+    influence = run.results.get("config", {}).get("influence", {})
+    divided = run.results.get("method") == "ekfac" or influence.get("moments", "none") != "none"
+    told = sentence(rows) + (" " + PRECONDITIONED if divided else "")
+    return {"sentence": told, "rows": rows.to_dict("records")}
 
 
 def sentence(coverage: pd.DataFrame) -> str:

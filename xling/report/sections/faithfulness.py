@@ -1,34 +1,45 @@
-"""The section on how far attribution methods predict fine-tunings on parts of the data."""
+"""The section on how far attribution methods predict fine-tunings on parts of the data.
+
+And on what is lost without the examples that they rank first, the query loss difference.
+"""
 
 from typing import Any
 
 import altair as alt
 import pandas as pd
 
+from xling.config import CONTROLS
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.style import HUES, LINES, QUIET
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
-from xling.report.words import listed, number
+from xling.report.words import listed, number, p_equals
 
 CEILING = "noise ceiling"
 """How well fine-tunings predict those on the same examples with another seed."""
-
-CONTROLS = ("same_language", "same_label", "count", "random")
-"""Methods that look at no model and no text: what predicts no better than they has told nothing."""
 
 LEVELS = {"example": "each test example’s loss", "language": "each test language’s mean loss"}
 KINDS = {"method": "method", "control": "control", "ceiling": CEILING}
 
 BOOTSTRAP = "end of the 95% bootstrap interval over halves and test examples together"
+STUDENT = "end of the 95% interval over fine-tunings and test examples together"
 METHOD = "attribution method, control, or noise ceiling: fine-tunings with another seed"
 LEVEL = (
     "example: correlation for each test example, averaged; language: for each test language's mean "
     "loss, averaged"
 )
 
-BELOW = alt.Legend(symbolOpacity=1, labelLimit=320, orient="bottom", columns=3)
+BELOW = alt.Legend(symbolOpacity=1, labelLimit=320, orient="bottom", columns=1)
+ALL = "all"
+AGAINST = {"random": "random examples", "matched": "same language and label"}
+THAN = {
+    "random": "without random examples",
+    "matched": "without others of the same language and label",
+}
+TOLD = {"random": "random examples", "matched": "others of the same language and label"}
+"""What a method's first examples are compared with, in figures and in sentences."""
+
 PLAIN, BEYOND = "score", "beyond counts"
 
 SCHEMAS = {
@@ -73,6 +84,38 @@ SCHEMAS = {
             "lds": "linear datamodelling score, -1 to 1",
         },
     ),
+    "faithfulness_dropped": across_runs(
+        "By how much more the loss rises without the training examples that a method ranks first "
+        "than without as many others.",
+        {
+            "method": "attribution method, by whose scores for all test examples together they are "
+            "ranked",
+            "against": "random: random examples; matched: others of the same language and label, "
+            "one for each",
+            "test_language": "language of the test examples; all: together",
+            "dropped": "number of training examples that are left out",
+            "alike": "share of the matched ones of the same language and label; below 1 where "
+            "these are too few, and others of the label, or any, stand in",
+            "difference": "of the mean losses; above 0, the method's first examples help more",
+            "low": f"lower {STUDENT}",
+            "high": f"upper {STUDENT}",
+            "p": "two-sided, Student's t; the noise of a fine-tuning is estimated from all of them",
+            "q": "p with the false discovery rate controlled over the rows of all, or of languages",
+            "beats": "whether q is below 0.05, and the difference above 0",
+            "fits": "number of fine-tunings of each of the two",
+        },
+    ),
+    "faithfulness_first": across_runs(
+        "The training examples that each method ranks first for all test examples together.",
+        {
+            "method": "attribution method",
+            "rank": "from 1",
+            "train_id": "id of the training example",
+            "train_language": "its language",
+            "train_label": "its label",
+            "score": "mean over the test examples, summed over the checkpoints",
+        },
+    ),
 }
 
 
@@ -89,8 +132,10 @@ def groups(sweep: SweepResults) -> list[FilledSection]:
 
 def of_run(run: RunTables) -> dict[str, Any]:
     """Return what the template of one run prints."""
+    dropped = run.tables.get("faithfulness_dropped")
     return {
         "title": run.title,
+        "dropped": None if dropped is None else printed_rows(dropped),
         "levels": LEVELS,
         "scores": printed_rows(run.tables["faithfulness"]),
         "beats": printed_rows(run.tables["faithfulness_beats"]),
@@ -99,9 +144,9 @@ def of_run(run: RunTables) -> dict[str, Any]:
 
 
 def figures(run: RunTables) -> list[Figure]:
-    """Return the scores of each level, with their intervals, the best method first."""
+    """Return the scores of each level with their intervals, and what is lost without the first."""
     table = run.tables["faithfulness"]
-    return [
+    drawn = [
         Figure(
             f"faithfulness_{level}",
             f"How well each method predicts {LEVELS[level]}",
@@ -111,6 +156,11 @@ def figures(run: RunTables) -> list[Figure]:
         )
         for level in LEVELS
     ]
+    if "faithfulness_dropped" in run.tables:
+        label = "How much the loss rises without the examples that each method ranks first"
+        chart = dropped_chart(run.tables["faithfulness_dropped"])
+        drawn.append(Figure("faithfulness_dropped", label, chart, fluid=True, subject=run.title))
+    return drawn
 
 
 def scores_chart(scores: pd.DataFrame) -> alt.LayerChart:
@@ -155,6 +205,49 @@ def scores_chart(scores: pd.DataFrame) -> alt.LayerChart:
     return (zero + rules + dots).properties(width=460, height={"step": 15})
 
 
+def dropped_chart(dropped: pd.DataFrame) -> alt.LayerChart:
+    """Draw the differences of the loss of all test examples, the largest first."""
+    table = dropped[dropped["test_language"] == ALL]
+    order = list(dict.fromkeys(table.sort_values("difference", ascending=False)["method"]))
+    ends = zip(table["low"], table["high"], strict=True)
+    shown = table[["method", "difference", "low", "high", "q", "dropped", "fits"]].assign(
+        others=table["against"].map(AGAINST), interval=[_interval(*pair) for pair in ends]
+    )
+    shown = shown.round({"difference": 5, "low": 5, "high": 5, "q": 4})
+    names = list(AGAINST.values())
+    base = alt.Chart(shown).encode(
+        y=alt.Y("method:N", sort=order, title=None, axis=alt.Axis(labelLimit=200)),
+        yOffset=alt.YOffset("others:N", sort=names),
+        color=alt.Color("others:N", title=None, sort=names, legend=BELOW).scale(
+            domain=names, range=[QUIET, f"rgb({HUES['+']})"]
+        ),
+        tooltip=[
+            alt.Tooltip("method:N"),
+            alt.Tooltip("others:N", title="others"),
+            alt.Tooltip("difference:Q", title="difference of the loss", format="+.4f"),
+            alt.Tooltip("interval:N", title="95% interval"),
+            alt.Tooltip("q:Q", format=".3f"),
+            alt.Tooltip("dropped:Q", title="examples left out"),
+            alt.Tooltip("fits:Q", title="fine-tunings of each"),
+        ],
+    )
+    axis = alt.Axis(tickCount=6, labelOverlap="greedy", labelSeparation=6)
+    x = alt.X("low:Q", title="loss, higher than without others", axis=axis)
+    rules = base.mark_rule(strokeWidth=2).encode(x=x, x2=alt.X2("high:Q"))
+    dots = base.mark_point(filled=True, size=70, opacity=1).encode(
+        x=alt.X("difference:Q"),
+        shape=alt.Shape("others:N", title=None, sort=names, legend=BELOW).scale(
+            domain=names, range=["circle", "diamond"]
+        ),
+    )
+    zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=QUIET).encode(x=alt.X("zero:Q"))
+    return (zero + rules + dots).properties(width=460, height={"step": 17})
+
+
+def _interval(low: float, high: float, digits: int = 4) -> str:
+    return f"{number(low, digits)} to {number(high, digits)}"
+
+
 def _kind(method: str) -> str:
     if method == CEILING:
         return KINDS["ceiling"]
@@ -167,8 +260,11 @@ def findings(sweep: SweepResults) -> list[str]:
 
 
 def sentences(run: RunTables) -> list[str]:
-    """Say what the scores of a run's methods are worth, for each level."""
-    return [_sentence(run, level) for level in LEVELS]
+    """Say what the scores of a run's methods are worth, and what is lost without the first."""
+    told = [_sentence(run, level) for level in LEVELS]
+    if "faithfulness_dropped" in run.tables:
+        told.append(_dropped_sentence(run.tables["faithfulness_dropped"]))
+    return told
 
 
 def of_method(tables: dict[str, pd.DataFrame], method: str) -> str:
@@ -225,6 +321,35 @@ def _sentence(run: RunTables, level: str) -> str:
     if not every:
         return f"{text} No method is told from all controls ({listed(controls)})."
     return f"{text} Better than every control ({listed(controls)}): {listed(every)}."
+
+
+def _dropped_sentence(dropped: pd.DataFrame) -> str:
+    table = dropped[dropped["test_language"] == ALL].set_index(["against", "method"])
+    best = table.loc["random", "difference"].idxmax()
+    parts = []
+    for against, than in THAN.items():
+        row = table.loc[(against, best)]
+        up = "higher" if row["difference"] >= 0 else "lower"
+        size = number(abs(row["difference"]), 3)
+        ends = f"{_interval(row['low'], row['high'], 3)}, {p_equals(row['q'], 'q')}"
+        parts.append(f"{size} {up} than {than} ({ends})")
+    count, fits = (int(table.iloc[0][key]) for key in ("dropped", "fits"))
+    examples = "example" if count == 1 else f"{number(count)} examples"
+    text = (
+        f"Without the {examples} that {best} ranks first for all test examples, the loss is "
+        f"{listed(parts)}; {fits} fine-tunings of each."
+    )
+    told = {
+        against: [name for name in table.loc[against].index if table.loc[(against, name), "beats"]]
+        for against in THAN
+    }
+    both = [name for name in told["random"] if name in told["matched"]]
+    if both:
+        return f"{text} Told from both controls: {listed(both)}."
+    parts = [f"from {TOLD[key]}: {listed(names)}" for key, names in told.items() if names]
+    if parts:
+        return f"{text} No method is told from both controls; {listed(parts)}."
+    return f"{text} No method is told from either control."
 
 
 RUN = Section("methods", "faithfulness_run.html.j2", of_run, figures=figures)

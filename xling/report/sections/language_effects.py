@@ -122,8 +122,9 @@ SCHEMAS = {
         "Fine-tunings on parts of the training data, and how well each does.",
         {
             "retraining": "number of the fine-tuning, from 1",
-            "kind": "mixture of the languages, full (all data), without (one language) or half "
-            "(of each language)",
+            "kind": "mixture of the languages, full (all data), without (one language), half (of "
+            "each language); all data without random examples, without those that a method ranks "
+            "first, or without others matched with these",
             "seed": "of the training",
             "examples": "number of training examples",
             "test_language": "language of the test examples",
