@@ -77,8 +77,7 @@ def fit_preconditioner(
     check_choice("curvature", curvature, get_args(Curvature))
     check_curvature_memory(model, curvature, memory_gb, skip)
     count = len(examples.ids)
-    whole_number("limit", limit)
-    chosen = _evenly(count, min(limit, max(count // 4, LEAST_EXAMPLES), count))
+    chosen = _evenly(count, fitted_examples(count, whole_number("limit", limit)))
     total = len(chosen) * (2 if curvature == "ekfac" else 1)
     fitted: dict[str, _Moments] = {}
 
@@ -101,6 +100,11 @@ def fit_preconditioner(
         own = projection.of(name, dict(model.named_parameters())[name].shape, epoch)
         maps[name] = fitted.pop(name).map(own, curvature, len(chosen), damping, floor)
     return Preconditioner.of(maps, weights_digest(model))
+
+
+def fitted_examples(count: int, limit: int) -> int:
+    """Return to how many of `count` examples a curvature is fitted; see `fit_preconditioner`."""
+    return min(limit, max(count // 4, LEAST_EXAMPLES), count)
 
 
 def check_curvature_memory(
