@@ -6,10 +6,11 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import config
+from conftest import SMALL, config, run_xling
+from runs import only
 from tracked_runs import EPOCHS, outcome, stop_and_go_on
 
-from xling import tracker
+from xling import report, tracker
 from xling.errors import UserError
 from xling.tracker.library import library
 
@@ -54,7 +55,7 @@ def test_tensorboard_shows_epochs_results_and_charts(finished, tmp_path, capsys)
     with tracker.tracking(chosen, "run", tmp_path) as tracked:
         for record in EPOCHS:
             tracker.log_epoch(tracked, record)
-        tracker.log_results(tracked, *outcome(finished), finished)
+        tracker.log_results(tracked, *outcome(finished), report.figures(report.load(finished)))
     logged = EventAccumulator(str(tmp_path / "multirun/tensorboard/run")).Reload()
     values = [(event.step, round(event.value, 6)) for event in logged.Scalars("dev_accuracy/en")]
     assert values == [(1, 0.5), (2, 0.7)]
@@ -69,6 +70,33 @@ def test_tensorboard_shows_epochs_results_and_charts(finished, tmp_path, capsys)
     assert Path(root) == tmp_path / "multirun" / "tensorboard"
 
 
+def test_tensorboard_shows_what_an_evaluation_has_found(tmp_path):
+    """By the real command, tiny: numbers of each method, warnings as those of runs, and charts."""
+    pytest.importorskip("tensorboard", reason="the extra tensorboard is not installed")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    few = ("faithfulness.subsets=8", "faithfulness.again=4", "faithfulness.drop=0")
+    methods = ("faithfulness.methods=[count,same_label]", "retrain.processes=1")
+    done = run_xling(
+        "task=xnli", *SMALL, "tuning.epochs=1", "evaluate=faithfulness", *few, *methods,
+        "tracker=tensorboard", folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    evaluation = only(tmp_path, "multirun/xnli/*-faithfulness-*")
+    logged = EventAccumulator(str(tmp_path / "multirun/tensorboard" / evaluation.name)).Reload()
+    results, tables = outcome(evaluation)
+    shown = tables["faithfulness"].set_index(["level", "method"])["lds"]
+    for level, name in [("example", "same_label"), ("language", "count")]:
+        (score,) = logged.Scalars(f"results/lds/{level}/{name}")
+        assert score.value == pytest.approx(shown[level, name])
+    (count,) = logged.Scalars("results/retrainings")
+    (warnings,) = logged.Scalars("results/warnings")
+    assert (count.value, warnings.value) == (12, len(results["warnings"]))
+    assert {f"charts/faithfulness_{level}" for level in ("example", "language")} == set(
+        logged.Tags()["images"]
+    )
+
+
 def test_trackio_shows_epochs_results_and_charts(finished, tmp_path, monkeypatch, capsys):
     pytest.importorskip("trackio", reason="the extra trackio is not installed")
     import trackio
@@ -79,7 +107,7 @@ def test_trackio_shows_epochs_results_and_charts(finished, tmp_path, monkeypatch
     chosen = config("tracker=trackio", "tracker.group=mine", "tracker.project=tests")
     stop_and_go_on(chosen, tmp_path, RuntimeError)
     with tracker.tracking(chosen, "run+1", tmp_path) as tracked:
-        tracker.log_results(tracked, *outcome(finished), finished)
+        tracker.log_results(tracked, *outcome(finished), report.figures(report.load(finished)))
     (run,) = trackio.Api().runs("tests")
     assert run.name == "run+1" and run.config["tuning"]["epochs"] == config().tuning.epochs
     assert run.config["_Group"] == "mine"

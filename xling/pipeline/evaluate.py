@@ -3,11 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from xling import tracker
 from xling.analysis.unlearnt import beside_chance, unlearnt_doubts
 from xling.cli.console import say
 from xling.cli.methods import influences
@@ -45,12 +47,12 @@ EVALUATIONS: dict[str, Evaluation] = {
 }
 
 
-SENTENCES: dict[str, Callable[[RunTables], list[str]]] = {
-    "language_effects": language_effects.sentences,
-    "faithfulness": faithfulness.sentences,
-    "recommend": recommend.sentences,
+SECTIONS: dict[str, ModuleType] = {
+    "language_effects": language_effects,
+    "faithfulness": faithfulness,
+    "recommend": recommend,
 }
-"""What the tables of an evaluation say."""
+"""What the tables of an evaluation say: each has `sentences`, `figures` and `numbers`."""
 
 
 def quiet(line: str) -> None:
@@ -66,28 +68,43 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
     """
     with stage(paths.run, config.force, settings(config)) as folder:
         if folder:
-            assert config.evaluate
-            write_config(config, folder)
-            whole = base_run(config)
-            model = FineTuned(whole, base, prepare(whole, quiet), read_history(base.tuning))
-            parts, outcomes = retrain(config, model)
-            tables = EVALUATIONS[config.evaluate](config, model, parts, outcomes, folder)
-            if parts:
-                tables = retraining_tables(parts, outcomes, model) | tables
-                tables["retrainings"] = learning_table(config, model, tables["retrainings"])
-            write_tables(folder / "tables", tables, SWEEP_SCHEMAS, source="evaluation")
-            languages, task = list(config.languages), config.task.name
-            sentences = SENTENCES[config.evaluate](RunTables(tables, languages, task, ""))
-            for sentence in sentences:
-                say(sentence)
-            doubts = say_doubts(unlearnt_doubts(tables["retrainings"])) if parts else []
-            fits = tables["retrainings"]["retraining"].nunique() if parts else 0
-            results = about(config, base, fits) | {"findings": sentences}
-            results |= {"warnings": doubts}
-            write_json(folder / "results.json", results)
-            check = {"name": paths.run.name, "evaluate": config.evaluate, "findings": sentences}
-            check |= {"warnings": [doubt["sentence"] for doubt in doubts]}
-            record_check(base, check | {"methods": method_findings(config, tables)})
+            with tracker.tracking(config, paths.run.name, folder) as tracked:
+                _evaluate(config, paths, base, folder, tracked)
+
+
+def _evaluate(
+    config: Config,
+    paths: RunPaths,
+    base: RunPaths,
+    folder: Path,
+    tracked: tracker.TrackedRun | None,
+) -> None:
+    assert config.evaluate
+    write_config(config, folder)
+    whole = base_run(config)
+    model = FineTuned(whole, base, prepare(whole, quiet), read_history(base.tuning))
+    parts, outcomes = retrain(config, model)
+    tables = EVALUATIONS[config.evaluate](config, model, parts, outcomes, folder)
+    if parts:
+        tables = retraining_tables(parts, outcomes, model) | tables
+        tables["retrainings"] = learning_table(config, model, tables["retrainings"])
+    write_tables(folder / "tables", tables, SWEEP_SCHEMAS, source="evaluation")
+    languages, task = list(config.languages), config.task.name
+    section, told = SECTIONS[config.evaluate], RunTables(tables, languages, task, "")
+    sentences = section.sentences(told)
+    for sentence in sentences:
+        say(sentence)
+    doubts = say_doubts(unlearnt_doubts(tables["retrainings"])) if parts else []
+    fits = tables["retrainings"]["retraining"].nunique() if parts else 0
+    results = about(config, base, fits) | {"findings": sentences}
+    results |= {"warnings": doubts}
+    write_json(folder / "results.json", results)
+    check = {"name": paths.run.name, "evaluate": config.evaluate, "findings": sentences}
+    check |= {"warnings": [doubt["sentence"] for doubt in doubts]}
+    record_check(base, check | {"methods": method_findings(config, tables)})
+    if tracked:
+        numbers, drawn = section.numbers(told), section.figures(told)
+        tracker.log_evaluation(tracked, results, numbers, tables, drawn)
 
 
 def learning_table(config: Config, model: FineTuned, retrainings: pd.DataFrame) -> pd.DataFrame:

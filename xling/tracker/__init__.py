@@ -1,7 +1,7 @@
 """Trackers: live views of a run in external tools, in addition to its own files."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
@@ -12,6 +12,7 @@ import pandas as pd
 from xling.analysis.doubts import CODES
 from xling.cli.background import background
 from xling.config import Config
+from xling.report.section import Figure
 from xling.tracker.uploads import Artifact
 from xling.training.history import read_history
 
@@ -26,9 +27,12 @@ class Page(Protocol):
         """Show the metrics of a finished epoch, counted from 1, immediately."""
 
     def results(
-        self, headline: dict[str, Any], tables: dict[str, pd.DataFrame], folder: Path
+        self,
+        headline: dict[str, Any],
+        tables: dict[str, pd.DataFrame],
+        figures: Sequence[Figure],
     ) -> None:
-        """Show the results: figures by name, the tables, and the charts of the run's folder."""
+        """Show the results: numbers by name, the tables, and the charts."""
 
     def close(self, failed: bool) -> None:
         """Record how the run ended; nothing may be shown afterwards."""
@@ -110,15 +114,32 @@ def log_results(
     tracked: TrackedRun | None,
     results: dict[str, Any],
     tables: dict[str, pd.DataFrame],
-    folder: Path,
+    figures: Sequence[Figure],
 ) -> None:
-    """Log the headline figures, the tables and the charts at the end.
+    """Log the headline figures, the tables and the charts of a run at the end.
 
     Args:
-        folder: the run's folder, with its tables and figures.
+        results: as in results.json.
     """
     if tracked:
-        tracked.page.results(headline_metrics(results), tables, folder)
+        tracked.page.results(headline_metrics(results), tables, figures)
+
+
+def log_evaluation(
+    tracked: TrackedRun | None,
+    results: dict[str, Any],
+    numbers: dict[str, float],
+    tables: dict[str, pd.DataFrame],
+    figures: Sequence[Figure],
+) -> None:
+    """Log what an evaluation has found: its warnings as those of runs, numbers, tables, charts.
+
+    Args:
+        results: as in results.json.
+    """
+    if tracked:
+        headline = {"retrainings": results["retrainings"], **warning_metrics(results), **numbers}
+        tracked.page.results(headline, tables, figures)
 
 
 def log_artifacts(tracked: TrackedRun | None, artifacts: list[Artifact]) -> None:
@@ -147,7 +168,6 @@ def headline_metrics(results: dict[str, Any]) -> dict[str, Any]:
 
     `warnings` is how many a run has, and `warning/CODE` whether it has one of a kind, 0 or 1.
     """
-    codes = {warning["code"] for warning in results.get("warnings", [])}
     by_language = {
         f"{key}/{language}": value
         for key in ("test_accuracy", "own_language_share")
@@ -156,7 +176,15 @@ def headline_metrics(results: dict[str, Any]) -> dict[str, Any]:
     return {
         "kept_epoch": results["kept_epoch"],
         "dev_accuracy": results["dev_accuracy"],
+        **warning_metrics(results),
+        **by_language,
+    }
+
+
+def warning_metrics(results: dict[str, Any]) -> dict[str, int]:
+    """Return how many warnings there are, and whether there is one of each kind."""
+    codes = {warning["code"] for warning in results.get("warnings", [])}
+    return {
         "warnings": len(results.get("warnings", [])),
         **{f"warning/{code}": int(code in codes) for code in CODES},
-        **by_language,
     }

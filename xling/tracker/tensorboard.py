@@ -6,7 +6,9 @@ Pillow is imported inside a function: only runs that log figures need it.
 import dataclasses
 import json
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,8 @@ import pandas as pd
 
 from xling.cli.console import say
 from xling.config import Config, plain
+from xling.report.export import saved
+from xling.report.section import Figure
 from xling.tracker import group
 from xling.tracker.library import library
 
@@ -51,7 +55,10 @@ class TensorBoardPage:
         self.writer.flush()
 
     def results(
-        self, headline: dict[str, Any], tables: dict[str, pd.DataFrame], folder: Path
+        self,
+        headline: dict[str, Any],
+        tables: dict[str, pd.DataFrame],
+        figures: Sequence[Figure],
     ) -> None:
         """Write the figures as hyperparameter metrics and as text, and the charts as images.
 
@@ -63,8 +70,12 @@ class TensorBoardPage:
         )
         rows = [f"| {name} | {value:.4g} |" for name, value in headline.items()]
         self.writer.add_text("results", "\n".join(["| figure | value |", "|---|---|", *rows]))
-        for file in sorted((folder / "figures").glob("*.png")):
-            self.writer.add_image(f"charts/{file.stem}", pixels(file), dataformats="HWC")
+        with TemporaryDirectory() as folder:
+            with saved(figures, Path(folder)) as files:
+                pass
+            for file in files:
+                if file.suffix == ".png":
+                    self.writer.add_image(f"charts/{file.stem}", pixels(file), dataformats="HWC")
 
     def close(self, failed: bool) -> None:
         """Write whether the run failed or finished."""

@@ -7,14 +7,14 @@ import contextlib
 import dataclasses
 import io
 import shlex
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
 
-from xling import report
 from xling.cli.console import say
 from xling.config import Config, plain
+from xling.report.section import Figure
 from xling.tracker import group
 from xling.tracker.library import library
 
@@ -45,12 +45,14 @@ class TrackioPage:
         self.run.log(metrics, step=number)
 
     def results(
-        self, headline: dict[str, Any], tables: dict[str, pd.DataFrame], folder: Path
+        self,
+        headline: dict[str, Any],
+        tables: dict[str, pd.DataFrame],
+        figures: Sequence[Figure],
     ) -> None:
         """Log the figures as `results/NAME`, the tables, and each chart as a separate page."""
         import trackio
 
-        figures = report.figures(report.load(folder))
         self.run.log(
             {f"results/{name}": value for name, value in headline.items()}
             | {f"tables/{name}": trackio.Table(dataframe=table) for name, table in tables.items()}

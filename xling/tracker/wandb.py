@@ -6,15 +6,16 @@ wandb is imported inside functions: it takes a second, and only its own runs nee
 import dataclasses
 import re
 import shlex
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from xling import report
 from xling.cli.console import say
 from xling.config import Config, plain
 from xling.errors import UserError
+from xling.report.section import Figure
 from xling.tracker import group
 from xling.tracker.reach import server_answers
 from xling.tracker.uploads import Artifact, sizes_line
@@ -125,12 +126,14 @@ class WandbPage:
         self.run.log(metrics)
 
     def results(
-        self, headline: dict[str, Any], tables: dict[str, pd.DataFrame], folder: Path
+        self,
+        headline: dict[str, Any],
+        tables: dict[str, pd.DataFrame],
+        figures: Sequence[Figure],
     ) -> None:
         """Log the tables, each chart as a separate page, and the figures as the run's summary."""
         import wandb
 
-        figures = report.figures(report.load(folder))
         self.run.log(
             {f"tables/{name}": wandb.Table(dataframe=table) for name, table in tables.items()}
             | {

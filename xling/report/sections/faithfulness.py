@@ -143,6 +143,12 @@ def of_run(run: RunTables) -> dict[str, Any]:
     }
 
 
+def numbers(run: RunTables) -> dict[str, float]:
+    """Return each method's scores, for a tracker: lds/LEVEL/METHOD."""
+    scores = run.tables["faithfulness"].dropna(subset="lds")
+    return {f"lds/{row.level}/{row.method}": float(row.lds) for row in scores.itertuples()}
+
+
 def figures(run: RunTables) -> list[Figure]:
     """Return the scores of each level with their intervals, and what is lost without the first."""
     table = run.tables["faithfulness"]

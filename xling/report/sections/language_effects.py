@@ -175,6 +175,12 @@ def of_run(run: RunTables) -> dict[str, Any]:
     }
 
 
+def numbers(run: RunTables) -> dict[str, float]:
+    """Return how well each law predicts the languages together, for a tracker: r2/MEASURE/LAW."""
+    overall = run.tables["effect_overall"].dropna(subset="r2")
+    return {f"r2/{row.measure}/{row.law}": float(row.r2) for row in overall.itertuples()}
+
+
 def figures(run: RunTables) -> list[Figure]:
     """Return the matrices of rates and of laws, and the curves, of each measure."""
     drawn = []

@@ -89,6 +89,12 @@ def of_run(run: RunTables) -> dict[str, Any]:
     return {"title": run.title, "doubts": doubts, "gains": None, "leave_out": None, **shown}
 
 
+def numbers(run: RunTables) -> dict[str, float]:
+    """Return what came out of each mixture that was fine-tuned on, for a tracker: observed/NAME."""
+    verified = run.tables["recommend_verified"]
+    return {f"observed/{row.mixture}": float(row.observed) for row in verified.itertuples()}
+
+
 def figures(run: RunTables) -> list[Figure]:
     """Return what further data brings, the mixtures, and what was predicted and came out."""
     mixtures, verified = (run.tables[f"recommend_{name}"] for name in ("mixtures", "verified"))
