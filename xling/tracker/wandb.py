@@ -54,7 +54,7 @@ def open_page(config: Config, name: str) -> "WandbPage":
             project=tracker.project,
             entity=tracker.entity,
             group=group(config),
-            job_type=config.tuning.name,
+            job_type=config.evaluate or config.tuning.name,
             tags=tags(config),
             mode=mode,
             dir=str(folder),
