@@ -4,9 +4,11 @@ import dataclasses
 
 import pandas as pd
 import pytest
+from conftest import config
 
 from xling.report.charts import effects as effects_charts
 from xling.report.sections import faithfulness, language_effects
+from xling.report.sections.checked import scored_by
 from xling.report.sweep_results import evaluation_tables
 from xling.report.tables import RunTables
 
@@ -191,6 +193,31 @@ def test_a_run_quotes_what_its_own_method_is_worth():
     text = faithfulness.of_method(scores(dot=0.3, cosine=0.1).tables, "cosine")
     assert text.startswith("in 40 fine-tunings on random halves, these scores predicted each test ")
     assert "loss with ρ = 0.10 (noise ceiling 0.46, 0.41 to 0.51), 0.05 beyond counts" in text
+
+
+def test_scores_by_other_moments_are_not_taken_for_those_that_were_looked_at():
+    plain = config("influence=preconditioned").influence
+    recorded = scored_by(dataclasses.asdict(plain))
+    assert recorded == scored_by({**dataclasses.asdict(plain), "fit_examples": 1000})
+    other = config("influence=preconditioned", "influence.moments=adafactor").influence
+    few = config("influence=ekfac", "influence.fit_examples=50").influence
+    ekfac = config("influence=ekfac").influence
+    assert (
+        len({recorded, *(scored_by(dataclasses.asdict(one)) for one in (other, few, ekfac))}) == 4
+    )
+    earlier = dataclasses.asdict(plain)
+    del earlier["moments"], earlier["fit_examples"]
+    assert scored_by(earlier) == recorded
+
+
+def test_halves_that_have_learnt_nothing_are_told_on_the_page():
+    run = scores(dot=0.3)
+    assert faithfulness.of_run(run)["doubts"] == []
+    columns = "retraining kind steps test_language accuracy p".split()
+    rows = [(number, "half", 4, "de", 0.5, 0.5) for number in range(1, 9)]
+    run.tables["retrainings"] = pd.DataFrame(rows, columns=columns)
+    (doubt,) = faithfulness.of_run(run)["doubts"]
+    assert doubt.startswith("8 of 8 fine-tunings on parts of the data have learnt nothing")
 
 
 def dropped(**differences: tuple[float, float]) -> RunTables:

@@ -105,7 +105,9 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
     lasts = "1 epoch" if folder.name == "1-epochs" else folder.name.replace("-", " ")
     taken = [steps or model.kept * updates(config, len(part.rows)) for part in parts]
     if steps is None:
-        lasts += f" ({min(taken):,} to {max(taken):,} steps)"
+        least, most = min(taken), max(taken)
+        many = f"{most:,} {'step' if most == 1 else 'steps'}"
+        lasts += f" ({many})" if least == most else f" ({least:,} to {many})"
     say(
         f"Fine-tuning again on {len(parts)} parts of the training data, {lasts} each, "
         f"{at_once} at a time" + (f"; {there} are done" if there else "")

@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from xling.config import CONTROLS
+from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.style import HUES, LINES, QUIET
 from xling.report.sweep_results import SweepResults
@@ -135,6 +136,7 @@ def of_run(run: RunTables) -> dict[str, Any]:
     dropped = run.tables.get("faithfulness_dropped")
     return {
         "title": run.title,
+        "doubts": unlearnt_sentences(run),
         "dropped": None if dropped is None else printed_rows(dropped),
         "levels": LEVELS,
         "scores": printed_rows(run.tables["faithfulness"]),
@@ -256,7 +258,10 @@ def _kind(method: str) -> str:
 
 def findings(sweep: SweepResults) -> list[str]:
     """Say for each run which method predicts best, how near the ceiling, and what it beats."""
-    return sweep.told("faithfulness", sentences)
+    return [
+        *sweep.told("faithfulness", sentences),
+        *sweep.told("faithfulness", unlearnt_sentences),
+    ]
 
 
 def sentences(run: RunTables) -> list[str]:

@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from xling.analysis.unlearnt import unlearnt_doubts
+from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.style import GREY, HEADS, LINES, QUIET, rgba
 from xling.report.sweep_results import SweepResults
@@ -84,8 +84,7 @@ def of_run(run: RunTables) -> dict[str, Any]:
         for name in ("gains", "leave_out", "verified")
         if f"recommend_{name}" in run.tables
     }
-    unlearnt = unlearnt_doubts(run.tables["retrainings"]) if "retrainings" in run.tables else []
-    doubts = [doubt["sentence"] for doubt in unlearnt]
+    doubts = unlearnt_sentences(run)
     return {"title": run.title, "doubts": doubts, "gains": None, "leave_out": None, **shown}
 
 
