@@ -7,7 +7,7 @@ import pytest
 from conftest import config
 
 from xling.report.charts import effects as effects_charts
-from xling.report.sections import faithfulness, language_effects
+from xling.report.sections import faithfulness, language_effects, recommend
 from xling.report.sections.checked import scored_by
 from xling.report.sweep_results import evaluation_tables
 from xling.report.tables import RunTables
@@ -208,6 +208,16 @@ def test_scores_by_other_moments_are_not_taken_for_those_that_were_looked_at():
     earlier = dataclasses.asdict(plain)
     del earlier["moments"], earlier["fit_examples"]
     assert scored_by(earlier) == recorded
+
+
+def test_languages_that_can_be_left_out_can_be_one_at_a_time():
+    left_out = pd.DataFrame(
+        {"train_language": ["de", "en", "sw"], "verdict": ["keep", "leave out", "leave out"]}
+    )
+    assert recommend._leave_out_sentence(left_out) == (
+        "Can be left out, each by itself: en and sw. Not to be left out: de."
+    )
+    assert recommend._leave_out_sentence(left_out[:2]).startswith("Can be left out: en. Not")
 
 
 def test_halves_that_have_learnt_nothing_are_told_on_the_page():

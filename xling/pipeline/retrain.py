@@ -143,9 +143,11 @@ def few_steps(model: FineTuned, steps: Sequence[int]) -> list[str]:
         model: of the base run.
         steps: of each fine-tuning.
     """
-    config, labels = model.config, np.array(model.inputs.corpus["dev"]["label"])
+    config, dev = model.config, model.inputs.corpus["dev"]
     accuracies = [record["dev_accuracy"] for record in model.history]
-    epochs = epochs_at_chance(accuracies, labels, len(config.task.classes))
+    contents = dev["parallel_id"] if config.task.parallel else None
+    classes = len(config.task.classes)
+    epochs = epochs_at_chance(accuracies, np.array(dev["label"]), classes, contents)
     after = epochs * updates(config, len(model.inputs.encoded["train"]))
     few = sum(taken <= after for taken in steps)
     if few < MANY * len(steps) or epochs >= model.kept:  # or it learnt nothing itself, and said so

@@ -237,11 +237,13 @@ def _gain_sentence(gains: pd.DataFrame) -> str:
 
 
 def _leave_out_sentence(left_out: pd.DataFrame) -> str:
+    """Say what can be left out: that one language can says nothing of several at once."""
     parts = []
     for verdict, start in (("leave out", "Can be left out"), ("keep", "Not to be left out")):
         names = left_out.loc[left_out["verdict"] == verdict, "train_language"]
         if len(names):
-            parts.append(f"{start}: {listed(names)}.")
+            single = ", each by itself" if verdict == "leave out" and len(names) > 1 else ""
+            parts.append(f"{start}{single}: {listed(names)}.")
     return " ".join(parts) or "Of no language can it be told whether it can be left out."
 
 
