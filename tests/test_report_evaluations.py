@@ -220,6 +220,38 @@ def test_languages_that_can_be_left_out_can_be_one_at_a_time():
     assert recommend._leave_out_sentence(left_out[:2]).startswith("Can be left out: en. Not")
 
 
+@pytest.mark.parametrize(
+    ("observed", "spread", "better", "told"),
+    [
+        (-0.5, 0.1, True, "not told from the prediction"),
+        (-0.7, 0.3, False, "not told from the prediction"),
+        (-0.7, 0.1, False, "not as predicted"),
+    ],
+)
+def test_a_recommendation_is_not_said_to_hold_where_it_is_only_not_refuted(
+    observed, spread, better, told
+):
+    verified = pd.DataFrame(
+        {
+            "mixture": ["recommended", "balanced"],
+            "examples": 100,
+            "predicted": [-0.5, -0.6],
+            "low": [-0.55, -0.65],
+            "high": [-0.45, -0.55],
+            "observed": [observed, -0.6],
+            "observed_low": [observed - spread, -0.7],
+            "observed_high": [observed + spread, -0.5],
+            "fits": 2,
+        }
+    )
+    mixtures = pd.DataFrame(
+        {"mixture": "recommended", "train_language": ["de", "en"], "examples": [60, 40]}
+    )
+    _, sentence = recommend._verified_sentences(verified, mixtures)
+    assert ("did not turn out better than the balanced one" in sentence) == (not better)
+    assert f"mixture’s outcome is {told} (predicted −0.500, −0.550 to −0.450; obs" in sentence
+
+
 def test_halves_that_have_learnt_nothing_are_told_on_the_page():
     run = scores(dot=0.3)
     assert faithfulness.of_run(run)["doubts"] == []

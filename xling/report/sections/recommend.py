@@ -257,12 +257,20 @@ def _verified_sentences(verified: pd.DataFrame, mixtures: pd.DataFrame) -> list[
     ]
     gain, seen = best["predicted"] - even["predicted"], best["observed"] - even["observed"]
     inside = best["observed_low"] <= best["high"] and best["low"] <= best["observed_high"]
+    predicted, observed = (
+        f"{number(best[value], 3)}, {number(best[low], 3)} to {number(best[high], 3)}"
+        for value, low, high in (
+            ("predicted", "low", "high"),
+            ("observed", "observed_low", "observed_high"),
+        )
+    )
+    no_better = " It did not turn out better than the balanced one." if seen <= 0 < gain else ""
     return [
         f"The best mixture of {number(best['examples'])} examples is {listed(parts)}.",
         f"Predicted: {number(gain, 3)} better than the balanced mixture; observed in "
-        f"{int(best['fits'])} fine-tunings of each: {number(seen, 3)}. The recommended mixture’s "
-        f"outcome is {'as' if inside else 'not as'} predicted ({number(best['predicted'], 3)}; "
-        f"observed {number(best['observed'], 3)}).",
+        f"{int(best['fits'])} fine-tunings of each: {number(seen, 3)}.{no_better} The recommended "
+        f"mixture’s outcome is {'not told from the prediction' if inside else 'not as predicted'} "
+        f"(predicted {predicted}; observed {observed}).",
     ]
 
 
