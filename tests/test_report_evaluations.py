@@ -184,6 +184,22 @@ def test_the_best_method_is_named_with_the_ceiling_and_what_it_beats():
     assert "each test language’s mean loss" in language
 
 
+def test_a_score_that_is_not_told_from_nothing_or_below_a_control_is_not_the_best():
+    example, _ = faithfulness.sentences(scores(dot=0.04))
+    assert example.startswith(
+        "In 40 fine-tunings on random halves, no method is shown to predict each test example’s "
+        "loss; the highest is dot’s linear datamodelling score 0.04 (−0.01 to 0.09; noise ceiling"
+    )
+    run = scores(dot=0.3, count=0.35)
+    beats = run.tables["faithfulness_beats"]
+    run.tables["faithfulness_beats"] = beats[beats["method"] == "dot"].assign(beats=False)
+    example, _ = faithfulness.sentences(run)
+    assert "dot predicts each test example’s loss best: " in example
+    assert example.endswith(
+        "The control count has 0.35. No method is told from all controls (count and random)."
+    )
+
+
 def test_where_no_method_beats_the_controls_that_is_said():
     example, _ = faithfulness.sentences(scores(cosine=0.1))
     assert example.endswith("No method is told from all controls (count and random).")

@@ -316,11 +316,17 @@ def _sentence(run: RunTables, level: str) -> str:
     beyond = ""
     if pd.notna(row["beyond"]):
         beyond = f", and {number(row['beyond'], 2)} beyond counts of labels and languages"
+    best_of = f"{best} predicts {LEVELS[level]} best: "
+    if row["low"] <= 0:
+        best_of = f"no method is shown to predict {LEVELS[level]}; the highest is {best}’s "
     text = (
-        f"In {row['subsets']} fine-tunings on random halves, {best} predicts {LEVELS[level]} best: "
+        f"In {row['subsets']} fine-tunings on random halves, {best_of}"
         f"linear datamodelling score {number(row['lds'], 2)} "
         f"({number(row['low'], 2)} to {number(row['high'], 2)}{noise}){beyond}."
     )
+    higher = table.loc[table.index.intersection(controls), "lds"]
+    if (higher > row["lds"]).any():
+        text += f" The control {higher.idxmax()} has {number(higher.max(), 2)}."
     if not controls:
         return text
     if not every:
