@@ -1,5 +1,7 @@
 """What is lost without a method's first examples: the sets, and the differences by hand."""
 
+import dataclasses
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -48,6 +50,8 @@ def test_what_a_control_lacks_is_drawn_from_the_label_and_then_from_all():
     labels = [0, 0, 0, 1] + [1] * 8
     control, matched = nearest_control(languages, labels, np.array([0, 1]), [0])
     assert matched == 1 and sorted(labels[row] for row in control) == [0, 1]
+    control, matched = nearest_control(languages, labels, np.arange(4), [0])
+    assert matched == 0 and {languages[row] for row in control} == {"en"}
     with pytest.raises(ValueError, match="7 of 12 examples have no control"):
         nearest_control(languages, labels, np.arange(7), [0])
 
@@ -84,7 +88,8 @@ def test_the_noise_of_fine_tunings_is_what_sets_and_seeds_do_not_explain():
 def test_a_difference_by_hand():
     without_first = np.array([[1.0, 2.0, 3.0], [1.2, 2.4, 3.0]])
     without_others = np.array([[0.9, 1.9, 2.9], [0.9, 1.9, 2.9]])
-    found = loss_difference(without_first, without_others, variance=0.01, freedom=4)
+    own = np.arange(3)
+    found = loss_difference(without_first, without_others, 0.01, freedom=4, groups=own)
     # Test examples 0.2, 0.3, 0.1: variance 0.01 / 3; fine-tunings 2 · 0.01 / 2; of freedom
     # (1 + 1/3)² / (1² / 4 + (1/3)² / 2) = 5.818.
     error, student = np.sqrt(0.01 + 0.01 / 3), stats.t(5.8181818)
@@ -92,8 +97,24 @@ def test_a_difference_by_hand():
     assert found.high - found.value == pytest.approx(student.ppf(0.975) * error)
     assert found.value - found.low == pytest.approx(student.ppf(0.975) * error)
     assert found.p == pytest.approx(2 * student.sf(np.sqrt(3)))
-    same = loss_difference(without_others, without_others, 0.0, 4)
+    same = loss_difference(without_others, without_others, 0.0, 4, own)
     assert (same.value, same.low, same.high, same.p) == (0, 0, 0, 1)
+
+
+def test_translations_of_a_test_example_tell_no_more_than_one_of_them():
+    first, others = np.random.default_rng(0).normal(size=(2, 2, 30))
+    once = loss_difference(first, others, 0.01, 4, np.arange(30))
+    translated = [np.tile(losses, 5) for losses in (first, others)]
+    five = loss_difference(*translated, 0.01, 4, np.tile(np.arange(30), 5))
+    assert dataclasses.astuple(five) == pytest.approx(dataclasses.astuple(once))
+    apart = loss_difference(*translated, 0.01, 4, np.arange(150))
+    assert apart.high - apart.low < 0.7 * (once.high - once.low)
+    sets, losses = made_up(np.random.default_rng(0), {})
+    losses = np.concatenate([losses, losses], axis=2)
+    languages, ids = ["de"] * 120 + ["en"] * 120, [f"{n}" for n in range(120)] * 2
+    table = loss_differences(sets, losses, languages, ids)
+    width = (table["high"] - table["low"]).groupby(table["test_language"]).mean()
+    assert width["all"] == pytest.approx(width["de"]) and width["de"] == pytest.approx(width["en"])
 
 
 def made_up(rng: np.random.Generator, effect: dict[str, float], seeds: int = 2, tests: int = 120):
@@ -157,7 +178,12 @@ def test_intervals_hold_the_truth_about_as_often_as_they_say():
         noise = fit_noise(losses.mean(2))
         of_kind = {one.kind: of_set for one, of_set in zip(sets, losses, strict=True)}
         good, bad = (
-            loss_difference(of_kind[f"without {name}"], of_kind[f"without matched {name}"], *noise)
+            loss_difference(
+                of_kind[f"without {name}"],
+                of_kind[f"without matched {name}"],
+                *noise,
+                np.arange(losses.shape[2]),
+            )
             for name in ("good", "bad")
         )
         inside.append(good.low <= 0.05 <= good.high)

@@ -37,6 +37,15 @@ def test_heads_that_cannot_be_switched_off_are_found_before_training(make_model,
     rehearse_sketches(config("influence=embedding"), inputs)
 
 
+def test_a_method_that_an_evaluation_compares_is_tried_before_training(make_model, tokenizer):
+    splits = datasets.DatasetDict(train=encoded(12))
+    inputs = RunInputs(splits, splits, Collator(tokenizer, LANGUAGES), KIND, make_model())
+    compared = ("evaluate=faithfulness", "influence.memory_gb=0.0001", "influence=embedding")
+    with pytest.raises(ArgumentError, match="too little for the curvature"):
+        rehearse_sketches(config(*compared, "faithfulness.methods=[bm25,ekfac]"), inputs)
+    rehearse_sketches(config(*compared, "faithfulness.methods=[bm25,tracin]"), inputs)
+
+
 def test_the_trial_leaves_no_trace(make_model, tokenizer):
     model = make_model().train()
     before, state = copy.deepcopy(model), torch.get_rng_state()

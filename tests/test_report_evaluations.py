@@ -4,9 +4,11 @@ import dataclasses
 
 import pandas as pd
 import pytest
+from conftest import config
 
 from xling.report.charts import effects as effects_charts
-from xling.report.sections import faithfulness, language_effects
+from xling.report.sections import faithfulness, language_effects, recommend
+from xling.report.sections.checked import scored_by
 from xling.report.sweep_results import evaluation_tables
 from xling.report.tables import RunTables
 
@@ -182,6 +184,22 @@ def test_the_best_method_is_named_with_the_ceiling_and_what_it_beats():
     assert "each test language’s mean loss" in language
 
 
+def test_a_score_that_is_not_told_from_nothing_or_below_a_control_is_not_the_best():
+    example, _ = faithfulness.sentences(scores(dot=0.04))
+    assert example.startswith(
+        "In 40 fine-tunings on random halves, no method is shown to predict each test example’s "
+        "loss; the highest is dot’s linear datamodelling score 0.04 (−0.01 to 0.09; noise ceiling"
+    )
+    run = scores(dot=0.3, count=0.35)
+    beats = run.tables["faithfulness_beats"]
+    run.tables["faithfulness_beats"] = beats[beats["method"] == "dot"].assign(beats=False)
+    example, _ = faithfulness.sentences(run)
+    assert "dot predicts each test example’s loss best: " in example
+    assert example.endswith(
+        "The control count has 0.35. No method is told from all controls (count and random)."
+    )
+
+
 def test_where_no_method_beats_the_controls_that_is_said():
     example, _ = faithfulness.sentences(scores(cosine=0.1))
     assert example.endswith("No method is told from all controls (count and random).")
@@ -191,6 +209,73 @@ def test_a_run_quotes_what_its_own_method_is_worth():
     text = faithfulness.of_method(scores(dot=0.3, cosine=0.1).tables, "cosine")
     assert text.startswith("in 40 fine-tunings on random halves, these scores predicted each test ")
     assert "loss with ρ = 0.10 (noise ceiling 0.46, 0.41 to 0.51), 0.05 beyond counts" in text
+
+
+def test_scores_by_other_moments_are_not_taken_for_those_that_were_looked_at():
+    plain = config("influence=preconditioned").influence
+    recorded = scored_by(dataclasses.asdict(plain))
+    assert recorded == scored_by({**dataclasses.asdict(plain), "fit_examples": 1000})
+    other = config("influence=preconditioned", "influence.moments=adafactor").influence
+    few = config("influence=ekfac", "influence.fit_examples=50").influence
+    ekfac = config("influence=ekfac").influence
+    assert (
+        len({recorded, *(scored_by(dataclasses.asdict(one)) for one in (other, few, ekfac))}) == 4
+    )
+    earlier = dataclasses.asdict(plain)
+    del earlier["moments"], earlier["fit_examples"]
+    assert scored_by(earlier) == recorded
+
+
+def test_languages_that_can_be_left_out_can_be_one_at_a_time():
+    left_out = pd.DataFrame(
+        {"train_language": ["de", "en", "sw"], "verdict": ["keep", "leave out", "leave out"]}
+    )
+    assert recommend._leave_out_sentence(left_out) == (
+        "Can be left out, each by itself: en and sw. Not to be left out: de."
+    )
+    assert recommend._leave_out_sentence(left_out[:2]).startswith("Can be left out: en. Not")
+
+
+@pytest.mark.parametrize(
+    ("observed", "spread", "better", "told"),
+    [
+        (-0.5, 0.1, True, "not told from the prediction"),
+        (-0.7, 0.3, False, "not told from the prediction"),
+        (-0.7, 0.1, False, "not as predicted"),
+    ],
+)
+def test_a_recommendation_is_not_said_to_hold_where_it_is_only_not_refuted(
+    observed, spread, better, told
+):
+    verified = pd.DataFrame(
+        {
+            "mixture": ["recommended", "balanced"],
+            "examples": 100,
+            "predicted": [-0.5, -0.6],
+            "low": [-0.55, -0.65],
+            "high": [-0.45, -0.55],
+            "observed": [observed, -0.6],
+            "observed_low": [observed - spread, -0.7],
+            "observed_high": [observed + spread, -0.5],
+            "fits": 2,
+        }
+    )
+    mixtures = pd.DataFrame(
+        {"mixture": "recommended", "train_language": ["de", "en"], "examples": [60, 40]}
+    )
+    _, sentence = recommend._verified_sentences(verified, mixtures)
+    assert ("did not turn out better than the balanced one" in sentence) == (not better)
+    assert f"mixture’s outcome is {told} (predicted −0.500, −0.550 to −0.450; obs" in sentence
+
+
+def test_halves_that_have_learnt_nothing_are_told_on_the_page():
+    run = scores(dot=0.3)
+    assert faithfulness.of_run(run)["doubts"] == []
+    columns = "retraining kind steps test_language accuracy p".split()
+    rows = [(number, "half", 4, "de", 0.5, 0.5) for number in range(1, 9)]
+    run.tables["retrainings"] = pd.DataFrame(rows, columns=columns)
+    (doubt,) = faithfulness.of_run(run)["doubts"]
+    assert doubt.startswith("8 of 8 fine-tunings on parts of the data have learnt nothing")
 
 
 def dropped(**differences: tuple[float, float]) -> RunTables:

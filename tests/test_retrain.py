@@ -90,6 +90,12 @@ def test_what_cannot_be_evaluated_is_refused(switches, problem):
     assert problem in str(refused.value)
 
 
+def test_candidates_are_refused_where_examples_are_chosen_among_all():
+    switches = ("recommend.by=example", "recommend.candidates=[en]")
+    with pytest.raises(UserError, match=r"candidates=en has no effect on recommend\.by=example"):
+        config(*SMALL, "evaluate=recommend", *switches)
+
+
 def test_a_language_with_too_few_examples_for_a_quarter_is_refused_before_training(tmp_path):
     done = run_xling(
         *SMALL, "evaluate=language_effects", "data.train_per_language=7", folder=tmp_path
@@ -102,7 +108,7 @@ def test_a_language_with_too_few_examples_for_a_quarter_is_refused_before_traini
 @pytest.mark.parametrize(
     ("switches", "problem"),
     [
-        (["recommend", "recommend.total=121"], "the run has 120 training examples to choose from"),
+        (["recommend", "recommend.total=120"], "the run has 120 training examples to choose from"),
         (["faithfulness", "faithfulness.methods=[tracin,bm52]"], "Did you mean 'bm25'?"),
         (["faithfulness", "faithfulness.methods=[]"], "faithfulness.methods=[]: write one or more"),
         (["recommend", "recommend.target=eng"], "write mean or worst (of the test languages), or"),
@@ -196,6 +202,18 @@ def test_examples_that_score_highest_are_fine_tuned_on_beside_random_ones(tmp_pa
     assert len(set(ids)) == 30 and not (folder / "sketches").exists()
     (bank,) = tmp_path.glob("multirun/xnli/stages/tuning-*/retrained/*")
     assert len(list(bank.iterdir())) == 6  # no mixtures: scores choose, not laws
+
+
+def test_examples_that_score_alike_are_chosen_at_random(tmp_path):
+    done = run_xling(
+        "task=xnli", *SMALL, "evaluate=recommend", "recommend.by=example", "recommend.seeds=2",
+        "recommend.total=30", "influence=count", folder=tmp_path,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (folder,) = tmp_path.glob("multirun/xnli/tiny-*recommend-*")
+    mixtures = pd.read_parquet(folder / "tables/recommend_mixtures.parquet")
+    chosen = mixtures[mixtures["mixture"] == "recommended"].set_index("train_language")["examples"]
+    assert chosen.sum() == 30 and chosen.between(3, 20).all()  # not the first language's alone
 
 
 def test_matched_examples_are_as_many_of_each_language_and_label():

@@ -83,13 +83,17 @@ def test_epochs_until_something_is_learnt_are_counted():
     assert epochs_at_chance([0.5, 0.4], labels, 2) == 2
     assert epochs_at_chance([0.8], np.array([0] * 80 + [1] * 20), 2) == 1  # the most frequent class
     assert epochs_at_chance([0.5], np.array([], dtype=int), 2) == 0
+    contents = [f"{number}" for number in range(20)] * 5  # in five languages
+    assert epochs_at_chance([0.65, 0.8], labels, 2) == 0
+    assert epochs_at_chance([0.65, 0.8], labels, 2, contents) == 1
 
 
 @pytest.mark.parametrize(("steps", "few"), [([6, 12, 12, 48], 3), ([13, 48] * 8, 0)])
 def test_too_few_steps_are_warned_of_before_the_first_of_them(steps, few):
     corpus = {"dev": {"label": [0, 1] * 50}}
     inputs = SimpleNamespace(corpus=corpus, encoded={"train": range(90)})
-    tuning, task = SimpleNamespace(batch_size=16), SimpleNamespace(classes=("a", "b"))
+    tuning = SimpleNamespace(batch_size=16)
+    task = SimpleNamespace(classes=("a", "b"), parallel=False)
     history = [{"dev_accuracy": 0.5}, {"dev_accuracy": 0.56}, {"dev_accuracy": 0.9}]
     model = SimpleNamespace(
         inputs=inputs,

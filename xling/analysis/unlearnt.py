@@ -83,16 +83,23 @@ def unlearnt_doubts(retrainings: pd.DataFrame) -> list[Doubt]:
     return [{"code": FINE_TUNINGS, "model": OWN, "languages": [], "sentence": text}]
 
 
-def epochs_at_chance(accuracies: Sequence[float], labels: np.ndarray, classes: int) -> int:
+def epochs_at_chance(
+    accuracies: Sequence[float],
+    labels: np.ndarray,
+    classes: int,
+    contents: Sequence[str] | None = None,
+) -> int:
     """Return after how many epochs, from the first on, a model was not told from chance.
 
     Args:
         accuracies: on the development examples, after each epoch.
         labels: of these.
         classes: how many there are.
+        contents: what development examples share with their translations, which count once.
     """
     if not len(labels):
         return 0
+    count = len(labels) if contents is None else len(set(contents))
     bar = max(1 / classes, float(np.bincount(labels).max() / len(labels)))
-    told = [above_p(accuracy, len(labels), bar) < SIGNIFICANT for accuracy in accuracies]
+    told = [above_p(accuracy, count, bar) < SIGNIFICANT for accuracy in accuracies]
     return told.index(True) if True in told else len(told)

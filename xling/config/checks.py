@@ -272,6 +272,11 @@ def _check_recommend(config: Config) -> None:
             f"recommend.target={wanted.target}: write mean or worst (of the test languages), or "
             f"one of {', '.join(config.languages)}.{nearest(wanted.target, targets)}"
         )
+    if wanted.by == "example" and wanted.candidates:
+        raise UserError(
+            f"recommend.candidates={','.join(wanted.candidates)} has no effect on "
+            "recommend.by=example, which chooses among all training examples: omit one of the two."
+        )
     for language in wanted.candidates:
         if language not in config.train_languages:
             raise UserError(

@@ -114,7 +114,8 @@ def nearest_control(
             lacking = max(0, count - int((kinds[drawn] == kind).sum()))
             left = others[(kinds[others] == kind) & ~np.isin(others, drawn)]
             drawn = np.concatenate([drawn, left[:lacking]])
-        matched = matched or len(drawn)
+        if kinds is pairs:
+            matched = len(drawn)
     return drawn, matched
 
 
@@ -141,13 +142,17 @@ def retrainings_without(
 
 
 def loss_differences(
-    sets: Sequence[Drop], losses: np.ndarray, languages: Sequence[str]
+    sets: Sequence[Drop],
+    losses: np.ndarray,
+    languages: Sequence[str],
+    groups: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Tabulate by how much the loss is higher without a method's examples than without others.
 
     Args:
         losses: (sets, seeds, test examples) of the fine-tunings without each.
         languages: of each test example.
+        groups: of each test example, the same for translations of each other; None: each its own.
 
     Returns:
         Columns method, against, test_language ("all" first), dropped (examples), alike (share of
@@ -157,16 +162,18 @@ def loss_differences(
     """
     number = {(one.method, one.against): place for place, one in enumerate(sets)}
     names = np.array(languages)
+    alike = np.arange(len(names)) if groups is None else np.unique(groups, return_inverse=True)[1]
     places = list({one.rows: place for place, one in enumerate(sets)}.values())
     rows = []
     for test in (ALL, *dict.fromkeys(languages)):
-        of_test = losses[:, :, names == test if test != ALL else np.ones(len(names), bool)]
+        chosen = names == test if test != ALL else np.ones(len(names), bool)
+        of_test = losses[:, :, chosen]
         noise = fit_noise(of_test[places].mean(2))
         for one in (one for one in sets if not one.against):
             for against in AGAINST:
                 control = number[one.method if against == MATCHED else "", against]
                 pair = of_test[number[one.method, ""]], of_test[control]
-                found = loss_difference(*pair, *noise)
+                found = loss_difference(*pair, *noise, alike[chosen])
                 about = (one.method, against, test, len(one.rows[0]), sets[control].alike)
                 rows.append((*about, *dataclasses.astuple(found), losses.shape[1]))
     columns = "method against test_language dropped alike difference low high p fits".split()
@@ -210,21 +217,29 @@ def fit_noise(means: np.ndarray) -> tuple[float, int]:
 
 
 def loss_difference(
-    without_first: np.ndarray, without_others: np.ndarray, variance: float, freedom: int
+    without_first: np.ndarray,
+    without_others: np.ndarray,
+    variance: float,
+    freedom: int,
+    groups: np.ndarray,
 ) -> LossDifference:
     """Compare losses after leaving out a method's examples with those after leaving out others.
 
     The interval is Student's, over fine-tunings and test examples together, with the degrees of
     freedom of Welch and Satterthwaite. It is careful: what a fine-tuning does to single test
-    examples counts in the noise of both.
+    examples counts in the noise of both. Translations of a test example go up and down together,
+    so that they are one cluster (Liang and Zeger 1986).
 
     Args:
         without_first, without_others: (seeds, test examples) losses.
         variance, freedom: of the mean loss of a fine-tuning, see `fit_noise`.
+        groups: (test examples,) numbers, the same for translations of each other.
     """
     by_test = (without_first - without_others).mean(0)
-    value, tests = float(by_test.mean()), len(by_test)
-    parts = 2 * variance / len(without_first), by_test.var(ddof=1) / tests if tests > 1 else 0.0
+    value, tests = float(by_test.mean()), len(np.unique(groups))
+    sums = np.bincount(groups, by_test - value)
+    of_tests = (sums**2).sum() / len(by_test) ** 2 * tests / (tests - 1) if tests > 1 else 0.0
+    parts = 2 * variance / len(without_first), of_tests
     if not sum(parts):
         return LossDifference(value, value, value, 1.0 if value == 0 else 0.0)
     error = np.sqrt(sum(parts))

@@ -19,7 +19,7 @@ from xling.pipeline.certainty import say_doubts
 from xling.pipeline.checks import record_check
 from xling.pipeline.faithfulness import faithfulness_tables
 from xling.pipeline.fine_tune import FineTuned
-from xling.pipeline.inputs import prepare
+from xling.pipeline.inputs import check_compared, prepare
 from xling.pipeline.language_effects import effect_tables
 from xling.pipeline.paths import RunPaths
 from xling.pipeline.recommend import recommend_tables
@@ -83,6 +83,7 @@ def _evaluate(
     write_config(config, folder)
     whole = base_run(config)
     model = FineTuned(whole, base, prepare(whole, quiet), read_history(base.tuning))
+    check_compared(config, model.inputs)
     parts, outcomes = retrain(config, model)
     tables = EVALUATIONS[config.evaluate](config, model, parts, outcomes, folder)
     if parts:

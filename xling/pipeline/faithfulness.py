@@ -81,18 +81,20 @@ def dropped_tables(
         for name, values in scores_of_all.items()
     }
     count, seeds = len(next(iter(ranked.values()))), wanted.drop_seeds
-    say(f"Leaving out the {count:,} examples that each of {len(ranked)} methods ranks first")
+    what = "example" if count == 1 else f"{count:,} examples"
+    say(f"Leaving out the {what} that each of {len(ranked)} methods ranks first")
     sets = drops(ranked, languages, labels, config.seed, seeds)
     more = retrainings_without(sets, languages, config.seed)
     left = outcomes_of(config, model, more)
-    tests = model.inputs.corpus["test"]["language"][:]
+    test = model.inputs.corpus["test"]
+    tests, groups = test["language"][:], test["parallel_id"] if config.task.parallel else None
     losses = left.losses.astype(float).reshape(len(sets), seeds, len(tests))
     every = Outcomes(
         np.concatenate([outcomes.losses, left.losses]),
         np.concatenate([outcomes.correct, left.correct]),
     )
     return {
-        "faithfulness_dropped": loss_differences(sets, losses, tests),
+        "faithfulness_dropped": loss_differences(sets, losses, tests, groups),
         "faithfulness_first": first_table(config, model, ranked, scores_of_all),
         **retraining_tables([*parts, *more], every, model),
     }

@@ -13,8 +13,10 @@ from safetensors.torch import load_model
 
 from xling import data
 from xling.analysis.coverage import coverage
+from xling.attribution import CheckedMethod
 from xling.cli.console import say
 from xling.cli.messages import norm_line, plan_line, unreached_line
+from xling.cli.methods import influences
 from xling.config import Config
 from xling.data import sample
 from xling.data.tokens import pair_separator
@@ -182,6 +184,21 @@ def rehearse_sketches(config: Config, inputs: RunInputs) -> None:
     if config.influence.gradients:
         train, method = inputs.encoded["train"], method_of(config)
         rehearse(inputs.classifier, inputs.kind, train, inputs.collate, method)
+    check_compared(config, inputs)
+
+
+def check_compared(config: Config, inputs: RunInputs) -> None:
+    """Make sure that the methods that an evaluation compares can use the model.
+
+    Raises:
+        ArgumentError: what one of them has to fit does not fit into memory.
+    """
+    if config.evaluate != "faithfulness":
+        return
+    for influence in influences(config).values():
+        method = method_of(dataclasses.replace(config, influence=influence))
+        if isinstance(method, CheckedMethod):
+            method.check_model(inputs.classifier)
 
 
 def rows_name(config: Config) -> str:

@@ -12,6 +12,7 @@ from scipy import stats
 from xling.cli.console import say
 from xling.config import Config
 from xling.errors import UserError
+from xling.evaluation.dropped import ranked_first
 from xling.evaluation.exchange_rates import FineTunings, language_effects
 from xling.evaluation.mixtures import Retraining, of_sizes
 from xling.evaluation.recommend import (
@@ -94,7 +95,7 @@ def example_tables(config: Config, model: FineTuned, folder: Path) -> dict[str, 
     say(f"Choosing {total:,} of {len(corpus):,} examples by {config.influence.method}")
     scores = scores_for_target(config, model, folder / "sketches")
     shutil.rmtree(folder / "sketches")
-    best = np.sort(np.argsort(-scores, kind="stable")[:total])
+    best = np.sort(ranked_first(scores, total / len(corpus), config.seed))
     seeds = range(config.seed, config.seed + wanted.seeds)
     checks = []
     for seed in seeds:

@@ -105,7 +105,9 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
     lasts = "1 epoch" if folder.name == "1-epochs" else folder.name.replace("-", " ")
     taken = [steps or model.kept * updates(config, len(part.rows)) for part in parts]
     if steps is None:
-        lasts += f" ({min(taken):,} to {max(taken):,} steps)"
+        least, most = min(taken), max(taken)
+        many = f"{most:,} {'step' if most == 1 else 'steps'}"
+        lasts += f" ({many})" if least == most else f" ({least:,} to {many})"
     say(
         f"Fine-tuning again on {len(parts)} parts of the training data, {lasts} each, "
         f"{at_once} at a time" + (f"; {there} are done" if there else "")
@@ -141,9 +143,11 @@ def few_steps(model: FineTuned, steps: Sequence[int]) -> list[str]:
         model: of the base run.
         steps: of each fine-tuning.
     """
-    config, labels = model.config, np.array(model.inputs.corpus["dev"]["label"])
+    config, dev = model.config, model.inputs.corpus["dev"]
     accuracies = [record["dev_accuracy"] for record in model.history]
-    epochs = epochs_at_chance(accuracies, labels, len(config.task.classes))
+    contents = dev["parallel_id"] if config.task.parallel else None
+    classes = len(config.task.classes)
+    epochs = epochs_at_chance(accuracies, np.array(dev["label"]), classes, contents)
     after = epochs * updates(config, len(model.inputs.encoded["train"]))
     few = sum(taken <= after for taken in steps)
     if few < MANY * len(steps) or epochs >= model.kept:  # or it learnt nothing itself, and said so

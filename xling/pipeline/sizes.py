@@ -61,7 +61,7 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
 def _check_parts(config: Config, trained: Mapping[str, int]) -> None:
     """Check that every language can be divided into parts, and that enough can be recommended."""
     total, examples = config.recommend.total, sum(trained.values())
-    if total and total > examples:
+    if total and total >= examples:  # of as many as there are, there is nothing to choose
         raise UserError(
             f"recommend.total={total}: the run has {examples:,} training examples to choose from. "
             f"Write recommend.total={examples // 2}, for instance, or train on more."

@@ -8,6 +8,8 @@ from typing import Any
 
 from xling.analysis import doubts
 from xling.analysis.doubts import Doubt
+from xling.analysis.unlearnt import unlearnt_doubts
+from xling.report.tables import RunTables
 
 TITLES = {
     doubts.ONE_CLASS: "This model has not learnt the task.",
@@ -98,3 +100,10 @@ def doubted(runs: Mapping[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
         for doubt in warnings(results):
             kinds.setdefault(KINDS[doubt["code"]], []).append(name)
     return [(kind, [*dict.fromkeys(names)]) for kind, names in kinds.items()]
+
+
+def unlearnt_sentences(run: RunTables) -> list[str]:
+    """Say that many fine-tunings of an evaluation have learnt nothing, where it is so."""
+    if "retrainings" not in run.tables:
+        return []
+    return [doubt["sentence"] for doubt in unlearnt_doubts(run.tables["retrainings"])]

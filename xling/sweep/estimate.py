@@ -79,8 +79,14 @@ def estimate_total(
     """
     speeds: dict[str, Speed] = {}
     costs, fine_tunings = [], set()
-    # Those with subnetworks last, so that they are tried: they ask most of a model.
-    ordered = sorted(stages, key=lambda stage: stage.config.subnetwork.name != "full")
+    # Those with subnetworks or several methods last, so that they are tried: they ask most.
+    ordered = sorted(
+        stages,
+        key=lambda stage: (
+            stage.config.subnetwork.name != "full",
+            stage.config.evaluate == "faithfulness",
+        ),
+    )
     tried = {_measured(stage.config): stage.config for stage in ordered}
     for stage in stages:
         key = _measured(stage.config)

@@ -38,9 +38,18 @@ def findings(run: Run) -> list[str]:
 
 
 def scored_by(influence: dict[str, Any]) -> str:
-    """Return those settings of influence on which scores depend, as text."""
+    """Return those settings of influence on which scores depend, as text.
+
+    Of what is fitted before examples are represented, settings other than the defaults alone: what
+    was recorded without them stays what it is.
+    """
     keys = ("method", "similarity", "weights", "parameters", "damping", "rerank")
-    return json.dumps({key: influence.get(key) for key in keys})
+    fitted = {
+        key: influence[key]
+        for key, default in (("moments", "none"), ("fit_examples", 1000))
+        if influence.get(key, default) != default
+    }
+    return json.dumps({key: influence.get(key) for key in keys} | fitted)
 
 
 def not_checked(run: Run) -> str:

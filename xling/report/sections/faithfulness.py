@@ -9,6 +9,7 @@ import altair as alt
 import pandas as pd
 
 from xling.config import CONTROLS
+from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.style import HUES, LINES, QUIET
 from xling.report.sweep_results import SweepResults
@@ -135,6 +136,7 @@ def of_run(run: RunTables) -> dict[str, Any]:
     dropped = run.tables.get("faithfulness_dropped")
     return {
         "title": run.title,
+        "doubts": unlearnt_sentences(run),
         "dropped": None if dropped is None else printed_rows(dropped),
         "levels": LEVELS,
         "scores": printed_rows(run.tables["faithfulness"]),
@@ -262,7 +264,10 @@ def _kind(method: str) -> str:
 
 def findings(sweep: SweepResults) -> list[str]:
     """Say for each run which method predicts best, how near the ceiling, and what it beats."""
-    return sweep.told("faithfulness", sentences)
+    return [
+        *sweep.told("faithfulness", sentences),
+        *sweep.told("faithfulness", unlearnt_sentences),
+    ]
 
 
 def sentences(run: RunTables) -> list[str]:
@@ -317,11 +322,17 @@ def _sentence(run: RunTables, level: str) -> str:
     beyond = ""
     if pd.notna(row["beyond"]):
         beyond = f", and {number(row['beyond'], 2)} beyond counts of labels and languages"
+    best_of = f"{best} predicts {LEVELS[level]} best: "
+    if row["low"] <= 0:
+        best_of = f"no method is shown to predict {LEVELS[level]}; the highest is {best}’s "
     text = (
-        f"In {row['subsets']} fine-tunings on random halves, {best} predicts {LEVELS[level]} best: "
+        f"In {row['subsets']} fine-tunings on random halves, {best_of}"
         f"linear datamodelling score {number(row['lds'], 2)} "
         f"({number(row['low'], 2)} to {number(row['high'], 2)}{noise}){beyond}."
     )
+    higher = table.loc[table.index.intersection(controls), "lds"]
+    if (higher > row["lds"]).any():
+        text += f" The control {higher.idxmax()} has {number(higher.max(), 2)}."
     if not controls:
         return text
     if not every:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from xling.analysis.unlearnt import unlearnt_doubts
 from xling.report.charts.effects import curve_panels, laws_matrix, rates_matrix
+from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
@@ -221,11 +221,6 @@ def findings(sweep: SweepResults) -> list[str]:
         *sweep.told("language_effects", sentences),
         *sweep.told("language_effects", unlearnt_sentences),
     ]
-
-
-def unlearnt_sentences(run: RunTables) -> list[str]:
-    """Say that many fine-tunings have learnt nothing, where it is so."""
-    return [doubt["sentence"] for doubt in unlearnt_doubts(run.tables["retrainings"])]
 
 
 def lead(run: RunTables) -> str:

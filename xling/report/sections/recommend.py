@@ -5,7 +5,7 @@ from typing import Any
 import altair as alt
 import pandas as pd
 
-from xling.analysis.unlearnt import unlearnt_doubts
+from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.style import GREY, HEADS, LINES, QUIET, rgba
 from xling.report.sweep_results import SweepResults
@@ -84,8 +84,7 @@ def of_run(run: RunTables) -> dict[str, Any]:
         for name in ("gains", "leave_out", "verified")
         if f"recommend_{name}" in run.tables
     }
-    unlearnt = unlearnt_doubts(run.tables["retrainings"]) if "retrainings" in run.tables else []
-    doubts = [doubt["sentence"] for doubt in unlearnt]
+    doubts = unlearnt_sentences(run)
     return {"title": run.title, "doubts": doubts, "gains": None, "leave_out": None, **shown}
 
 
@@ -244,11 +243,13 @@ def _gain_sentence(gains: pd.DataFrame) -> str:
 
 
 def _leave_out_sentence(left_out: pd.DataFrame) -> str:
+    """Say what can be left out: that one language can says nothing of several at once."""
     parts = []
     for verdict, start in (("leave out", "Can be left out"), ("keep", "Not to be left out")):
         names = left_out.loc[left_out["verdict"] == verdict, "train_language"]
         if len(names):
-            parts.append(f"{start}: {listed(names)}.")
+            single = ", each by itself" if verdict == "leave out" and len(names) > 1 else ""
+            parts.append(f"{start}{single}: {listed(names)}.")
     return " ".join(parts) or "Of no language can it be told whether it can be left out."
 
 
@@ -262,12 +263,20 @@ def _verified_sentences(verified: pd.DataFrame, mixtures: pd.DataFrame) -> list[
     ]
     gain, seen = best["predicted"] - even["predicted"], best["observed"] - even["observed"]
     inside = best["observed_low"] <= best["high"] and best["low"] <= best["observed_high"]
+    predicted, observed = (
+        f"{number(best[value], 3)}, {number(best[low], 3)} to {number(best[high], 3)}"
+        for value, low, high in (
+            ("predicted", "low", "high"),
+            ("observed", "observed_low", "observed_high"),
+        )
+    )
+    no_better = " It did not turn out better than the balanced one." if seen <= 0 < gain else ""
     return [
         f"The best mixture of {number(best['examples'])} examples is {listed(parts)}.",
         f"Predicted: {number(gain, 3)} better than the balanced mixture; observed in "
-        f"{int(best['fits'])} fine-tunings of each: {number(seen, 3)}. The recommended mixture’s "
-        f"outcome is {'as' if inside else 'not as'} predicted ({number(best['predicted'], 3)}; "
-        f"observed {number(best['observed'], 3)}).",
+        f"{int(best['fits'])} fine-tunings of each: {number(seen, 3)}.{no_better} The recommended "
+        f"mixture’s outcome is {'not told from the prediction' if inside else 'not as predicted'} "
+        f"(predicted {predicted}; observed {observed}).",
     ]
 
 
