@@ -88,8 +88,9 @@ def test_epochs_until_something_is_learnt_are_counted():
     assert epochs_at_chance([0.65, 0.8], labels, 2, contents) == 1
 
 
+@pytest.mark.parametrize("mixtures", [True, False])
 @pytest.mark.parametrize(("steps", "few"), [([6, 12, 12, 48], 3), ([13, 48] * 8, 0)])
-def test_too_few_steps_are_warned_of_before_the_first_of_them(steps, few):
+def test_too_few_steps_are_warned_of_before_the_first_of_them(steps, few, mixtures):
     corpus = {"dev": {"label": [0, 1] * 50}}
     inputs = SimpleNamespace(corpus=corpus, encoded={"train": range(90)})
     tuning = SimpleNamespace(batch_size=16)
@@ -101,8 +102,12 @@ def test_too_few_steps_are_warned_of_before_the_first_of_them(steps, few):
         history=history,
         kept=3,
     )
-    warnings = retrain.few_steps(model, steps)  # two epochs of six steps each told nothing
+    warnings = retrain.few_steps(
+        model, steps, mixtures
+    )  # two epochs of six steps each told nothing
     assert len(warnings) == bool(few)
     assert all(f"WARNING: {few} of 4 take 12 steps or fewer" in text for text in warnings)
+    assert all(("mixture.steps=equal" in text) == mixtures for text in warnings)
+    assert all(("raise tuning.epochs" in text) != mixtures for text in warnings)
     model.kept = 2  # the model on all data has not learnt: the run has warned of that
-    assert retrain.few_steps(model, steps) == []
+    assert retrain.few_steps(model, steps, mixtures) == []

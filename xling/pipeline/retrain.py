@@ -112,8 +112,8 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
         f"Fine-tuning again on {len(parts)} parts of the training data, {lasts} each, "
         f"{at_once} at a time" + (f"; {there} are done" if there else "")
     )
-    if steps is None and any(part.kind == "mixture" for part in parts):
-        for warning in few_steps(model, taken):
+    if steps is None:
+        for warning in few_steps(model, taken, any(part.kind == "mixture" for part in parts)):
             say(warning)
     progress = partial(reported, missing=len(parts) - there)
     return bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
@@ -136,12 +136,13 @@ def updates(config: Config, examples: int) -> int:
     return -(-examples // config.tuning.batch_size)
 
 
-def few_steps(model: FineTuned, steps: Sequence[int]) -> list[str]:
+def few_steps(model: FineTuned, steps: Sequence[int], mixtures: bool) -> list[str]:
     """Warn if many fine-tunings take no more steps than the base run did to learn anything.
 
     Args:
         model: of the base run.
         steps: of each fine-tuning.
+        mixtures: whether they are on mixtures, which can take as many steps as all data.
     """
     config, dev = model.config, model.inputs.corpus["dev"]
     accuracies = [record["dev_accuracy"] for record in model.history]
@@ -152,11 +153,15 @@ def few_steps(model: FineTuned, steps: Sequence[int]) -> list[str]:
     few = sum(taken <= after for taken in steps)
     if few < MANY * len(steps) or epochs >= model.kept:  # or it learnt nothing itself, and said so
         return []
+    advice = "little can be told from them: raise tuning.epochs or data.train_per_language."
+    if mixtures:
+        advice = (
+            "then any language's data seem to help, by their steps. mixture.steps=equal gives each "
+            "as many steps as all data take."
+        )
     return [
         f"WARNING: {few} of {len(steps)} take {after:,} steps or fewer, after which the model on "
-        "all data was not told from chance: they will hardly learn anything, and then any "
-        "language's data seem to help, by their steps. mixture.steps=equal gives each as many "
-        "steps as all data take."
+        f"all data was not told from chance: they will hardly learn anything, and {advice}"
     ]
 
 
