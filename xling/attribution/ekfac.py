@@ -1,7 +1,6 @@
 """Influence functions by eigenvalue-corrected Kronecker-factored curvature (EK-FAC)."""
 
 import dataclasses
-import math
 from typing import Unpack
 
 from torch import nn
@@ -10,7 +9,6 @@ from xling.attribution.fitted import Fitted, unfitted
 from xling.attribution.method import OF_COMPARISON, PassOptions
 from xling.attribution.products import InnerProducts, Similarity
 from xling.attribution.tracin import TracIn
-from xling.errors import ArgumentError
 from xling.sketch import (
     Preconditioner,
     Progress,
@@ -19,7 +17,7 @@ from xling.sketch import (
     Source,
     fit_preconditioner,
 )
-from xling.sketch.arguments import check_memory, real, whole_number
+from xling.sketch.arguments import check_damping, check_memory, whole_number
 from xling.sketch.curvature import Curvature, check_curvature_memory
 
 
@@ -49,11 +47,7 @@ class Ekfac:
 
     def __post_init__(self) -> None:
         self._plain()  # checks what the two have in common
-        if not 0 < real(self.damping) < math.inf:
-            raise ArgumentError(
-                "damping",
-                f"damping={self.damping!r} is not possible: write a finite number above 0.",
-            )
+        check_damping(self.damping)
         whole_number("fit_examples", self.fit_examples)
         check_memory(self.memory_gb)
 

@@ -23,7 +23,7 @@ from xling.sketch import (
     Source,
     fit_preconditioner,
 )
-from xling.sketch.arguments import check_choice, check_memory, real, whole_number
+from xling.sketch.arguments import check_choice, check_damping, check_memory, whole_number
 from xling.sketch.curvature import Curvature, check_curvature_memory
 from xling.sketch.gradients import plan
 
@@ -64,11 +64,7 @@ class Preconditioned:
 
     def __post_init__(self) -> None:
         self._plain()  # checks what the two have in common
-        if not 0 < real(self.damping) < math.inf:
-            raise ArgumentError(
-                "damping",
-                f"damping={self.damping!r} is not possible: write a finite number above 0.",
-            )
+        check_damping(self.damping)
         check_choice("moments", self.moments, get_args(Moments))
         whole_number("fit_examples", self.fit_examples)
         check_memory(self.memory_gb)

@@ -93,6 +93,18 @@ def check_memory(memory_gb: object) -> None:
         )
 
 
+def check_damping(damping: object) -> None:
+    """Refuse what is not a damping, relative to a mean of eigenvalues or second moments.
+
+    Raises:
+        ArgumentError: not a number, or one that is not above 0 and finite.
+    """
+    if not 0 < real(damping) < math.inf:
+        raise ArgumentError(
+            "damping", f"damping={damping!r} is not possible: write a finite number above 0."
+        )
+
+
 def check_bool(argument: str, value: object) -> None:
     """Refuse what is neither True nor False.
 
