@@ -173,6 +173,47 @@ def test_resamples_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
     np.testing.assert_allclose(once.language.draws, again.language.draws)
 
 
+def test_translations_are_drawn_together_and_add_no_certainty():
+    inside, influence, outcomes = made_up(200)  # so many that test examples decide
+    sums, ids = inside @ influence, [f"{number}" for number in range(TESTS)]
+    alone = lds(sums, outcomes, ["de"] * TESTS, groups=ids, resamples=40)
+    twice = [np.concatenate([values, values], axis=1) for values in (sums, outcomes)]
+    names = ["de"] * TESTS + ["en"] * TESTS
+    both = lds(*twice, names, groups=ids * 2, resamples=40)
+    for level in ("example", "language"):
+        draws = [getattr(result, level).draws for result in (alone, both)]
+        np.testing.assert_allclose(*draws)
+    apart = lds(*twice, names, resamples=400)  # as if the second half told something new
+    both = lds(*twice, names, groups=ids * 2, resamples=400)
+    assert apart.example.draws.std() == pytest.approx(both.example.draws.std() / 2**0.5, rel=0.15)
+
+
+def test_a_language_into_which_nothing_drawn_is_translated_keeps_its_own_test_examples():
+    inside, influence, outcomes = made_up(20)
+    names, ids = ["de"] * (TESTS - 1) + ["en"], [f"{number}" for number in range(TESTS)]
+    result = lds(inside @ influence, outcomes, names, groups=ids, resamples=40)
+    assert not np.isnan(result.language.draws).any()
+    # Of a language with one test example, resamples differ by their subsets alone.
+    de, en = (
+        lds((inside @ influence)[:, part], outcomes[:, part], names[part]).language.value
+        for part in (slice(TESTS - 1), slice(TESTS - 1, None))
+    )
+    assert result.language.value == pytest.approx((de + en) / 2)
+
+
+def test_few_subsets_have_no_interval_and_beat_no_control():
+    inside, influence, outcomes = made_up(module.LEAST_RESAMPLED - 1, noise=0)
+    results = {
+        "tracin": lds(inside @ influence, outcomes, LANGUAGES),
+        "count": lds(inside.sum(1, keepdims=True), outcomes, LANGUAGES),
+    }
+    found = results["tracin"].example
+    assert found.value == pytest.approx(1) and np.isnan([found.low, found.high]).all()
+    row = beats(results, ["count"]).iloc[0]
+    assert row["difference"] == pytest.approx(1 - results["count"].example.value)
+    assert row[["low", "high", "p", "q"]].isna().all() and not row["beats"]
+
+
 def test_what_does_not_fit_together_is_refused():
     inside, influence, outcomes = made_up(10)
     with pytest.raises(ValueError, match="both must be subsets by test examples"):
@@ -182,22 +223,29 @@ def test_what_does_not_fit_together_is_refused():
 
 
 @pytest.mark.slow
-def test_intervals_hold_the_truth_about_as_often_as_they_say():
+@pytest.mark.parametrize("parallel", [False, True], ids=["own examples", "translations"])
+def test_intervals_hold_the_truth_about_as_often_as_they_say(parallel):
     """The truth: the same score over very many subsets, with as many test examples."""
     rng = np.random.default_rng(0)
     # Influence on all examples of a language alike, and on each: test examples are drawn.
     common, own = rng.normal(0.05, 0.5, (TRAIN, 3)), rng.normal(size=(TRAIN, 3000))
+    if parallel:  # a text and its translations are influenced nearly alike
+        own = 0.95 * np.tile(own[:, :1000], 3) + 0.3 * own
     influence = np.repeat(common, 1000, axis=1) + own
     score = influence + 0.7 * rng.normal(size=influence.shape)
     names = ["de"] * 40 + ["en"] * 40 + ["sw"] * 40
 
     def run(subsets, seed, resamples):
         draw = np.random.default_rng(seed)
-        tests = np.concatenate([draw.choice(1000, 40) + 1000 * i for i in range(3)])
+        texts = [draw.choice(1000, 40) for _ in range(3)]
+        if parallel:
+            texts = texts[:1] * 3
+        tests = np.concatenate([rows + 1000 * place for place, rows in enumerate(texts)])
+        groups = [str(row) for row in range(40)] * 3 if parallel else None
         inside = draw.random((subsets, TRAIN)) < draw.uniform(0.2, 0.9, size=(subsets, 1))
         true = inside @ influence[:, tests]
         outcomes = true + true.std(0) * draw.normal(size=true.shape)
-        return lds(inside @ score[:, tests], outcomes, names, resamples=resamples)
+        return lds(inside @ score[:, tests], outcomes, names, groups=groups, resamples=resamples)
 
     many, few = [run(600, 1000 + i, 2) for i in range(20)], [run(40, i, 300) for i in range(80)]
     for level in ("example", "language"):

@@ -14,7 +14,8 @@ least-squares fit of the covariates' ranks and a constant is taken off both; wha
 correlated. Where the covariates explain a score altogether, nothing is left, and it is 0. They need
 `LEAST_LEFT` more subsets than there are independent ones among them; with fewer it is missing.
 
-Intervals are of a bootstrap over subsets and, within each language, test examples together. The
+Intervals are of a bootstrap over subsets and test examples together: test examples within each
+language or, of parallel data, with all their translations, which go up and down together. The
 ranks over all subsets and the covariates' fit are kept. Test examples that are resampled bring
 their noise a second time, which lowers the correlations of languages: the draws are shifted so that
 their mean is the score. It is that for so many test examples a language; more have less noise.
@@ -37,6 +38,9 @@ RESAMPLES = 1000
 LEAST_LEFT = 8
 """Subsets beyond the number of independent covariates that a partial correlation needs."""
 
+LEAST_RESAMPLED = 8
+"""Subsets that an interval needs: of fewer, too many resamples are alike."""
+
 EXPLAINED = 1e-9
 """Share of the ranks' variance below which nothing is left of it."""
 
@@ -49,7 +53,8 @@ class Prediction:
     """How well a score predicts, as a mean over test examples or test languages.
 
     Attributes:
-        value, low, high: the mean rank correlation and its 95 % interval; NaN if it is missing.
+        value, low, high: the mean rank correlation and its 95 % interval; NaN if it is missing, as
+            the interval is with fewer than `LEAST_RESAMPLED` subsets.
         single: (test examples,) or (languages,) the correlations; NaN without a loss that varies.
         constant: for how many of them the score does not vary, or is explained altogether.
         draws: (resamples,) of the mean.
@@ -77,6 +82,7 @@ def lds(
     outcomes: np.ndarray,
     languages: Sequence[str],
     covariates: np.ndarray | None = None,
+    groups: Sequence[str] | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Lds:
@@ -88,6 +94,7 @@ def lds(
         outcomes: (subsets, test examples) minus the loss.
         languages: of each test example.
         covariates: (subsets, covariates) to look beyond; see `covariates_of`.
+        groups: of each test example, the same for translations of each other; None: each its own.
         seed: of the bootstrap.
 
     Raises:
@@ -112,13 +119,15 @@ def lds(
     ]
     pairs = _left(sums, left), _left(outcomes, left)
     draws = ([], [])
-    for subsets, tests in _resampled(len(sums), members, seed, resamples):
+    if len(sums) < LEAST_RESAMPLED:
+        resamples = 0
+    for subsets, tests in _resampled(len(sums), members, groups, seed, resamples):
         known = tests * ~np.isnan(single[0][0])
         drawn = _weighted(*pairs, subsets)
         draws[0].append((drawn * known).sum(1) / np.maximum(known.sum(1), 1))
         draws[1].append(_by_language(sums, outcomes, members, left, subsets, tests))
     example, language = (
-        _prediction(correlations, constant, np.concatenate(drawn))
+        _prediction(correlations, constant, np.concatenate(drawn or [np.full(1, np.nan)]))
         for (correlations, constant), drawn in zip(single, draws, strict=True)
     )
     return Lds(example, language, len(sums))
@@ -128,6 +137,7 @@ def noise_ceiling(
     outcomes: np.ndarray,
     parts: Sequence[int],
     languages: Sequence[str],
+    groups: Sequence[str] | None = None,
     seed: int = 0,
     resamples: int = RESAMPLES,
 ) -> Lds | None:
@@ -137,6 +147,7 @@ def noise_ceiling(
         outcomes: (fits, test examples) minus the loss.
         parts: (fits,) equal numbers for fine-tunings on the same subset; of each that has several,
             the first two are taken.
+        languages, groups: of each test example, see `lds`.
 
     Returns:
         None if fewer than three subsets have two fine-tunings.
@@ -145,7 +156,8 @@ def noise_ceiling(
     first, second = np.array([pair for pair in pairs if len(pair) == 2] or [[], []]).T.astype(int)
     if len(first) < 3:
         return None
-    return lds(outcomes[first], outcomes[second], languages, seed=seed, resamples=resamples)
+    pair = outcomes[first], outcomes[second]
+    return lds(*pair, languages, groups=groups, seed=seed, resamples=resamples)
 
 
 def covariates_of(
@@ -194,7 +206,7 @@ def beats(results: Mapping[str, Lds], controls: Sequence[str]) -> pd.DataFrame:
     Returns:
         Columns method, control, level, difference, low, high, p (bootstrap, two-sided), q (the
         false discovery rate controlled over the table), beats (q below 0.05, and better). Missing
-        where one of the two is.
+        where one of the two is; all but the difference, where one has no interval.
     """
     rows = []
     for method in results:
@@ -208,7 +220,7 @@ def beats(results: Mapping[str, Lds], controls: Sequence[str]) -> pd.DataFrame:
                 low, high = np.percentile(drawn, PERCENTILES)
                 tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
                 difference = mine.value - other.value
-                known = not np.isnan(difference)
+                known = not np.isnan(drawn).any()
                 p = min(1.0, 2 * (1 + tail) / (1 + len(drawn))) if known else np.nan
                 rows.append((method, control, level, difference, low, high, p))
     table = pd.DataFrame(rows, columns="method control level difference low high p".split())
@@ -278,6 +290,7 @@ def _by_language(
     total, known = np.zeros(len(subsets)), 0
     for mine in members:
         weights = tests[:, mine].T / mine.sum()
+        weights[:, weights.sum(0) == 0] = 1 / mine.sum()  # no translation into it is drawn
         x, y = _left(sums[:, mine] @ weights, left).T, _left(outcomes[:, mine] @ weights, left).T
         x = x - (share * x).sum(1, keepdims=True)
         y = y - (share * y).sum(1, keepdims=True)
@@ -288,21 +301,24 @@ def _by_language(
 
 
 def _resampled(
-    subsets: int, members: np.ndarray, seed: int, resamples: int
+    subsets: int, members: np.ndarray, groups: Sequence[str] | None, seed: int, resamples: int
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield how often each subset and each test example was drawn, some resamples at a time."""
     rng = np.random.default_rng(seed)
-    rows = [np.flatnonzero(mine) for mine in members]
+    cluster, strata = np.arange(members.shape[1]), [np.flatnonzero(mine) for mine in members]
+    if groups is not None:
+        cluster = np.unique(groups, return_inverse=True)[1]
+        strata = [np.arange(cluster.max() + 1)]
     batch = max(1, AT_ONCE // max(subsets, members.shape[1]))
     for begin in range(0, resamples, batch):
         size = min(batch, resamples - begin)
-        drawn = np.zeros((size, subsets)), np.zeros((size, members.shape[1]))
+        often = np.zeros((size, subsets)), np.zeros((size, sum(map(len, strata))))
         for number in range(size):
-            drawn[0][number] = np.bincount(rng.integers(subsets, size=subsets), minlength=subsets)
-            for mine in rows:
-                often = np.bincount(rng.integers(len(mine), size=len(mine)), minlength=len(mine))
-                drawn[1][number, mine] = often
-        yield drawn
+            often[0][number] = np.bincount(rng.integers(subsets, size=subsets), minlength=subsets)
+            for rows in strata:
+                drawn = rng.integers(len(rows), size=len(rows))
+                often[1][number, rows] = np.bincount(drawn, minlength=len(rows))
+        yield often[0], often[1][:, cluster]
 
 
 def _prediction(single: np.ndarray, constant: int, draws: np.ndarray) -> Prediction:

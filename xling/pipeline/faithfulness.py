@@ -35,16 +35,18 @@ def faithfulness_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return how far each method's sums over the halves go with what fine-tuning on them gave."""
     first = config.faithfulness.subsets
-    train, tests = model.inputs.corpus["train"], model.inputs.corpus["test"]["language"][:]
+    train = model.inputs.corpus["train"]
+    tests, groups = languages_and_translations(config, model)
     inside = kept(parts[:first], len(train))
     sums, scores_of_all = method_sums(config, model, inside, folder / "sketches")
     shutil.rmtree(folder / "sketches")
     better = -outcomes.losses.astype(float)
     covariates = covariates_of(inside, train["label"][:], train["language"][:])
-    score = partial(lds, outcomes=better[:first], languages=tests, seed=config.seed)
+    about = {"languages": tests, "groups": groups, "seed": config.seed}
+    score = partial(lds, outcomes=better[:first], **about)
     plain = {name: score(of_subsets) for name, of_subsets in sums.items()}
     beyond = {name: score(of_sets, covariates=covariates) for name, of_sets in sums.items()}
-    if ceiling := noise_ceiling(better, numbered(parts), tests, config.seed):
+    if ceiling := noise_ceiling(better, numbered(parts), **about):
         plain[CEILING] = ceiling
     keys = ["method", "level"]
     left = scores(beyond)[[*keys, "lds", "low", "high"]]
@@ -86,8 +88,7 @@ def dropped_tables(
     sets = drops(ranked, languages, labels, config.seed, seeds)
     more = retrainings_without(sets, languages, config.seed)
     left = outcomes_of(config, model, more)
-    test = model.inputs.corpus["test"]
-    tests, groups = test["language"][:], test["parallel_id"] if config.task.parallel else None
+    tests, groups = languages_and_translations(config, model)
     losses = left.losses.astype(float).reshape(len(sets), seeds, len(tests))
     every = Outcomes(
         np.concatenate([outcomes.losses, left.losses]),
@@ -98,6 +99,14 @@ def dropped_tables(
         "faithfulness_first": first_table(config, model, ranked, scores_of_all),
         **retraining_tables([*parts, *more], every, model),
     }
+
+
+def languages_and_translations(
+    config: Config, model: FineTuned
+) -> tuple[list[str], list[str] | None]:
+    """Return each test example's language, and what its translations have in common."""
+    test = model.inputs.corpus["test"]
+    return test["language"][:], test["parallel_id"][:] if config.task.parallel else None
 
 
 def first_table(

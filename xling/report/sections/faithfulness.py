@@ -52,7 +52,7 @@ SCHEMAS = {
             "method": METHOD,
             "level": LEVEL,
             "lds": "linear datamodelling score, -1 to 1",
-            "low": f"lower {BOOTSTRAP}",
+            "low": f"lower {BOOTSTRAP}; missing with fewer than 8 halves",
             "high": f"upper {BOOTSTRAP}",
             "constant": "test examples, or languages, whose sums do not vary; they count as 0",
             "tests": "test examples, or languages",
@@ -181,8 +181,7 @@ def scores_chart(scores: pd.DataFrame) -> alt.LayerChart:
     )
     shown = pd.concat([plain, beyond.dropna(subset="lds")], ignore_index=True)
     shown["interval"] = [
-        f"{number(low, 2)} to {number(high, 2)}"
-        for low, high in zip(shown["low"], shown["high"], strict=True)
+        _interval(low, high, 2) for low, high in zip(shown["low"], shown["high"], strict=True)
     ]
     for column in ("lds", "low", "high"):
         shown[column] = shown[column].round(4)
@@ -253,7 +252,7 @@ def dropped_chart(dropped: pd.DataFrame) -> alt.LayerChart:
 
 
 def _interval(low: float, high: float, digits: int = 4) -> str:
-    return f"{number(low, digits)} to {number(high, digits)}"
+    return "no interval" if pd.isna(low) else f"{number(low, digits)} to {number(high, digits)}"
 
 
 def _kind(method: str) -> str:
@@ -301,8 +300,11 @@ def _ceiling(scores: pd.DataFrame) -> str:
     """
     if CEILING not in scores.index or pd.isna(scores.loc[CEILING, "lds"]):
         return ""
-    value, low, high = (number(scores.loc[CEILING, name], 2) for name in ("lds", "low", "high"))
-    return f"; noise ceiling {value}, {low} to {high}"
+    row = scores.loc[CEILING]
+    ends = _interval(row["low"], row["high"], 2)
+    if pd.isna(row["low"]):
+        ends = f"of {row['subsets']} halves, too few for an interval"
+    return f"; noise ceiling {number(row['lds'], 2)}, {ends}"
 
 
 def _sentence(run: RunTables, level: str) -> str:
@@ -323,12 +325,12 @@ def _sentence(run: RunTables, level: str) -> str:
     if pd.notna(row["beyond"]):
         beyond = f", and {number(row['beyond'], 2)} beyond counts of labels and languages"
     best_of = f"{best} predicts {LEVELS[level]} best: "
-    if row["low"] <= 0:
+    if not row["low"] > 0:
         best_of = f"no method is shown to predict {LEVELS[level]}; the highest is {best}’s "
     text = (
         f"In {row['subsets']} fine-tunings on random halves, {best_of}"
         f"linear datamodelling score {number(row['lds'], 2)} "
-        f"({number(row['low'], 2)} to {number(row['high'], 2)}{noise}){beyond}."
+        f"({_interval(row['low'], row['high'], 2)}{noise}){beyond}."
     )
     higher = table.loc[table.index.intersection(controls), "lds"]
     if (higher > row["lds"]).any():
