@@ -15,6 +15,7 @@ from xling.analysis.seed_intervals import (
 from xling.analysis.seeds import (
     seed_accuracy,
     seed_correlations,
+    seed_differences,
     seed_laws,
     seed_means,
     seed_rates,
@@ -155,6 +156,39 @@ def test_correlations_rates_and_laws_are_averaged_over_seeds():
     (row,) = seed_rates(runs).to_dict("records")
     assert (row["rate"], row["lowest"], row["highest"]) == (pytest.approx(0.3), 0.1, 0.5)
     assert seed_laws(runs).set_index("law")["chosen"].to_dict() == {"own": 3, "alike": 0}
+
+
+def test_what_evaluations_test_survives_seeds_or_does_not():
+    def evaluation(*differences: tuple[str, float, float]) -> dict[str, pd.DataFrame]:
+        rows = [
+            (name, "count", "example", size, size - 0.02, size + 0.02, q)
+            for name, size, q in differences
+        ]
+        columns = "method control level difference low high q".split()
+        return {"faithfulness_beats": pd.DataFrame(rows, columns=columns)}
+
+    runs = [
+        evaluation(("a", 0.30, 0.01), ("b", 0.3, 0.01), ("c", 0.01, 0.5), ("d", np.nan, np.nan)),
+        evaluation(("a", 0.32, 0.01), ("b", -0.3, 0.04), ("c", 0.02, 0.5), ("d", np.nan, np.nan)),
+        evaluation(("a", 0.34, 0.09), ("b", 0.1, 0.01), ("c", 0.03, 0.5), ("d", np.nan, np.nan)),
+    ]
+    table = seed_differences(runs).set_index("what")
+    assert list(table.index) == [
+        "a · count · example",
+        "b · count · example",
+        "c · count · example",
+    ]
+    a, b, c = table.to_dict("records")
+    spread = stats.t.ppf(0.975, 2) * np.std([0.30, 0.32, 0.34], ddof=1) / np.sqrt(3)
+    half = np.hypot(spread, 0.02)  # of the seeds, and of their test examples
+    assert (a["difference"], a["high"] - a["difference"]) == (
+        pytest.approx(0.32),
+        pytest.approx(half, rel=1e-3),
+    )
+    assert (a["above"], a["below"], a["verdict"], a["seeds"]) == (2, 0, "holds", 3)
+    assert (b["above"], b["below"], b["verdict"]) == (2, 1, "contradicted")
+    assert (c["above"], c["below"], c["verdict"]) == (0, 0, "")
+    assert a["p"] < 0.05 < b["p"] and (table["q"] >= table["p"]).all()
 
 
 def test_rates_at_the_end_of_their_range_have_an_interval_of_their_fine_tunings():

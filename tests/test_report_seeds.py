@@ -66,7 +66,7 @@ def test_statements_that_reverse_between_seeds_are_named(five):
 def test_every_table_over_seeds_is_documented_and_none_has_other_columns(five):
     names = [name for name in SWEEP_SCHEMAS if name.startswith("seed_")]
     files = {file.stem for file in five.parent.glob("tables/seed_*.parquet")}
-    assert files == set(names) - {"seed_laws", "seed_rates"}
+    assert files == set(names) - {"seed_laws", "seed_rates", "seed_differences"}
     for name in files:
         table = pd.read_parquet(five.parent / f"tables/{name}.parquet")
         assert set(table) <= set(SWEEP_SCHEMAS[name].columns)
@@ -214,3 +214,19 @@ def test_the_runs_of_the_other_tests_of_reports_have_a_seed_too(tmp_path):
     make_run(tmp_path / "run")
     results = json.loads((tmp_path / "run/results.json").read_text("utf-8"))
     assert same_but_seed({"a": results, "b": results}) == []  # the same seed twice
+
+
+def test_what_single_evaluations_tell_is_said_with_what_holds_over_seeds():
+    rows = [
+        ("faithfulness_beats", "tracin · count · example", "holds"),
+        ("faithfulness_beats", "tracin · random · example", "open"),
+        ("faithfulness_beats", "bm25 · count · example", ""),
+        ("effect_gains", "loss · de · en", ""),
+    ]
+    table = pd.DataFrame(rows, columns=["table", "what", "verdict"])
+    group = SeedGroup("", {0: {}, 1: {}, 2: {}}, {"seed_differences": table})
+    assert seeds.sentences(group) == [
+        "No seed tells that more data of a language help, or harm, a language.",
+        "That a method predicts better, or worse, than a control is told by single seeds in 2 "
+        "cases, of which 1 holds over 3 seeds: “tracin, count, example”.",
+    ]

@@ -5,6 +5,7 @@ and tests are, `xling.analysis.seed_intervals` says.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from scipy import stats
 
 from xling.analysis.seed_intervals import example_variance, over_seeds, overlap, shared_variance
 from xling.analysis.shares import SIGNS
-from xling.analysis.statistics import q_values
+from xling.analysis.statistics import SIGNIFICANT, q_values
 
 Tables = Mapping[str, pd.DataFrame]
 """The tables of a run by name."""
@@ -33,6 +34,13 @@ CORRELATIONS = {
     "faithfulness": (("method", "level"), "lds"),
 }
 """The tables of correlations: what tells their rows apart, and the column of the correlation."""
+
+DIFFERENCES = {
+    "effect_gains": (("measure", "train_language", "test_language"), "gain"),
+    "faithfulness_beats": (("method", "control", "level"), "difference"),
+    "faithfulness_dropped": (("method", "against", "test_language"), "difference"),
+}
+"""The tables of what evaluations test against 0: the same, with columns low, high and q."""
 
 
 def example_shares(run: Tables, sign: str) -> dict[str, pd.DataFrame]:
@@ -121,13 +129,10 @@ def seed_statements(shares: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for row in shares.to_dict("records"):
-        sides = {ABOVE: row["low"] > row["base_rate"], BELOW: row["high"] < row["base_rate"]}
         for side, other in ((ABOVE, BELOW), (BELOW, ABOVE)):
             if row[side]:
-                lost = CONTRADICTED if row[other] else OPEN
-                verdict = HOLDS if sides[side] else REVERSED if sides[other] else lost
                 told = {"side": side, "runs": row[side], "opposite": row[other]}
-                rows.append({**row, **told, "verdict": verdict})
+                rows.append({**row, **told, "verdict": _verdict(row, row["base_rate"], side)})
     columns = [*PAIR, "side", "runs", "opposite", "verdict", "share", "low", "high", "base_rate"]
     table = pd.DataFrame(rows, columns=[*columns, "seeds"])
     return table.sort_values(
@@ -212,7 +217,8 @@ def seed_correlations(runs: Sequence[Tables]) -> pd.DataFrame:
     """
     rows = []
     for name, (keys, value) in CORRELATIONS.items():
-        for own, numbers in _by_keys(runs, name, keys, value):
+        for own, table in _by_keys(runs, name, keys, value):
+            numbers = table[value].to_numpy(float)
             told = [f"most {SIGNS[str(part)]}" if part in SIGNS else str(part) for part in own]
             what = " · ".join(told)
             ends = numbers.min(), numbers.max(), int((numbers > 0).sum()), len(numbers)
@@ -259,16 +265,59 @@ def seed_laws(evaluations: Sequence[Tables]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns="measure law r2 low high chosen seeds".split())
 
 
+def seed_differences(evaluations: Sequence[Tables]) -> pd.DataFrame:
+    """Tabulate over seeds what evaluations test against 0.
+
+    The seeds' own intervals stand for their test examples, which are the same in all of them, and
+    so for their fine-tunings a second time: the interval is rather too wide.
+
+    Returns:
+        Columns table, what (see `DIFFERENCES`), difference, low, high, between, p, q (against 0),
+        above, below (in how many seeds q is below 0.05 on that side), verdict (of what more seeds
+        tell, as in `seed_statements`; empty if no seed tells anything), seeds.
+    """
+    rows = []
+    for name, (keys, value) in DIFFERENCES.items():
+        for own, table in _by_keys(evaluations, name, keys, value):
+            values = table[value].to_numpy(float)
+            errors = (table["high"] - table["low"]).to_numpy(float) / (2 * NORMAL)
+            over = over_seeds(values[:, None], shared_variance(errors[:, None], 1.0))
+            told = table["q"].to_numpy(float) < SIGNIFICANT
+            row = {
+                "table": name,
+                "what": " · ".join(map(str, own)),
+                "difference": over.mean[0],
+                "low": over.low[0],
+                "high": over.high[0],
+                "between": over.between[0],
+                "p": over.p[0],
+                ABOVE: int((told & (values > 0)).sum()),
+                BELOW: int((told & (values < 0)).sum()),
+            }
+            side = ABOVE if row[ABOVE] >= row[BELOW] else BELOW
+            verdict = _verdict(row, 0.0, side) if row[side] else ""
+            rows.append({**row, "verdict": verdict, "seeds": len(table)})
+    columns = "table what difference low high between p above below verdict seeds"
+    return _with_q(pd.DataFrame(rows, columns=columns.split()))
+
+
+def _verdict(row: Mapping[Any, Any], against: float, side: str) -> str:
+    """Tell what becomes over seeds of a statement that something is above, or below, a value."""
+    sides = {ABOVE: row["low"] > against, BELOW: row["high"] < against}
+    other = BELOW if side == ABOVE else ABOVE
+    lost = CONTRADICTED if row[other] else OPEN
+    return HOLDS if sides[side] else REVERSED if sides[other] else lost
+
+
 def _by_keys(
     runs: Sequence[Tables], name: str, keys: Sequence[str], value: str
-) -> list[tuple[tuple[object, ...], np.ndarray]]:
-    """Return the values of a column in all runs, by what tells the rows of their table apart."""
+) -> list[tuple[tuple[object, ...], pd.DataFrame]]:
+    """Return the rows with a value in all runs, by what tells the rows of their table apart."""
     known = [run[name] for run in runs if name in run and len(run[name])]
     if not known:
         return []
     table = pd.concat(known, ignore_index=True).dropna(subset=[value])
-    groups = table.groupby([*keys], sort=False, dropna=False)[value]
-    return [(own, numbers.to_numpy(float)) for own, numbers in groups]
+    return list(table.groupby([*keys], sort=False, dropna=False))
 
 
 def _t_interval(numbers: np.ndarray) -> tuple[float, float, float, float]:

@@ -23,7 +23,10 @@ READ: dict[str, list[str] | None] = {
     "exchange_rates": None,
     "effect_overall": None,
     "effect_agreement": None,
+    "effect_gains": None,
     "faithfulness": None,
+    "faithfulness_beats": None,
+    "faithfulness_dropped": None,
 }
 """The tables that are read of each run, and which of their columns; None: all."""
 
@@ -89,6 +92,7 @@ def tables_over_seeds(runs: Sequence[over.Tables]) -> dict[str, pd.DataFrame]:
     if all("effect_overall" in run for run in runs):
         tables |= {name: make(runs) for name, make in OF_EFFECTS.items()}
     tables["seed_correlations"] = over.seed_correlations(runs)
+    tables["seed_differences"] = over.seed_differences(runs)
     return {name: table for name, table in tables.items() if len(table)}
 
 

@@ -45,6 +45,7 @@ SHOWN = {
     "seed_statements": "Statements of single runs",
     "seed_laws": "Laws of what languages’ data do",
     "seed_rates": "Exchange rates",
+    "seed_differences": "Differences that evaluations test",
     "seed_accuracy": "Test accuracy",
     "seed_correlations": "Correlations",
 }
@@ -56,6 +57,13 @@ MOST_PRINTED = 100
 
 MOST_OPEN = 36
 """Rows of a table that the page shows without unfolding it."""
+
+EVALUATED = {
+    "effect_gains": "more data of a language help, or harm, a language",
+    "faithfulness_beats": "a method predicts better, or worse, than a control",
+    "faithfulness_dropped": "the loss is higher, or lower, without a method’s first examples",
+}
+"""What the tables of evaluations test, behind "that"."""
 
 NAMED = 3
 """Pairs of languages that a sentence names at most."""
@@ -144,6 +152,27 @@ SCHEMAS = {
             "lowest": "of a seed",
             "highest": "of a seed",
             "positive": "seeds in which it is above 0",
+            "seeds": SEEDS,
+        },
+    ),
+    "seed_differences": across_runs(
+        "What evaluations test against 0, over the seeds of those that differ in nothing else.",
+        {
+            "table": "table of the evaluation",
+            "what": "its row: measure, training and test language of effect_gains; method, control "
+            "and level of faithfulness_beats; method, control and test language of "
+            "faithfulness_dropped",
+            "difference": "mean over seeds, in the table's own unit",
+            "low": f"lower {OVER_FITS}",
+            "high": f"upper {OVER_FITS}",
+            "between": BETWEEN,
+            "p": "of the t-test of the mean against 0, with the variances that the interval has",
+            "q": "p with the false discovery rate controlled over the evaluations of one setting",
+            "above": "seeds whose own q is below 0.05, above 0",
+            "below": "seeds whose own q is below 0.05, below 0",
+            "verdict": "of what more seeds tell. holds: the interval over seeds lies on that side, "
+            "too; reversed: on the other side; contradicted: on none, and another seed tells the "
+            "opposite; open: on none. Empty: no seed tells anything",
             "seeds": SEEDS,
         },
     ),
@@ -291,7 +320,11 @@ def findings(sweep: SweepResults) -> list[str]:
 
 def sentences(group: SeedGroup) -> list[str]:
     """Say how many statements of single runs hold over seeds, and which contradict each other."""
-    texts = [*_share_sentences(group), *_law_sentences(group)]
+    texts = [
+        *_share_sentences(group),
+        *_law_sentences(group),
+        *_difference_sentences(group),
+    ]
     if texts and len(group.seeds) == 2:
         texts.append(
             f"Two seeds tell little: an interval of two is {t_widths(2)} times as wide as one of "
@@ -363,6 +396,30 @@ def _contradictions(made: pd.DataFrame) -> list[str]:
     more = len(both) - len(named)
     rest = f", and so do {number(more)} more pairs" if more else ""
     return [f"Single runs contradict each other: {listed(parts)}{rest}."]
+
+
+def _difference_sentences(group: SeedGroup) -> list[str]:
+    if "seed_differences" not in group.tables:
+        return []
+    every, texts = group.tables["seed_differences"], []
+    for name, what in EVALUATED.items():
+        made = every[(every["table"] == name) & (every["verdict"] != "")]
+        if made.empty:
+            if name in set(every["table"]):
+                texts.append(f"No seed tells that {what}.")
+            continue
+        holds = made.loc[made["verdict"] == HOLDS, "what"].str.replace(" · ", ", ").tolist()
+        kept = "none holds"
+        if holds:
+            kept = f"{number(len(holds))} {'holds' if len(holds) == 1 else 'hold'}"
+        named = ", ".join(f"“{row}”" for row in holds[:NAMED])
+        more = ", …" if len(holds) > NAMED else ""
+        texts.append(
+            f"That {what} is told by single seeds in {number(len(made))} "
+            f"{'case' if len(made) == 1 else 'cases'}, of which {kept} over {len(group.seeds)} "
+            f"seeds" + (f": {named}{more}." if named else ".")
+        )
+    return texts
 
 
 def _law_sentences(group: SeedGroup) -> list[str]:
