@@ -43,7 +43,22 @@ def test_a_method_that_an_evaluation_compares_is_tried_before_training(make_mode
     compared = ("evaluate=faithfulness", "influence.memory_gb=0.0001", "influence=embedding")
     with pytest.raises(ArgumentError, match="too little for the curvature"):
         rehearse_sketches(config(*compared, "faithfulness.methods=[bm25,ekfac]"), inputs)
-    rehearse_sketches(config(*compared, "faithfulness.methods=[bm25,tracin]"), inputs)
+    with pytest.raises(ArgumentError, match="too little for representations of 1,024 numbers"):
+        rehearse_sketches(config(*compared, "faithfulness.methods=[bm25,tracin]"), inputs)
+    rehearse_sketches(config(*compared, "faithfulness.methods=[bm25,same_label]"), inputs)
+
+
+def test_gradients_that_are_too_large_to_compare_are_refused_before_training(make_model, tokenizer):
+    model, splits = make_model(), datasets.DatasetDict(train=encoded(12))
+    inputs = RunInputs(splits, splits, Collator(tokenizer, LANGUAGES), KIND, model)
+    settings = ("sketch=exact", "tuning.epochs=3", "influence.memory_gb=0.05")
+    with pytest.raises(ArgumentError) as refused:
+        rehearse_sketches(config(*settings), inputs)
+    numbers = sum(parameter.numel() for parameter in model.parameters())
+    told = f"representations of {numbers:,} numbers at 3 epochs: they need {refused.value.instead}"
+    assert told in str(refused.value)
+    enough = f"influence.memory_gb={refused.value.instead}"
+    rehearse_sketches(config(*settings[:2], enough), inputs)
 
 
 def test_the_trial_leaves_no_trace(make_model, tokenizer):

@@ -14,7 +14,7 @@ from xling.attribution.method import (
 )
 from xling.attribution.preconditioned import Preconditioned
 from xling.attribution.products import InnerProducts, Similarity
-from xling.attribution.rankings import Traces, concatenated, shortened, trace
+from xling.attribution.rankings import Traces, concatenated, shortened, tile_sizes, trace
 from xling.attribution.rerank import candidates, reranked
 from xling.attribution.result import Scores
 from xling.attribution.subsets import subset_sums
@@ -48,6 +48,7 @@ __all__ = [
     "score_matrix",
     "shortened",
     "subset_sums",
+    "tile_sizes",
     "tiled_means",
     "trace",
 ]

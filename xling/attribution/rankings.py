@@ -12,6 +12,7 @@ import numpy as np
 from xling.attribution.method import Comparison, Method
 from xling.attribution.tiles import (
     TEST_TILE,
+    Sizes,
     checked_groups,
     checked_weights,
     compared,
@@ -74,9 +75,7 @@ def trace(
     checked_groups(groups, len(comparisons[0].train_ids))
     groups = np.asarray(groups)
     k = min(whole_number("k", k), len(groups))
-    # Of each test example, the extremes at both ends and what waits to be selected from.
-    beside = (len(comparisons) + 1) * 2 * k * 6 * 20
-    fitting = sizes(widest(comparisons), len(comparisons), memory_gb, beside)
+    fitting = tile_sizes(widest(comparisons), len(comparisons), k, memory_gb)
     order = np.empty(len(groups), np.int64)
     order[np.argsort(np.array(comparisons[0].train_ids), kind="stable")] = np.arange(len(groups))
     parts = [
@@ -84,6 +83,20 @@ def trace(
         for turn in fitting.turns(len(comparisons[0].test_ids))
     ]
     return [concatenated(of_one_kind) for of_one_kind in zip(*parts, strict=True)]
+
+
+def tile_sizes(dimensions: int, epochs: int, k: int, memory_gb: float) -> Sizes:
+    """Work out how much of representations can be compared at once, before there are any.
+
+    Args:
+        dimensions: numbers of a representation.
+        epochs, k, memory_gb: as in `trace`.
+
+    Raises:
+        ArgumentError: not even one of the smallest tiles fits into `memory_gb`.
+    """
+    # Of each test example, the extremes at both ends and what waits to be selected from.
+    return sizes(dimensions, epochs, memory_gb, (epochs + 1) * 2 * k * 6 * 20)
 
 
 def _turn(

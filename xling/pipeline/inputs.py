@@ -13,7 +13,7 @@ from safetensors.torch import load_model
 
 from xling import data
 from xling.analysis.coverage import coverage
-from xling.attribution import CheckedMethod
+from xling.attribution import CheckedMethod, TracIn, tile_sizes
 from xling.cli.console import say
 from xling.cli.messages import norm_line, plan_line, unreached_line
 from xling.cli.methods import influences
@@ -27,6 +27,7 @@ from xling.models.trial import check_length
 from xling.models.vocabulary import check_encoded
 from xling.pipeline.paths import RunPaths, masked
 from xling.sketch import Estimate, Sketches
+from xling.sketch.gradients import plan
 from xling.subnetwork import Masks
 from xling.subnetwork.attention import attentions
 from xling.subnetwork.masks import stacked
@@ -34,7 +35,7 @@ from xling.tasks import TaskKind, kind_of
 from xling.training.batches import Collator
 from xling.training.fit import device
 from xling.training.history import weights_file
-from xling.training.sketches import SketchDump, method_of, rehearse
+from xling.training.sketches import SketchDump, method_of, projection, rehearse
 
 
 @dataclasses.dataclass(frozen=True)
@@ -188,17 +189,24 @@ def rehearse_sketches(config: Config, inputs: RunInputs) -> None:
 
 
 def check_compared(config: Config, inputs: RunInputs) -> None:
-    """Make sure that the methods that an evaluation compares can use the model.
+    """Make sure that the run's method, and those that an evaluation compares, can use the model.
 
     Raises:
-        ArgumentError: what one of them has to fit does not fit into memory.
+        ArgumentError: what one of them has to fit, or to compare at once, does not fit into memory.
     """
-    if config.evaluate != "faithfulness":
-        return
-    for influence in influences(config).values():
-        method = method_of(dataclasses.replace(config, influence=influence))
+    methods = {config.influence.method: config.influence}
+    if config.evaluate == "faithfulness":
+        methods |= influences(config)
+    for influence in methods.values():
+        own = dataclasses.replace(config, influence=influence)
+        method = method_of(own)
         if isinstance(method, CheckedMethod):
             method.check_model(inputs.classifier)
+        if influence.gradients:
+            skip, parameters = config.sketch.skip, influence.parameters
+            left_out = TracIn(skip=skip, parameters=parameters).left_out(inputs.classifier)
+            numbers = plan(inputs.classifier, left_out).dimensions(projection(config.sketch))
+            tile_sizes(numbers, config.tuning.epochs, influence.top_k, influence.memory_gb)
 
 
 def rows_name(config: Config) -> str:
