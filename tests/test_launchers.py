@@ -13,6 +13,7 @@ from omegaconf import OmegaConf
 
 from xling.cli import launchers
 from xling.cli.compose import conf_folder
+from xling.sweep.launch import sharing
 
 PLUGINS = {
     "joblib": ("hydra_joblib_launcher", "JoblibLauncher", "joblib"),
@@ -134,3 +135,13 @@ def top_k(folder: Path) -> list[int]:
     """Return how the finished runs differ."""
     files = folder.glob("multirun/xnli/tiny-*/results.json")
     return sorted(json.loads(file.read_text("utf-8"))["top_k"] for file in files)
+
+
+def test_jobs_side_by_side_divide_what_they_fine_tune_at_once(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda _: set(range(16)))
+    on_cpu = config("trainer.threads=2", "trainer.accelerator=cpu")
+    assert sharing(on_cpu, 1) == on_cpu
+    assert [sharing(on_cpu, jobs).retrain.processes for jobs in (2, 3, 8, 40)] == [4, 2, 1, 1]
+    wanted = config("evaluate=language_effects", "trainer.threads=2", "retrain.processes=5")
+    assert sharing(wanted, 4) == wanted
+    assert sharing(config("trainer.threads=null"), 4).retrain.processes == 1

@@ -48,7 +48,8 @@ from xling.sweep.terminal import (
 from xling.training.ranks import require_no_launcher
 
 BASIC = "hydra._internal.core_plugins.basic_launcher.BasicLauncher"
-LOCAL = (BASIC, "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher")
+JOBLIB = "hydra_plugins.hydra_joblib_launcher.joblib_launcher.JoblibLauncher"
+LOCAL = (BASIC, JOBLIB)
 """Launchers whose jobs run on this machine and end with this process."""
 
 HUSHED = "ignore::UserWarning:multiprocessing.process"
@@ -196,7 +197,8 @@ def run_job(composed: Any) -> None:
 
     register_resolvers()  # the launcher may have started another process
     config = checked(resolved(composed))
-    to_terminal = HydraConfig.get().launcher._target_ == BASIC
+    launcher = HydraConfig.get().launcher
+    to_terminal = launcher._target_ == BASIC
     jobs = {job.run: job for job in read_jobs(Path(config.folder) / "sweeps" / config.sweep)}
     own = jobs.get(job_of(config).run)
     if own is None:
@@ -204,6 +206,9 @@ def run_job(composed: Any) -> None:
             f"{job_of(config).run} was not planned: the data, the model or conf/ has changed since "
             "the sweep started. Run its command again."
         )
+    together = sum(job.launch == own.launch for job in jobs.values())
+    beside = launcher.n_jobs if launcher._target_ == JOBLIB else 1
+    at_once = min(together, beside if beside > 0 else together)  # -1: all
     mine = False
     while not mine and (job := next_job(own, list(jobs.values()))):
         if config.fail_fast and any(state_of(other).word == "failed" for other in jobs.values()):
@@ -213,7 +218,8 @@ def run_job(composed: Any) -> None:
         try:
             with recording_job(job, to_terminal, wait=False) as mine:
                 if mine:
-                    start(*composed_job(job))
+                    config, command = composed_job(job)
+                    start(sharing(config, at_once), command)
                 else:
                     time.sleep(LOOK_EVERY_SECONDS)
         except Exception:
@@ -244,6 +250,20 @@ def next_job(own: Job, jobs: Sequence[Job]) -> Job | None:
         if not left and own not in running:
             return None
         time.sleep(LOOK_EVERY_SECONDS)
+
+
+def sharing(config: Config, jobs: int) -> Config:
+    """Divide the fine-tunings that an evaluation makes at once by the jobs beside each other.
+
+    Args:
+        jobs: that run at once on this machine.
+    """
+    from xling.pipeline.retrain import processes  # heavy: only where a job runs
+
+    if config.retrain.processes or jobs == 1:
+        return config
+    fair = max(1, processes(config) // jobs)
+    return dataclasses.replace(config, retrain=dataclasses.replace(config.retrain, processes=fair))
 
 
 def composed_job(job: Job) -> tuple[Config, str]:
