@@ -41,18 +41,18 @@ def test_languages_that_can_be_left_out_can_be_one_at_a_time():
 
 def test_a_recommendation_is_better_where_a_difference_is_told_and_no_further():
     assert said(("balanced", "de", 0.1, 0.06, "better", 0.12)) == (
-        "3 fine-tunings of each show whether that holds. It is told better than the balanced "
-        "mixture: 0.100 better in loss (0.040 to 0.160, q = 0.030); predicted was 0.120 better, "
-        "inside that interval."
+        "3 fine-tunings of each show whether that holds. It is told from the balanced "
+        "mixture: better by 0.100 in loss (0.040 to 0.160, q = 0.030); predicted was better by "
+        "0.120, inside that interval."
     )
-    assert "told worse than the balanced mixture: 0.100 worse in loss (0.040 to 0.160, q" in said(
+    assert "told from the balanced mixture: worse by 0.100 in loss (0.040 to 0.160, q" in said(
         ("balanced", "de", -0.1, 0.06, "worse", 0.12)
     )
     text = said(("balanced", "de", -0.1, 0.3, "no difference", 0.25))
-    assert "told better" not in text and text.endswith(
-        "No difference from the balanced mixture is told: it is 0.100 worse in loss (−0.200 to "
-        "0.400, q = 0.030); predicted was 0.250 better, outside of that interval. 3 fine-tunings "
-        "of each can tell large differences only; recommend.seeds=5 would tell smaller ones."
+    assert "It is told" not in text and text.endswith(
+        "No difference from the balanced mixture is told: better by −0.100 in loss (−0.400 to "
+        "0.200, q = 0.030); predicted was better by 0.250, outside of that interval. 3 "
+        "fine-tunings of each can tell large differences only; recommend.seeds=5 would tell smaller ones."
     )
     assert "smaller ones" not in said(("balanced", "de", 0.1, 0.3, "no difference", 0.1), fits=5)
 
@@ -63,8 +63,8 @@ def test_the_same_examples_are_not_compared():
         ("target", "mean", 0.1, 0.06, "better", -0.01),
     )
     assert "The recommended one is the balanced mixture itself, so that there is nothing" in text
-    assert "than the mixture with most of the target’s own data: 0.100 better" in text
-    assert text.endswith("predicted was 0.010 worse, outside of that interval.")
+    assert "from the mixture with most of the target’s own data: better by 0.100" in text
+    assert text.endswith("predicted was better by −0.010, outside of that interval.")
 
 
 def test_what_it_does_to_other_languages_is_said_where_it_is_told():
@@ -113,7 +113,7 @@ def test_examples_are_told_from_random_ones_and_from_matched_ones():
         "fine-tuning on them, and on as many others: recommended −0.500, random −0.600 and matched "
         "−0.550; more is better."
     )
-    assert "It is told better than as many random examples: 0.100 better in loss" in second
+    assert "It is told from as many random examples: better by 0.100 in loss" in second
     assert "No difference from random examples of the same languages and labels is told" in second
     assert "predicted" not in second
 

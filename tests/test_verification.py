@@ -118,6 +118,7 @@ def test_the_same_examples_are_not_compared_and_count_for_no_other_test():
     fits = verification(outcomes, same=("recommended", "balanced"))
     table = differences(fits, "de")
     same = table["against"] == "balanced"
+    assert same.sum() == 1 and (~same).sum() == 3
     assert (table.loc[same, "told"] == "same examples").all()
     assert (table.loc[same, ["difference", "low", "high"]] == 0).all(None)
     assert table.loc[same, ["p", "q"]].isna().all(None)

@@ -83,7 +83,7 @@ def differences(fits: Verification, target: str) -> pd.DataFrame:
         (other, str(test), test == target, *_difference(fits, other, test))
         for other in fits.outcomes
         if other != RECOMMENDED
-        for test in tests
+        for test in (tests if fits.rows[other] != fits.rows[RECOMMENDED] else [target])
     ]
     columns = "against test_language asked difference low high p same".split()
     table = pd.DataFrame(rows, columns=columns)

@@ -217,7 +217,8 @@ def verified(
     fits, target = verification(config, model, checks, outcomes, known), config.recommend.target
     seen, apart = observed(fits, target), differences(fits, target)
     if predicted is not None:
-        seen = seen.merge(predicted[["mixture", "predicted", "low", "high"]], on="mixture")
+        expected = predicted[["mixture", "predicted", "low", "high"]]
+        seen = seen[["mixture", "examples"]].merge(expected, on="mixture").merge(seen)
         ends = {
             "better": "predicted",
             "better_low": "predicted_low",

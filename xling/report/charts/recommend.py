@@ -14,6 +14,9 @@ OTHERS = {
 }
 """What the recommended mixture is better than."""
 
+COLUMNS = 5
+"""Names in a row of a legend, which has to fit a narrow screen."""
+
 BELOW = alt.Legend(symbolOpacity=1, labelLimit=320, orient="bottom", columns=1)
 
 
@@ -40,7 +43,8 @@ def gains_chart(gains: pd.DataFrame) -> alt.LayerChart:
 def mixtures_chart(mixtures: pd.DataFrame, languages: list[str]) -> alt.LayerChart:
     """Draw how many examples of each language each mixture has."""
     order = [name for name in languages if name in set(mixtures["train_language"])]
-    color = alt.Color("train_language:N", title=None, sort=order).scale(
+    legend = alt.Legend(orient="bottom", columns=COLUMNS)
+    color = alt.Color("train_language:N", title=None, sort=order, legend=legend).scale(
         domain=order, range=[LINES[i % len(LINES)] for i in range(len(order))]
     )
     bars = (
@@ -74,11 +78,14 @@ def verified_chart(verified: pd.DataFrame) -> alt.LayerChart:
         ends = dict(zip(names, ("value", "from", "to"), strict=True))
         parts.append(verified[["mixture", *names]].rename(columns=ends).assign(what=what))
     table = pd.concat(parts, ignore_index=True).round({"value": 4, "from": 4, "to": 4})
+    colors = {"predicted": rgba(GREY, 1), "observed": f"rgb({HEADS})"}
+    colors = {what: color for what, color in colors.items() if what in set(table["what"])}
+    legend = alt.Legend(orient="bottom") if len(colors) > 1 else None
     base = alt.Chart(table).encode(
         y=alt.Y("mixture:N", sort=list(verified["mixture"]), title=None),
-        yOffset=alt.YOffset("what:N", sort=["predicted", "observed"]),
-        color=alt.Color("what:N", title=None, sort=["predicted", "observed"]).scale(
-            domain=["predicted", "observed"], range=[rgba(GREY, 1), f"rgb({HEADS})"]
+        yOffset=alt.YOffset("what:N", sort=list(colors)),
+        color=alt.Color("what:N", title=None, sort=list(colors), legend=legend).scale(
+            domain=list(colors), range=list(colors.values())
         ),
         tooltip=[
             alt.Tooltip("mixture:N"),

@@ -113,7 +113,8 @@ SCHEMAS = {
 
 def content(sweep: SweepResults) -> dict[str, Any] | None:
     """Return what the template prints; None where nothing was to be recommended."""
-    return {} if sweep.evaluated("recommend") else None
+    kinds = {by_language(run) for run in sweep.evaluated("recommend")}
+    return {"languages": True in kinds, "examples": False in kinds} if kinds else None
 
 
 def groups(sweep: SweepResults) -> list[FilledSection]:
@@ -158,9 +159,10 @@ def figures(run: RunTables) -> list[Figure]:
     label = "What was predicted of each mixture, and what came out"
     chart = verified_chart(verified)
     drawn.append(Figure("recommend_verified", label, chart, fluid=True, subject=run.title))
-    if DIFFERENCES in run.tables:
+    apart = run.tables.get(DIFFERENCES, pd.DataFrame({"told": []}))
+    if len(apart := apart[apart["told"] != SAME]):
         label = "How much better the recommended mixture is than others, by test language"
-        chart = differences_chart(run.tables[DIFFERENCES])
+        chart = differences_chart(apart)
         drawn.append(Figure(DIFFERENCES, label, chart, fluid=True, subject=run.title))
     return drawn
 
@@ -268,19 +270,19 @@ def _difference_sentence(row: dict[str, Any]) -> str:
     value, low, high = (row[key] for key in ("difference", "low", "high"))
     if pd.isna(low):
         return f"There are too few test examples to tell it from {name}."
-    side, up = (BETTER, 1) if value >= 0 else (WORSE, -1)
-    low, high = sorted((up * low, up * high))
-    size = f"{number(abs(value), 3)} {side} in {row['measure']}"
+    side, value, low, high = (
+        (WORSE, -value, -high, -low) if verdict == WORSE else (BETTER, value, low, high)
+    )
+    size = f"{side} by {number(value, 3)} in {row['measure']}"
     ends = f"{number(low, 3)} to {number(high, 3)}, {p_equals(row['q'], 'q')}"
-    text = f"No difference from {name} is told: it is {size} ({ends})"
-    if verdict != UNTOLD:
-        text = f"It is told {verdict} than {name}: {size} ({ends})"
+    text = f"It is told from {name}: {size} ({ends})"
+    if verdict == UNTOLD:
+        text = f"No difference from {name} is told: {size} ({ends})"
     if pd.isna(row.get("predicted")):
         return f"{text}."
     inside = row["low"] <= row["predicted"] <= row["high"]
     return (
-        f"{text}; predicted was {number(abs(row['predicted']), 3)} "
-        f"{BETTER if row['predicted'] >= 0 else WORSE}, "
+        f"{text}; predicted was better by {number(row['predicted'], 3)}, "
         f"{'inside' if inside else 'outside of'} that interval."
     )
 
