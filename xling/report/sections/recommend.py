@@ -277,7 +277,8 @@ def _difference_sentence(row: dict[str, Any]) -> str:
     ends = f"{number(low, 3)} to {number(high, 3)}, {p_equals(row['q'], 'q')}"
     text = f"It is told from {name}: {size} ({ends})"
     if verdict == UNTOLD:
-        text = f"No difference from {name} is told: {size} ({ends})"
+        single = ", though by itself it would be" if low > 0 or high < 0 else ""
+        text = f"No difference from {name} is told{single}: {size} ({ends})"
     if pd.isna(row.get("predicted")):
         return f"{text}."
     inside = row["low"] <= row["predicted"] <= row["high"]
