@@ -193,6 +193,12 @@ def test_a_recommendation_is_verified_and_exported(tmp_path):
     assert results["findings"][-1].startswith("2 fine-tunings of each show whether that holds.")
     assert results["findings"][-1] in done.stdout
 
+    accuracy = run_xling(*command, "recommend.measure=accuracy", folder=tmp_path)
+    assert accuracy.returncode == 1  # and says why: what has learnt nothing tells nothing
+    assert f"nothing predicts its accuracy in {FITS} fine-tunings, so nothing" in accuracy.stderr
+    assert f"{FITS} of {FITS} fine-tunings on parts of the data have learnt" in accuracy.stderr
+    assert "mixture.fits" not in accuracy.stderr
+
     ids = (folder / "recommended/ids.txt").read_text("utf-8").split()
     lines = [
         json.loads(line) | {"language": file.name.split(".")[1]}
