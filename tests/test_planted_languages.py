@@ -69,6 +69,8 @@ def test_the_language_is_recommended_that_the_target_can_be_learnt_from_alone(bo
     best = verified.loc["recommended"]
     assert best["observed"] > balanced["observed"] + 0.05 > own["observed"] + 0.1, verified
     assert abs(best["observed"] - best["predicted"]) < 0.1, verified
+    apart = advice["recommend_differences"].query("asked").set_index("against")
+    assert apart["told"].to_dict() == {"balanced": "better", "target": "better"}, apart
 
 
 METHODS = ("tracin", "tracin_dot", "preconditioned", "embedding", "bm25", "same_language", "random")

@@ -76,7 +76,9 @@ def test_all_of_the_budget_goes_to_the_best_language_as_far_as_there_is_of_it(tw
     predicted = recommended.predicted.set_index("mixture")
     by_hand = -2 + 0.6 * np.log(30 + 50 + 3 * 150)
     assert predicted["predicted"]["recommended"] == pytest.approx(by_hand, abs=0.05)
-    assert predicted["better"]["balanced"] == 0 and predicted["better_low"]["recommended"] > 0
+    apart = predicted["predicted"]["recommended"] - predicted["predicted"]
+    assert predicted["better"].to_dict() == pytest.approx(apart.to_dict())
+    assert predicted["better"]["recommended"] == 0 and predicted["better_low"]["balanced"] > 0
 
 
 @pytest.mark.parametrize("target", ["de", "mean", "worst"])

@@ -7,7 +7,7 @@ import pytest
 from conftest import config
 
 from xling.report.charts import effects as effects_charts
-from xling.report.sections import faithfulness, language_effects, recommend
+from xling.report.sections import faithfulness, language_effects
 from xling.report.sections.checked import scored_by
 from xling.report.sweep_results import evaluation_tables
 from xling.report.tables import RunTables
@@ -224,48 +224,6 @@ def test_scores_by_other_moments_are_not_taken_for_those_that_were_looked_at():
     earlier = dataclasses.asdict(plain)
     del earlier["moments"], earlier["fit_examples"]
     assert scored_by(earlier) == recorded
-
-
-def test_languages_that_can_be_left_out_can_be_one_at_a_time():
-    left_out = pd.DataFrame(
-        {"train_language": ["de", "en", "sw"], "verdict": ["keep", "leave out", "leave out"]}
-    )
-    assert recommend._leave_out_sentence(left_out) == (
-        "Can be left out, each by itself: en and sw. Not to be left out: de."
-    )
-    assert recommend._leave_out_sentence(left_out[:2]).startswith("Can be left out: en. Not")
-
-
-@pytest.mark.parametrize(
-    ("observed", "spread", "better", "told"),
-    [
-        (-0.5, 0.1, True, "not told from the prediction"),
-        (-0.7, 0.3, False, "not told from the prediction"),
-        (-0.7, 0.1, False, "not as predicted"),
-    ],
-)
-def test_a_recommendation_is_not_said_to_hold_where_it_is_only_not_refuted(
-    observed, spread, better, told
-):
-    verified = pd.DataFrame(
-        {
-            "mixture": ["recommended", "balanced"],
-            "examples": 100,
-            "predicted": [-0.5, -0.6],
-            "low": [-0.55, -0.65],
-            "high": [-0.45, -0.55],
-            "observed": [observed, -0.6],
-            "observed_low": [observed - spread, -0.7],
-            "observed_high": [observed + spread, -0.5],
-            "fits": 2,
-        }
-    )
-    mixtures = pd.DataFrame(
-        {"mixture": "recommended", "train_language": ["de", "en"], "examples": [60, 40]}
-    )
-    _, sentence = recommend._verified_sentences(verified, mixtures)
-    assert ("did not turn out better than the balanced one" in sentence) == (not better)
-    assert f"mixture’s outcome is {told} (predicted −0.500, −0.550 to −0.450; obs" in sentence
 
 
 def test_halves_that_have_learnt_nothing_are_told_on_the_page():

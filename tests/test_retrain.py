@@ -173,6 +173,31 @@ def test_a_recommendation_is_verified_and_exported(tmp_path):
     assert set(verified["mixture"]) == {"recommended", "balanced", "target"}
     assert verified["fits"].eq(2).all() and verified["examples"].eq(50).all()
     assert set(tables["recommend_gains"]["examples"]) == {40}
+    apart = tables["recommend_differences"]
+    assert set(apart["against"]) == {"balanced", "target"}
+    assert apart.groupby("against")["asked"].sum().eq(1).all() and set(apart["measure"]) == {"loss"}
+    means, retrained = verified.set_index("mixture"), tables["retrainings"]
+    for row in apart[apart["asked"]].to_dict("records"):
+        observed, predicted = (
+            means.loc["recommended", of] - means.loc[row["against"], of]
+            for of in ("observed", "predicted")
+        )
+        assert row["test_language"] == "de" and row["difference"] == pytest.approx(observed)
+        assert row["predicted"] == pytest.approx(predicted)
+    assert retrained["retraining"].nunique() == FITS + 6  # what verifies stands among them
+    kinds = retrained.query("test_language == 'de'").groupby("kind")["loss"].mean()
+    for mixture in verified["mixture"]:
+        assert -kinds[mixture] == pytest.approx(means.loc[mixture, "observed"])
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    assert results["retrainings"] == FITS + 6
+    assert results["findings"][-1].startswith("2 fine-tunings of each show whether that holds.")
+    assert results["findings"][-1] in done.stdout
+
+    accuracy = run_xling(*command, "recommend.measure=accuracy", folder=tmp_path)
+    assert accuracy.returncode == 1  # and says why: what has learnt nothing tells nothing
+    assert f"nothing predicts its accuracy in {FITS} fine-tunings, so nothing" in accuracy.stderr
+    assert f"{FITS} of {FITS} fine-tunings on parts of the data have learnt" in accuracy.stderr
+    assert "mixture.fits" not in accuracy.stderr
 
     ids = (folder / "recommended/ids.txt").read_text("utf-8").split()
     lines = [
@@ -202,6 +227,16 @@ def test_examples_that_score_highest_are_fine_tuned_on_beside_random_ones(tmp_pa
     assert len(set(ids)) == 30 and not (folder / "sketches").exists()
     (bank,) = tmp_path.glob("multirun/xnli/stages/tuning-*/retrained/*")
     assert len(list(bank.iterdir())) == 6  # no mixtures: scores choose, not laws
+    apart = pd.read_parquet(folder / "tables/recommend_differences.parquet")
+    assert apart["against"].unique().tolist() == ["random", "matched"] and "predicted" not in apart
+    # A few steps on 30 examples teach nothing: said on the terminal, in results.json, on the page.
+    warning = "6 of 6 fine-tunings that verify the recommendation have learnt nothing that shows"
+    assert f"WARNING: {warning}" in done.stdout
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    assert results["retrainings"] == 6
+    assert [doubt["sentence"].startswith(warning) for doubt in results["warnings"]] == [True]
+    (page,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-????????/report.html")
+    assert warning in page.read_text("utf-8")
 
 
 def test_examples_that_score_alike_are_chosen_at_random(tmp_path):

@@ -76,6 +76,32 @@ def test_what_may_help_depends_on_what_is_wrong():
     assert advice([NONE] * 3 + [SOME] * 3, [24] * 6, kind="half") == every
 
 
+def test_what_verifies_a_recommendation_is_judged_by_itself():
+    mixtures = retrainings([SOME] * 40, [48] * 40)
+    kinds = ["recommended"] * 3 + ["balanced"] * 3 + ["target"] * 3
+
+    def verifying(outcomes) -> pd.DataFrame:
+        table = retrainings(outcomes, [24] * 9)
+        return table.assign(
+            retraining=table["retraining"] + 40,
+            kind=[kinds[number - 1] for number in table["retraining"]],
+        )
+
+    def told(outcomes) -> list[str]:
+        table = pd.concat([mixtures, verifying(outcomes)], ignore_index=True)
+        return [doubt["sentence"] for doubt in unlearnt_doubts(table)]
+
+    assert told([NONE] * 9) == [
+        "9 of 9 fine-tunings that verify the recommendation have learnt nothing that shows: their "
+        "accuracy is not told from chance in any language, after up to 24 steps. Whether it holds "
+        "cannot be told from these: raise recommend.total, tuning.epochs or tuning.learning_rate."
+    ]
+    (some,) = told([SOME] * 3 + [NONE] + [SOME] * 2 + [NONE] * 3)
+    assert some.startswith("4 of 9 fine-tunings that verify the recommendation have learnt nothing")
+    assert "They are 1 of 3 balanced, 3 of 3 target; with more steps (tuning.epochs)" in some
+    assert told([SOME] * 9) == []
+
+
 def test_epochs_until_something_is_learnt_are_counted():
     labels = np.array([0, 1] * 50)
     assert epochs_at_chance([0.5, 0.55, 0.8, 0.5], labels, 2) == 2
@@ -102,12 +128,13 @@ def test_too_few_steps_are_warned_of_before_the_first_of_them(steps, few, mixtur
         history=history,
         kept=3,
     )
-    warnings = retrain.few_steps(
-        model, steps, mixtures
-    )  # two epochs of six steps each told nothing
+    kinds = {"full", "mixture"} if mixtures else {"half"}
+    warnings = retrain.few_steps(model, steps, kinds)  # two epochs of six steps told nothing
     assert len(warnings) == bool(few)
     assert all(f"WARNING: {few} of 4 take 12 steps or fewer" in text for text in warnings)
     assert all(("mixture.steps=equal" in text) == mixtures for text in warnings)
     assert all(("raise tuning.epochs" in text) != mixtures for text in warnings)
+    checks = retrain.few_steps(model, steps, {"recommended", "random", "matched"})
+    assert all("raise tuning.epochs or recommend.total" in text for text in checks)
     model.kept = 2  # the model on all data has not learnt: the run has warned of that
-    assert retrain.few_steps(model, steps, mixtures) == []
+    assert retrain.few_steps(model, steps, kinds) == []

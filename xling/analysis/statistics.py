@@ -92,6 +92,23 @@ def pooled_share(counts: np.ndarray, totals: np.ndarray, axis: int = 0) -> np.nd
     return counts.sum(axis) / totals.sum(axis)
 
 
+def clustered_variance(values: np.ndarray, groups: np.ndarray) -> float:
+    """Return the variance of a mean of values that go together in groups (Liang and Zeger 1986).
+
+    Args:
+        values: (test examples,).
+        groups: (test examples,) the same for those that count as one, such as translations.
+
+    Returns:
+        Corrected for few groups by g/(g-1); NaN for a single one.
+    """
+    names, place = np.unique(groups, return_inverse=True)
+    if len(names) < 2:
+        return np.nan
+    sums = np.bincount(place, values - values.mean())
+    return float((sums**2).sum() / len(values) ** 2 * len(names) / (len(names) - 1))
+
+
 def wilson_interval(share: float, count: int) -> tuple[float, float]:
     """Return the ends of the 95 % interval of a share of so many examples (Wilson 1927)."""
     ends = stats.binomtest(round(share * count), int(count)).proportion_ci(method="wilson")

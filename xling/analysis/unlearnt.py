@@ -1,6 +1,6 @@
 """Have fine-tunings on parts of the data learnt anything? Small parts take few steps."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,9 @@ from xling.analysis.statistics import SIGNIFICANT, above_p
 
 FINE_TUNINGS = "fine_tunings_at_chance"
 """The code of the warning, in results.json of an evaluation."""
+
+VERIFYING = ("recommended", "balanced", "target", "random", "matched")
+"""Kinds of fine-tunings that tell whether a recommendation holds, all on as many examples."""
 
 MANY = 0.1
 """From this share of fine-tunings at chance on, laws may be of steps instead of data."""
@@ -61,26 +64,65 @@ def unlearnt_doubts(retrainings: pd.DataFrame) -> list[Doubt]:
     """
     if "p" not in retrainings or "steps" not in retrainings:
         return []
-    steps = retrainings.groupby("retraining")["steps"].first()
-    none = at_chance(retrainings)
-    if len(none) < MANY * len(steps):
+    verifying = retrainings["kind"].isin(VERIFYING)
+    return [*_doubts(retrainings[~verifying], _of_parts), *_doubts(retrainings[verifying], _checks)]
+
+
+def _doubts(
+    retrainings: pd.DataFrame, says: Callable[[pd.DataFrame, list[int]], str]
+) -> list[Doubt]:
+    """Return a warning if many of some fine-tunings have learnt nothing that shows.
+
+    Args:
+        says: what that means, given their table and the numbers of those at chance.
+    """
+    count, none = retrainings["retraining"].nunique(), at_chance(retrainings)
+    if not count or len(none) < MANY * count:
         return []
-    most, learnt = int(steps[none].max()), steps.drop(none)
-    text = (
-        f"{len(none)} of {len(steps)} fine-tunings on parts of the data have learnt nothing that "
-        f"shows: their accuracy is not told from chance in any language, after up to {most:,} "
-        f"{'step' if most == 1 else 'steps'}. "
+    text = says(retrainings, none)
+    return [{"code": FINE_TUNINGS, "model": OWN, "languages": [], "sentence": text}]
+
+
+def _begin(what: str, steps: pd.Series, none: list[int]) -> str:
+    most = int(steps[none].max())
+    return (
+        f"{len(none)} of {len(steps)} fine-tunings {what} have learnt nothing that shows: their "
+        f"accuracy is not told from chance in any language, after up to {most:,} "
+        f"{'step' if most == 1 else 'steps'}."
     )
+
+
+def _of_parts(retrainings: pd.DataFrame, none: list[int]) -> str:
+    """Say what fine-tunings on parts of the data at chance mean."""
+    steps = retrainings.groupby("retraining")["steps"].first()
+    learnt, begin = steps.drop(none), _begin("on parts of the data", steps, none)
     if learnt.empty or not (retrainings["kind"] == "mixture").any():
-        text += "Little can be told from these: raise tuning.epochs or tuning.learning_rate."
+        advice = "Little can be told from these: raise tuning.epochs or tuning.learning_rate."
     elif steps.nunique() > 1 and steps[none].mean() < learnt.mean():
-        text += (
+        advice = (
             "Where steps are too few to learn, any language’s data seem to help, by their steps: "
             "mixture.steps=equal gives each fine-tuning as many as all data take."
         )
     else:
-        text += "Their data may be too few: data.train_per_language, or more tuning.epochs."
-    return [{"code": FINE_TUNINGS, "model": OWN, "languages": [], "sentence": text}]
+        advice = "Their data may be too few: data.train_per_language, or more tuning.epochs."
+    return f"{begin} {advice}"
+
+
+def _checks(retrainings: pd.DataFrame, none: list[int]) -> str:
+    """Say what fine-tunings at chance mean that were to tell whether a recommendation holds."""
+    one = retrainings.groupby("retraining")[["kind", "steps"]].first()
+    begin = _begin("that verify the recommendation", one["steps"], none)
+    if len(none) == len(one):
+        return (
+            f"{begin} Whether it holds cannot be told from these: raise recommend.total, "
+            "tuning.epochs or tuning.learning_rate."
+        )
+    sizes, missed = one["kind"].value_counts(), one.loc[none, "kind"].value_counts(sort=False)
+    parts = [f"{missed[kind]} of {sizes[kind]} {kind}" for kind in VERIFYING if kind in missed]
+    return (
+        f"{begin} They are {', '.join(parts)}; with more steps (tuning.epochs) or examples "
+        "(recommend.total) they might learn, and differences be others."
+    )
 
 
 def epochs_at_chance(

@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xling.analysis.statistics import SIGNIFICANT, q_values
+from xling.analysis.statistics import SIGNIFICANT, clustered_variance, q_values
 from xling.evaluation.mixtures import Retraining
 
 RANDOM, MATCHED = "random", "matched"
@@ -237,8 +237,7 @@ def loss_difference(
     """
     by_test = (without_first - without_others).mean(0)
     value, tests = float(by_test.mean()), len(np.unique(groups))
-    sums = np.bincount(groups, by_test - value)
-    of_tests = (sums**2).sum() / len(by_test) ** 2 * tests / (tests - 1) if tests > 1 else 0.0
+    of_tests = clustered_variance(by_test, groups) if tests > 1 else 0.0
     parts = 2 * variance / len(without_first), of_tests
     if not sum(parts):
         return LossDifference(value, value, value, 1.0 if value == 0 else 0.0)

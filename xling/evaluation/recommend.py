@@ -27,7 +27,8 @@ class Recommendation:
 
     Attributes:
         mixtures: mixture ("recommended", "balanced", "target"), train_language, examples.
-        predicted: mixture, predicted, low, high, better, better_low, better_high (than balanced).
+        predicted: mixture, predicted, low, high, better, better_low, better_high (by how much the
+            recommended mixture is better than it).
         matters: whether the interval of recommended minus balanced lies above 0: if not, it does
             not matter whose data it is, as far as can be told.
     """
@@ -137,8 +138,8 @@ def best_mixture(
     whole = _outcome(_fits(aimed), target, counts)[0]
     drawn = _outcome(_resampled(aimed), target, counts)
     low, high = np.percentile(drawn, PERCENTILES, axis=0)
-    better_low, better_high = np.percentile(drawn - drawn[:, [1]], PERCENTILES, axis=0)
-    columns = dict(predicted=whole, low=low, high=high, better=whole - whole[1],
+    better_low, better_high = np.percentile(drawn[:, [0]] - drawn, PERCENTILES, axis=0)
+    columns = dict(predicted=whole, low=low, high=high, better=whole[0] - whole,
                    better_low=better_low, better_high=better_high)  # fmt: skip
     rows = [
         (name, language, examples)
@@ -148,7 +149,7 @@ def best_mixture(
     return Recommendation(
         pd.DataFrame(rows, columns=["mixture", "train_language", "examples"]),
         pd.DataFrame({"mixture": list(mixtures), **columns}),
-        bool(better_low[0] > 0),
+        bool(better_low[1] > 0),
     )
 
 

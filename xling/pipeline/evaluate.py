@@ -6,11 +6,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from xling import tracker
-from xling.analysis.unlearnt import beside_chance, unlearnt_doubts
+from xling.analysis.unlearnt import unlearnt_doubts
 from xling.cli.console import say
 from xling.cli.methods import influences
 from xling.config import Config, base_run, plain, settings
@@ -24,7 +23,7 @@ from xling.pipeline.language_effects import effect_tables
 from xling.pipeline.paths import RunPaths
 from xling.pipeline.recommend import recommend_tables
 from xling.pipeline.results import profile, write_config, write_json
-from xling.pipeline.retrain import retrain, retraining_tables, steps_of
+from xling.pipeline.retrain import retrain, retraining_tables
 from xling.report.export import write_tables
 from xling.report.order import SWEEP_SCHEMAS
 from xling.report.sections import faithfulness, language_effects, recommend
@@ -86,17 +85,16 @@ def _evaluate(
     check_compared(config, model.inputs)
     parts, outcomes = retrain(config, model)
     tables = EVALUATIONS[config.evaluate](config, model, parts, outcomes, folder)
-    if parts:
-        tables = retraining_tables(parts, outcomes, model) | tables
-        tables["retrainings"] = learning_table(config, model, tables["retrainings"])
+    if "retrainings" not in tables:
+        tables = retraining_tables(config, parts, outcomes, model) | tables
     write_tables(folder / "tables", tables, SWEEP_SCHEMAS, source="evaluation")
     languages, task = list(config.languages), config.task.name
     section, told = SECTIONS[config.evaluate], RunTables(tables, languages, task, "")
     sentences = section.sentences(told)
     for sentence in sentences:
         say(sentence)
-    doubts = say_doubts(unlearnt_doubts(tables["retrainings"])) if parts else []
-    fits = tables["retrainings"]["retraining"].nunique() if parts else 0
+    doubts = say_doubts(unlearnt_doubts(tables["retrainings"]))
+    fits = tables["retrainings"]["retraining"].nunique()
     results = about(config, base, fits) | {"findings": sentences}
     results |= {"warnings": doubts}
     write_json(folder / "results.json", results)
@@ -106,15 +104,6 @@ def _evaluate(
     if tracked:
         numbers, drawn = section.numbers(told), section.figures(told)
         tracker.log_evaluation(tracked, results, numbers, tables, drawn)
-
-
-def learning_table(config: Config, model: FineTuned, retrainings: pd.DataFrame) -> pd.DataFrame:
-    """Add to fine-tunings how many steps they took, and whether they are told from chance."""
-    test, batch = model.inputs.corpus["test"], model.config.tuning.batch_size
-    equal = steps_of(config, model.kept, len(model.inputs.encoded["train"]))
-    steps = [equal or model.kept * -(-examples // batch) for examples in retrainings["examples"]]
-    labels, classes = np.array(test["label"]), len(config.task.classes)
-    return beside_chance(retrainings.assign(steps=steps), test["language"][:], labels, classes)
 
 
 def method_findings(config: Config, tables: dict[str, pd.DataFrame]) -> dict[str, str]:

@@ -90,14 +90,10 @@ def dropped_tables(
     left = outcomes_of(config, model, more)
     tests, groups = languages_and_translations(config, model)
     losses = left.losses.astype(float).reshape(len(sets), seeds, len(tests))
-    every = Outcomes(
-        np.concatenate([outcomes.losses, left.losses]),
-        np.concatenate([outcomes.correct, left.correct]),
-    )
     return {
         "faithfulness_dropped": loss_differences(sets, losses, tests, groups),
         "faithfulness_first": first_table(config, model, ranked, scores_of_all),
-        **retraining_tables([*parts, *more], every, model),
+        **retraining_tables(config, [*parts, *more], outcomes.joined(left), model),
     }
 
 

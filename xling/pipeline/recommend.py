@@ -7,13 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
+from xling.analysis.unlearnt import unlearnt_doubts
 from xling.cli.console import say
 from xling.config import Config
 from xling.errors import UserError
 from xling.evaluation.dropped import ranked_first
-from xling.evaluation.exchange_rates import FineTunings, language_effects
+from xling.evaluation.exchange_rates import language_effects
 from xling.evaluation.mixtures import Retraining, of_sizes
 from xling.evaluation.recommend import (
     Recommendation,
@@ -22,9 +22,10 @@ from xling.evaluation.recommend import (
     predicted_languages,
     without_each,
 )
+from xling.evaluation.verification import Verification, differences, observed
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.language_effects import fine_tunings
-from xling.pipeline.retrain import outcomes_of
+from xling.pipeline.retrain import outcome_table, outcomes_of, retraining_tables
 from xling.pipeline.score import scores_of_group
 from xling.pipeline.trace import both_sides
 from xling.training.bank import Outcomes
@@ -52,11 +53,16 @@ def recommend_tables(
     laws = [law for law in effects.fitted if law.measure == measure]
     known = predicted_languages(laws)
     if not known or (wanted.target in config.languages and wanted.target not in known):
+        at_chance = unlearnt_doubts(outcome_table(config, parts, outcomes, model))
         raise UserError(
             f"recommend.target={wanted.target}: nothing predicts its {measure} in "
-            f"{len(parts)} fine-tunings, so nothing can be recommended. More of them "
-            "(mixture.fits), more test examples (data.test_per_language) or the other "
-            f"recommend.measure may tell more. Predicted are: {', '.join(known) or 'none'}."
+            f"{len(parts)} fine-tunings, so nothing can be recommended. "
+            + (
+                " ".join(doubt["sentence"] for doubt in at_chance)
+                or "More of them (mixture.fits), more test examples (data.test_per_language) or "
+                "the other recommend.measure may tell more. Predicted are: "
+                f"{', '.join(known) or 'none'}."
+            )
         )
     names, available = list(tunings.train_languages), tunings.counts.max(0)
     new = np.isin(names, wanted.candidates)
@@ -68,7 +74,7 @@ def recommend_tables(
         "fine-tunings each"
     )
     checks = verifications(config, model, best)
-    observed = fine_tunings(model, checks, outcomes_of(config, model, checks))
+    tables, results = verified(config, model, checks, known, best.predicted)
     (recommended,) = {part.rows for part in checks if part.kind == "recommended"}
     export(model, recommended, folder / "recommended")
     gains = gains_of_target(laws, names, wanted.target, at)
@@ -78,7 +84,8 @@ def recommend_tables(
         "recommend_gains": gains.assign(examples=gains["train_language"].map(there)),
         "recommend_leave_out": left_out[~new],
         "recommend_mixtures": best.mixtures,
-        "recommend_verified": verified(config, best, checks, observed, known),
+        **tables,
+        **retraining_tables(config, [*parts, *checks], outcomes.joined(results), model),
     }
 
 
@@ -106,7 +113,8 @@ def example_tables(config: Config, model: FineTuned, folder: Path) -> dict[str, 
             "matched": like(languages, labels, best, rng),
         }
         checks += [Retraining(name, tuple(own.tolist()), seed, ()) for name, own in rows.items()]
-    observed = fine_tunings(model, checks, outcomes_of(config, model, checks))
+    tests = list(dict.fromkeys(model.inputs.corpus["test"]["language"]))
+    tables, results = verified(config, model, checks, tests)
     export(model, best.tolist(), folder / "recommended")
     names = list(dict.fromkeys(languages))
     mixtures = [
@@ -118,7 +126,8 @@ def example_tables(config: Config, model: FineTuned, folder: Path) -> dict[str, 
         "recommend_mixtures": pd.DataFrame(
             mixtures, columns=["mixture", "train_language", "examples"]
         ),
-        "recommend_verified": observed_table(config, checks, observed, observed.test_languages),
+        **tables,
+        **retraining_tables(config, checks, results, model),
     }
 
 
@@ -161,57 +170,67 @@ def verifications(config: Config, model: FineTuned, best: Recommendation) -> lis
     ]
 
 
-def verified(
+def verification(
     config: Config,
-    best: Recommendation,
+    model: FineTuned,
     checks: Sequence[Retraining],
-    observed: FineTunings,
+    outcomes: Outcomes,
     known: Sequence[str],
-) -> pd.DataFrame:
-    """Tabulate what was predicted of each mixture beside what came out, for the target.
+) -> Verification:
+    """Return what came out of each mixture for the test examples, in the measure that is asked.
 
     Args:
-        known: the test languages that something predicts; mean and worst are over these.
-
-    Returns:
-        Columns mixture, examples, predicted, low, high, observed, observed_low, observed_high (of
-        the mean, by Student's t over the seeds), fits. More is better: losses are negative.
+        checks: under the same seeds, in the same order, for each mixture.
+        known: the test languages that mean and worst are over.
     """
-    seen = observed_table(config, checks, observed, known)
-    predicted = best.predicted[["mixture", "predicted", "low", "high"]]
-    table = predicted.merge(seen, on="mixture")
-    return table[["mixture", "examples", "predicted", "low", "high", *seen.columns[2:]]]
+    test, kinds = model.inputs.corpus["test"], np.array([part.kind for part in checks])
+    by_loss = config.recommend.measure == "loss"
+    better = (-outcomes.losses if by_loss else outcomes.correct).astype(float)
+    names = dict.fromkeys(kinds.tolist())
+    return Verification(
+        {name: better[kinds == name] for name in names},
+        {name: tuple(part.rows for part in checks if part.kind == name) for name in names},
+        np.array(test["language"]),
+        np.array(test["parallel_id"]) if config.task.parallel else np.arange(len(test)),
+        known,
+    )
 
 
-def observed_table(
-    config: Config, checks: Sequence[Retraining], observed: FineTunings, known: Sequence[str]
-) -> pd.DataFrame:
-    """Tabulate what came out of each kind of fine-tuning, for the target.
+def verified(
+    config: Config,
+    model: FineTuned,
+    checks: Sequence[Retraining],
+    known: Sequence[str],
+    predicted: pd.DataFrame | None = None,
+) -> tuple[dict[str, pd.DataFrame], Outcomes]:
+    """Fine-tune on what is recommended and on what it is compared with, and tabulate both.
 
     Args:
         known: the test languages that mean and worst are over.
+        predicted: of each mixture, see `Recommendation`; None: nothing is.
 
     Returns:
-        Columns mixture, examples, observed, observed_low, observed_high, fits, as in `verified`.
+        The tables of what came out and of the differences, with what was predicted of both; and
+        what the tests make of each fine-tuning.
     """
-    target, tests = config.recommend.target, list(observed.test_languages)
-    outcomes = observed.outcomes[config.recommend.measure]
-    chosen = outcomes[:, [tests.index(name) for name in known]]
-    kinds = np.array([part.kind for part in checks])
-    rows = []
-    for kind in dict.fromkeys(kinds.tolist()):
-        of_kind = chosen[kinds == kind]
-        if target == "worst":  # the language that is worst on average, as predicted
-            values = of_kind[:, of_kind.mean(0).argmin()]
-        elif target == "mean":
-            values = of_kind.mean(1)
-        else:
-            values = of_kind[:, list(known).index(target)]
-        mean, half = values.mean(), stats.sem(values) * stats.t.ppf(0.975, len(values) - 1)
-        size = len(checks[int((kinds == kind).argmax())].rows)
-        rows.append((kind, size, mean, mean - half, mean + half, len(values)))
-    columns = "mixture examples observed observed_low observed_high fits"
-    return pd.DataFrame(rows, columns=columns.split())
+    outcomes = outcomes_of(config, model, checks)
+    fits, target = verification(config, model, checks, outcomes, known), config.recommend.target
+    seen, apart = observed(fits, target), differences(fits, target)
+    if predicted is not None:
+        expected = predicted[["mixture", "predicted", "low", "high"]]
+        seen = seen[["mixture", "examples"]].merge(expected, on="mixture").merge(seen)
+        ends = {
+            "better": "predicted",
+            "better_low": "predicted_low",
+            "better_high": "predicted_high",
+        }
+        promised = predicted[["mixture", *ends]].rename(columns={"mixture": "against", **ends})
+        apart = apart.merge(promised.assign(asked=True), "left", ["against", "asked"])
+    tables = {
+        "recommend_verified": seen,
+        "recommend_differences": apart.assign(measure=config.recommend.measure),
+    }
+    return tables, outcomes
 
 
 def export(model: FineTuned, rows: Sequence[int], folder: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xling.analysis.unlearnt import MANY, epochs_at_chance
+from xling.analysis.unlearnt import MANY, VERIFYING, beside_chance, epochs_at_chance
 from xling.cli.console import format_duration, interactive, say, tally
 from xling.config import Config, base_run
 from xling.evaluation.mixtures import (
@@ -113,7 +113,7 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
         f"{at_once} at a time" + (f"; {there} are done" if there else "")
     )
     if steps is None:
-        for warning in few_steps(model, taken, any(part.kind == "mixture" for part in parts)):
+        for warning in few_steps(model, taken, {part.kind for part in parts}):
             say(warning)
     progress = partial(reported, missing=len(parts) - there)
     return bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
@@ -136,13 +136,13 @@ def updates(config: Config, examples: int) -> int:
     return -(-examples // config.tuning.batch_size)
 
 
-def few_steps(model: FineTuned, steps: Sequence[int], mixtures: bool) -> list[str]:
+def few_steps(model: FineTuned, steps: Sequence[int], kinds: set[str]) -> list[str]:
     """Warn if many fine-tunings take no more steps than the base run did to learn anything.
 
     Args:
         model: of the base run.
         steps: of each fine-tuning.
-        mixtures: whether they are on mixtures, which can take as many steps as all data.
+        kinds: of them; mixtures can take as many steps as all data.
     """
     config, dev = model.config, model.inputs.corpus["dev"]
     accuracies = [record["dev_accuracy"] for record in model.history]
@@ -153,8 +153,9 @@ def few_steps(model: FineTuned, steps: Sequence[int], mixtures: bool) -> list[st
     few = sum(taken <= after for taken in steps)
     if few < MANY * len(steps) or epochs >= model.kept:  # or it learnt nothing itself, and said so
         return []
-    advice = "little can be told from them: raise tuning.epochs or data.train_per_language."
-    if mixtures:
+    size = "recommend.total" if kinds <= {*VERIFYING} else "data.train_per_language"
+    advice = f"little can be told from them: raise tuning.epochs or {size}."
+    if "mixture" in kinds:
         advice = (
             "then any language's data seem to help, by their steps. mixture.steps=equal gives each "
             "as many steps as all data take."
@@ -173,34 +174,39 @@ def bank_folder(config: Config, base: RunPaths, epochs: int, examples: int) -> P
 
 
 def retraining_tables(
-    parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
+    config: Config, parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
 ) -> dict[str, pd.DataFrame]:
     """Return what the page and the files tell of fine-tunings: outcomes, and data of each."""
     return {
-        "retrainings": outcome_table(parts, outcomes, model),
+        "retrainings": outcome_table(config, parts, outcomes, model),
         "retraining_data": data_table(parts, model),
     }
 
 
 def outcome_table(
-    parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
+    config: Config, parts: Sequence[Retraining], outcomes: Outcomes, model: FineTuned
 ) -> pd.DataFrame:
     """Tabulate loss and accuracy of each fine-tuning on each language's test examples.
 
     Returns:
-        Columns retraining (from 1), kind, seed, examples, test_language, loss, accuracy.
+        Columns retraining (from 1), kind, seed, examples, test_language, loss, accuracy, steps, p
+        (see `beside_chance`).
     """
-    languages = np.array(model.inputs.corpus["test"]["language"])
+    test, every = model.inputs.corpus["test"], len(model.inputs.encoded["train"])
+    languages = np.array(test["language"])
+    equal = steps_of(config, model.kept, every)
     rows = []
     for number, part in enumerate(parts):
+        steps = equal or model.kept * updates(config, len(part.rows))
         for language in dict.fromkeys(languages.tolist()):
             tests = languages == language
             loss = float(outcomes.losses[number, tests].mean(dtype=float))
             accuracy = float(outcomes.correct[number, tests].mean())
             told = (number + 1, part.kind, part.seed, len(part.rows))
-            rows.append((*told, language, loss, accuracy))
-    columns = "retraining kind seed examples test_language loss accuracy".split()
-    return pd.DataFrame(rows, columns=columns)
+            rows.append((*told, language, loss, accuracy, steps))
+    columns = "retraining kind seed examples test_language loss accuracy steps".split()
+    table, classes = pd.DataFrame(rows, columns=columns), len(config.task.classes)
+    return beside_chance(table, test["language"][:], np.array(test["label"]), classes)
 
 
 def data_table(parts: Sequence[Retraining], model: FineTuned) -> pd.DataFrame:

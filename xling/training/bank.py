@@ -72,6 +72,13 @@ class Outcomes:
     losses: np.ndarray
     correct: np.ndarray
 
+    def joined(self, more: "Outcomes") -> "Outcomes":
+        """Return these, and after them what others make of the same test examples."""
+        return Outcomes(
+            np.concatenate([self.losses, more.losses]),
+            np.concatenate([self.correct, more.correct]),
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Bank:

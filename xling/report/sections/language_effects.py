@@ -124,7 +124,8 @@ SCHEMAS = {
             "retraining": "number of the fine-tuning, from 1",
             "kind": "mixture of the languages, full (all data), without (one language), half (of "
             "each language); all data without random examples, without those that a method ranks "
-            "first, or without others matched with these",
+            "first, or without others matched with these; or what verifies a recommendation, as in "
+            "recommend_mixtures",
             "seed": "of the training",
             "examples": "number of training examples",
             "test_language": "language of the test examples",

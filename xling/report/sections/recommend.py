@@ -2,16 +2,20 @@
 
 from typing import Any
 
-import altair as alt
 import pandas as pd
 
+from xling.report.charts.recommend import (
+    differences_chart,
+    gains_chart,
+    mixtures_chart,
+    verified_chart,
+)
 from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
-from xling.report.style import GREY, HEADS, LINES, QUIET, rgba
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
-from xling.report.words import listed, number
+from xling.report.words import listed, number, p_equals
 
 BOOTSTRAP = "end of the 95% bootstrap interval over fine-tunings and their seeds"
 OUTCOME = "for the target; more is better, so losses are negative"
@@ -20,6 +24,24 @@ MIXTURE = (
     "matched: random ones with the recommended ones' languages and labels"
 )
 TRAIN = "language of the training examples"
+STUDENT = "end of the 95% interval over seeds and test examples together (Student's t)"
+
+DIFFERENCES = "recommend_differences"
+"""A table that runs of earlier versions are without."""
+
+ENOUGH = 5
+"""With fewer fine-tunings of each mixture, intervals are wide by their number alone."""
+
+BETTER, WORSE, UNTOLD, SAME = "better", "worse", "no difference", "same examples"
+"""What the table of differences tells."""
+
+OTHERS = {
+    "balanced": "the balanced mixture",
+    "target": "the mixture with most of the target’s own data",
+    "random": "as many random examples",
+    "matched": "random examples of the same languages and labels",
+}
+"""What is recommended is compared with these, in sentences."""
 
 SCHEMAS = {
     "recommend_gains": across_runs(
@@ -64,12 +86,35 @@ SCHEMAS = {
             "fits": "number of fine-tunings",
         },
     ),
+    DIFFERENCES: across_runs(
+        "By how much the recommended mixture came out better than each other one. Differences are "
+        "taken seed by seed; translations of a test example count once.",
+        {
+            "against": f"the other mixture: {MIXTURE}",
+            "test_language": "language of the test examples; mean: of those that something "
+            "predicts; worst: the one with the lowest measure",
+            "asked": "whether it is the target",
+            "measure": "loss or accuracy",
+            "difference": "of the mean measures; above 0, the recommended mixture is better",
+            "low": f"lower {STUDENT}",
+            "high": f"upper {STUDENT}",
+            "p": "two-sided; missing where both are the same examples",
+            "q": "p with the false discovery rate controlled over the rows of the target, or over "
+            "all others",
+            "told": "better or worse, where q is below 0.05; no difference; same examples",
+            "fits": "number of fine-tunings of each of the two, under the same seeds",
+            "predicted": "difference that the laws predict, for the target",
+            "predicted_low": f"lower {BOOTSTRAP}",
+            "predicted_high": f"upper {BOOTSTRAP}",
+        },
+    ),
 }
 
 
 def content(sweep: SweepResults) -> dict[str, Any] | None:
     """Return what the template prints; None where nothing was to be recommended."""
-    return {} if sweep.evaluated("recommend") else None
+    kinds = {by_language(run) for run in sweep.evaluated("recommend")}
+    return {"languages": True in kinds, "examples": False in kinds} if kinds else None
 
 
 def groups(sweep: SweepResults) -> list[FilledSection]:
@@ -81,17 +126,23 @@ def of_run(run: RunTables) -> dict[str, Any]:
     """Return what the template of one run prints."""
     shown = {
         name: printed_rows(run.tables[f"recommend_{name}"])
-        for name in ("gains", "leave_out", "verified")
+        for name in ("gains", "leave_out", "verified", "differences")
         if f"recommend_{name}" in run.tables
     }
     doubts = unlearnt_sentences(run)
-    return {"title": run.title, "doubts": doubts, "gains": None, "leave_out": None, **shown}
+    none = dict.fromkeys(("gains", "leave_out", "differences"))
+    return {"title": run.title, "doubts": doubts, **none, **shown}
 
 
 def numbers(run: RunTables) -> dict[str, float]:
-    """Return what came out of each mixture that was fine-tuned on, for a tracker: observed/NAME."""
-    verified = run.tables["recommend_verified"]
-    return {f"observed/{row.mixture}": float(row.observed) for row in verified.itertuples()}
+    """Return what came out, for a tracker: observed/MIXTURE, and difference/OTHER for the target.
+
+    The difference is by how much the recommended mixture is better.
+    """
+    verified, apart = run.tables["recommend_verified"], run.tables[DIFFERENCES]
+    came = {f"observed/{row.mixture}": float(row.observed) for row in verified.itertuples()}
+    asked = apart[apart["asked"]].itertuples()
+    return came | {f"difference/{row.against}": float(row.difference) for row in asked}
 
 
 def figures(run: RunTables) -> list[Figure]:
@@ -107,101 +158,35 @@ def figures(run: RunTables) -> list[Figure]:
     drawn.append(Figure("recommend_mixtures", label, chart, fluid=True, subject=run.title))
     label = "What was predicted of each mixture, and what came out"
     chart = verified_chart(verified)
-    return [*drawn, Figure("recommend_verified", label, chart, fluid=True, subject=run.title)]
-
-
-def gains_chart(gains: pd.DataFrame) -> alt.LayerChart:
-    """Draw the gain by 100 further examples of each language, the best first."""
-    base = alt.Chart(gains.round({"gain": 5, "low": 5, "high": 5})).encode(
-        y=alt.Y("train_language:N", sort=list(gains["train_language"]), title=None),
-        tooltip=[
-            alt.Tooltip("train_language:N", title="training language"),
-            alt.Tooltip("gain:Q", format="+.4f"),
-            alt.Tooltip("low:Q", title="95% interval, from", format="+.4f"),
-            alt.Tooltip("high:Q", title="to", format="+.4f"),
-            alt.Tooltip("examples:Q", title="examples there are"),
-        ],
-    )
-    x = alt.X("low:Q", title="gain by 100 further examples")
-    rules = base.mark_rule(strokeWidth=2, color=QUIET).encode(x=x, x2=alt.X2("high:Q"))
-    dots = base.mark_point(filled=True, size=80, opacity=1, color=f"rgb({HEADS})")
-    zero = alt.Chart(pd.DataFrame({"zero": [0]})).mark_rule(color=QUIET).encode(x=alt.X("zero:Q"))
-    dots = dots.encode(x=alt.X("gain:Q"))
-    return (zero + rules + dots).properties(width=360, height={"step": 26})
-
-
-def mixtures_chart(mixtures: pd.DataFrame, languages: list[str]) -> alt.LayerChart:
-    """Draw how many examples of each language each mixture has."""
-    order = [name for name in languages if name in set(mixtures["train_language"])]
-    color = alt.Color("train_language:N", title=None, sort=order).scale(
-        domain=order, range=[LINES[i % len(LINES)] for i in range(len(order))]
-    )
-    bars = (
-        alt.Chart(mixtures)
-        .mark_bar()
-        .encode(
-            x=alt.X("examples:Q", title="training examples"),
-            y=alt.Y("mixture:N", sort=list(dict.fromkeys(mixtures["mixture"])), title=None),
-            color=color,
-            order=alt.Order("place:Q"),
-            tooltip=[
-                alt.Tooltip("mixture:N"),
-                alt.Tooltip("train_language:N", title="training language"),
-                alt.Tooltip("examples:Q"),
-            ],
-        )
-        .transform_calculate(place=f"indexof({order}, datum.train_language)")
-    )
-    return alt.layer(bars).properties(width=360, height={"step": 34})
-
-
-def verified_chart(verified: pd.DataFrame) -> alt.LayerChart:
-    """Draw the predicted and the observed measure of each mixture, with their intervals."""
-    parts = []
-    for what, names in {
-        "predicted": ("predicted", "low", "high"),
-        "observed": ("observed", "observed_low", "observed_high"),
-    }.items():
-        if what not in verified:
-            continue
-        ends = dict(zip(names, ("value", "from", "to"), strict=True))
-        parts.append(verified[["mixture", *names]].rename(columns=ends).assign(what=what))
-    table = pd.concat(parts, ignore_index=True).round({"value": 4, "from": 4, "to": 4})
-    base = alt.Chart(table).encode(
-        y=alt.Y("mixture:N", sort=list(verified["mixture"]), title=None),
-        yOffset=alt.YOffset("what:N", sort=["predicted", "observed"]),
-        color=alt.Color("what:N", title=None, sort=["predicted", "observed"]).scale(
-            domain=["predicted", "observed"], range=[rgba(GREY, 1), f"rgb({HEADS})"]
-        ),
-        tooltip=[
-            alt.Tooltip("mixture:N"),
-            alt.Tooltip("what:N", title="which"),
-            alt.Tooltip("value:Q", format=".4f"),
-            alt.Tooltip("from:Q", title="95% interval, from", format=".4f"),
-            alt.Tooltip("to:Q", title="to", format=".4f"),
-        ],
-    )
-    x = alt.X("from:Q", title="measure for the target, more is better").scale(zero=False)
-    rules = base.mark_rule(strokeWidth=2).encode(x=x, x2=alt.X2("to:Q"))
-    dots = base.mark_point(filled=True, size=80, opacity=1).encode(x=alt.X("value:Q"))
-    return (rules + dots).properties(width=360, height={"step": 20})
+    drawn.append(Figure("recommend_verified", label, chart, fluid=True, subject=run.title))
+    apart = run.tables.get(DIFFERENCES, pd.DataFrame({"told": []}))
+    if len(apart := apart[apart["told"] != SAME]):
+        label = "How much better the recommended mixture is than others, by test language"
+        chart = differences_chart(apart)
+        drawn.append(Figure(DIFFERENCES, label, chart, fluid=True, subject=run.title))
+    return drawn
 
 
 def findings(sweep: SweepResults) -> list[str]:
     """Say for each run what to add, what can be left out, and whether the mixture held."""
-    return sweep.told("recommend", sentences)
+    return [
+        *sweep.told("recommend", sentences),
+        *sweep.told("recommend", unlearnt_sentences),
+    ]
 
 
 def sentences(run: RunTables) -> list[str]:
-    """Say what to add, what can be left out, and whether the best mixture does as predicted."""
-    if not by_language(run):
-        return [_example_sentence(run.tables["recommend_verified"])]
-    gains, left_out = run.tables["recommend_gains"], run.tables["recommend_leave_out"]
-    return [
-        _gain_sentence(gains),
-        _leave_out_sentence(left_out),
-        *_verified_sentences(run.tables["recommend_verified"], run.tables["recommend_mixtures"]),
-    ]
+    """Say what to add, what can be left out, and whether the recommendation does better."""
+    verified, apart = run.tables["recommend_verified"], run.tables.get(DIFFERENCES)
+    if by_language(run):
+        told = [
+            _gain_sentence(run.tables["recommend_gains"]),
+            _leave_out_sentence(run.tables["recommend_leave_out"]),
+            _mixture_sentence(run.tables["recommend_mixtures"]),
+        ]
+    else:
+        told = [_example_sentence(verified)]
+    return told if apart is None else [*told, _verified_sentence(apart)]
 
 
 def by_language(run: RunTables) -> bool:
@@ -210,22 +195,13 @@ def by_language(run: RunTables) -> bool:
 
 
 def _example_sentence(verified: pd.DataFrame) -> str:
-    rows = verified.set_index("mixture")
-    names = {
-        "recommended": "on them",
-        "random": "on as many random ones",
-        "matched": "on random ones with their languages and labels",
-    }
     parts = [
-        f"{name} {number(rows.loc[key, 'observed'], 3)} "
-        f"({number(rows.loc[key, 'observed_low'], 3)} to "
-        f"{number(rows.loc[key, 'observed_high'], 3)})"
-        for key, name in names.items()
+        f"{row['mixture']} {number(row['observed'], 3)}" for row in verified.to_dict("records")
     ]
-    best = rows.loc["recommended"]
     return (
-        f"The {number(best['examples'])} examples that score highest for the target, in "
-        f"{int(best['fits'])} fine-tunings of each: {listed(parts)}; more is better."
+        f"The {number(verified['examples'].iloc[0])} examples that score highest for the target "
+        f"are recommended. What came out of fine-tuning on them, and on as many others: "
+        f"{listed(parts)}; more is better."
     )
 
 
@@ -253,31 +229,63 @@ def _leave_out_sentence(left_out: pd.DataFrame) -> str:
     return " ".join(parts) or "Of no language can it be told whether it can be left out."
 
 
-def _verified_sentences(verified: pd.DataFrame, mixtures: pd.DataFrame) -> list[str]:
-    rows = verified.set_index("mixture")
-    best, even = rows.loc["recommended"], rows.loc["balanced"]
+def _mixture_sentence(mixtures: pd.DataFrame) -> str:
     chosen = mixtures[(mixtures["mixture"] == "recommended") & (mixtures["examples"] > 0)]
     parts = [
-        f"{row['examples']} {row['train_language']}"
+        f"{number(row['examples'])} {row['train_language']}"
         for row in chosen.sort_values("examples", ascending=False).to_dict("records")
     ]
-    gain, seen = best["predicted"] - even["predicted"], best["observed"] - even["observed"]
-    inside = best["observed_low"] <= best["high"] and best["low"] <= best["observed_high"]
-    predicted, observed = (
-        f"{number(best[value], 3)}, {number(best[low], 3)} to {number(best[high], 3)}"
-        for value, low, high in (
-            ("predicted", "low", "high"),
-            ("observed", "observed_low", "observed_high"),
-        )
-    )
-    no_better = " It did not turn out better than the balanced one." if seen <= 0 < gain else ""
-    return [
-        f"The best mixture of {number(best['examples'])} examples is {listed(parts)}.",
-        f"Predicted: {number(gain, 3)} better than the balanced mixture; observed in "
-        f"{int(best['fits'])} fine-tunings of each: {number(seen, 3)}.{no_better} The recommended "
-        f"mixture’s outcome is {'not told from the prediction' if inside else 'not as predicted'} "
-        f"(predicted {predicted}; observed {observed}).",
+    total = number(chosen["examples"].sum())
+    return f"The best mixture of {total} examples is {listed(parts)}."
+
+
+def _verified_sentence(apart: pd.DataFrame) -> str:
+    """Say whether what is recommended was told better than others, and was so as predicted."""
+    asked, fits = apart[apart["asked"]], int(apart["fits"].iloc[0])
+    told = [_difference_sentence(row) for row in asked.to_dict("records")]
+    text = f"{fits} fine-tunings of each show whether that holds. {' '.join(told)}"
+    first = asked["against"].iloc[0]
+    others = apart[(apart["against"] == first) & ~apart["asked"]]
+    others = others[others["test_language"] != "mean"]
+    parts = [
+        f"{verdict} for {listed(others.loc[others['told'] == verdict, 'test_language'])}"
+        for verdict in (BETTER, WORSE)
+        if (others["told"] == verdict).any()
     ]
+    if parts:
+        text += f" Of single test languages, beside {OTHERS[first]}, it is told {listed(parts)}."
+    if fits < ENOUGH and (asked["told"] == UNTOLD).any():
+        text += (
+            f" {fits} fine-tunings of each can tell large differences only; recommend.seeds="
+            f"{ENOUGH} would tell smaller ones."
+        )
+    return text
+
+
+def _difference_sentence(row: dict[str, Any]) -> str:
+    """Say of one comparison what is told, with the interval, and whether it was predicted."""
+    name, verdict = OTHERS[row["against"]], row["told"]
+    if verdict == SAME:
+        return f"The recommended one is {name} itself, so that there is nothing to compare."
+    value, low, high = (row[key] for key in ("difference", "low", "high"))
+    if pd.isna(low):
+        return f"There are too few test examples to tell it from {name}."
+    side, value, low, high = (
+        (WORSE, -value, -high, -low) if verdict == WORSE else (BETTER, value, low, high)
+    )
+    size = f"{side} by {number(value, 3)} in {row['measure']}"
+    ends = f"{number(low, 3)} to {number(high, 3)}, {p_equals(row['q'], 'q')}"
+    text = f"It is told from {name}: {size} ({ends})"
+    if verdict == UNTOLD:
+        single = ", though by itself it would be" if low > 0 or high < 0 else ""
+        text = f"No difference from {name} is told{single}: {size} ({ends})"
+    if pd.isna(row.get("predicted")):
+        return f"{text}."
+    inside = row["low"] <= row["predicted"] <= row["high"]
+    return (
+        f"{text}; predicted was better by {number(row['predicted'], 3)}, "
+        f"{'inside' if inside else 'outside of'} that interval."
+    )
 
 
 RUN = Section("mixture", "recommend_run.html.j2", of_run, figures=figures)

@@ -1,0 +1,152 @@
+"""What a page says of a recommendation: never more than its fine-tunings have told."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+
+from xling.report.sections import recommend
+from xling.report.sweep_results import evaluation_tables
+from xling.report.tables import RunTables
+
+COLUMNS = "against test_language asked difference low high p q told measure fits predicted".split()
+
+
+def apart(*rows: tuple, fits: int = 3) -> pd.DataFrame:
+    """Return a table of differences, given against, test language, difference, half width, told.
+
+    And, for the target, what was predicted.
+    """
+    table = [
+        (against, test, bool(predicted), value, value - half, value + half, 0.02, 0.03, told,
+         "loss", fits, predicted[0] if predicted else None)
+        for against, test, value, half, told, *predicted in rows
+    ]  # fmt: skip
+    return pd.DataFrame(table, columns=COLUMNS).astype({"predicted": float})
+
+
+def said(*rows: tuple, fits: int = 3) -> str:
+    return recommend._verified_sentence(apart(*rows, fits=fits))
+
+
+def test_languages_that_can_be_left_out_can_be_one_at_a_time():
+    left_out = pd.DataFrame(
+        {"train_language": ["de", "en", "sw"], "verdict": ["keep", "leave out", "leave out"]}
+    )
+    assert recommend._leave_out_sentence(left_out) == (
+        "Can be left out, each by itself: en and sw. Not to be left out: de."
+    )
+    assert recommend._leave_out_sentence(left_out[:2]).startswith("Can be left out: en. Not")
+
+
+def test_a_recommendation_is_better_where_a_difference_is_told_and_no_further():
+    assert said(("balanced", "de", 0.1, 0.06, "better", 0.12)) == (
+        "3 fine-tunings of each show whether that holds. It is told from the balanced "
+        "mixture: better by 0.100 in loss (0.040 to 0.160, q = 0.030); predicted was better by "
+        "0.120, inside that interval."
+    )
+    assert "told from the balanced mixture: worse by 0.100 in loss (0.040 to 0.160, q" in said(
+        ("balanced", "de", -0.1, 0.06, "worse", 0.12)
+    )
+    text = said(("balanced", "de", -0.1, 0.3, "no difference", 0.25))
+    assert "It is told" not in text and text.endswith(
+        "No difference from the balanced mixture is told: better by −0.100 in loss (−0.400 to "
+        "0.200, q = 0.030); predicted was better by 0.250, outside of that interval. 3 "
+        "fine-tunings of each can tell large differences only; recommend.seeds=5 would "
+        "tell smaller ones."
+    )
+    alone = said(("balanced", "de", -0.1, 0.09, "no difference", 0.1))  # by p, not by q
+    assert (
+        "No difference from the balanced mixture is told, though by itself it would be: " in alone
+    )
+    assert "smaller ones" not in said(("balanced", "de", 0.1, 0.3, "no difference", 0.1), fits=5)
+
+
+def test_the_same_examples_are_not_compared():
+    text = said(
+        ("balanced", "mean", 0.0, 0.0, "same examples", 0.0),
+        ("target", "mean", 0.1, 0.06, "better", -0.01),
+    )
+    assert "The recommended one is the balanced mixture itself, so that there is nothing" in text
+    assert "from the mixture with most of the target’s own data: better by 0.100" in text
+    assert text.endswith("predicted was better by −0.010, outside of that interval.")
+
+
+def test_what_it_does_to_other_languages_is_said_where_it_is_told():
+    text = said(
+        ("balanced", "de", 0.1, 0.06, "better", 0.12),
+        ("balanced", "mean", -0.2, 0.06, "worse"),
+        ("balanced", "en", -0.2, 0.06, "worse"),
+        ("balanced", "fr", 0.0, 0.06, "no difference"),
+        ("balanced", "sw", -0.2, 0.06, "worse"),
+    )
+    assert text.endswith(
+        "Of single test languages, beside the balanced mixture, it is told worse for en and sw."
+    )
+
+
+def run(differences: pd.DataFrame | None = None) -> RunTables:
+    """Return the tables of a run by example; without differences, of an earlier version."""
+    verified = pd.DataFrame(
+        {
+            "mixture": ["recommended", "random", "matched"],
+            "examples": 60,
+            "observed": [-0.5, -0.6, -0.55],
+            "observed_low": [-0.6, -0.7, -0.6],
+            "observed_high": [-0.4, -0.5, -0.5],
+            "fits": 3,
+        }
+    )
+    mixtures = pd.DataFrame(
+        {"mixture": ["recommended", "random"], "train_language": "de", "examples": [60, 60]}
+    )
+    tables = {"recommend_verified": verified, "recommend_mixtures": mixtures}
+    if differences is not None:
+        tables["recommend_differences"] = differences.drop(columns="predicted")
+    return RunTables(tables, ["de", "en"], "xnli", "")
+
+
+EXAMPLES = apart(
+    ("random", "de", 0.1, 0.06, "better", 0.0), ("matched", "de", 0.05, 0.06, "no difference", 0.0)
+)
+
+
+def test_examples_are_told_from_random_ones_and_from_matched_ones():
+    first, second = recommend.sentences(run(EXAMPLES))
+    assert first == (
+        "The 60 examples that score highest for the target are recommended. What came out of "
+        "fine-tuning on them, and on as many others: recommended −0.500, random −0.600 and matched "
+        "−0.550; more is better."
+    )
+    assert "It is told from as many random examples: better by 0.100 in loss" in second
+    assert "No difference from random examples of the same languages and labels is told" in second
+    assert "predicted" not in second
+
+
+def test_differences_are_drawn_and_tracked_and_runs_without_them_still_have_a_page():
+    named = [figure.name for figure in recommend.figures(run(EXAMPLES))]
+    assert named == ["recommend_mixtures", "recommend_verified", "recommend_differences"]
+    tracked = recommend.numbers(run(EXAMPLES))
+    assert tracked["difference/random"] == pytest.approx(0.1)
+    assert tracked["observed/matched"] == -0.55
+    assert [figure.name for figure in recommend.figures(run())] == named[:2]
+    assert len(recommend.sentences(run())) == 1
+    pair = [
+        dataclasses.replace(run(), title="old"),
+        dataclasses.replace(run(EXAMPLES), title="new"),
+    ]
+    tables = evaluation_tables({"recommend": pair})
+    assert set(tables["recommend_differences"]["switches"]) == {"new"}
+    assert set(tables["recommend_differences"].columns) <= {
+        "switches", *recommend.SCHEMAS["recommend_differences"].columns
+    }  # fmt: skip
+
+
+def test_fine_tunings_at_chance_stand_on_the_page_and_among_its_findings():
+    one = run(EXAMPLES)
+    assert recommend.of_run(one)["doubts"] == []
+    rows = [(number, "random", 4, "de", 0.5, 0.5) for number in range(1, 9)]
+    columns = "retraining kind steps test_language accuracy p".split()
+    one.tables["retrainings"] = pd.DataFrame(rows, columns=columns)
+    (doubt,) = recommend.of_run(one)["doubts"]
+    assert doubt.startswith("8 of 8 fine-tunings that verify the recommendation have learnt noth")
