@@ -39,6 +39,7 @@ DIFFERENCES = {
     "effect_gains": (("measure", "train_language", "test_language"), "gain"),
     "faithfulness_beats": (("method", "control", "level"), "difference"),
     "faithfulness_dropped": (("method", "against", "test_language"), "difference"),
+    "recommend_differences": (("against", "test_language"), "difference"),
 }
 """The tables of what evaluations test against 0: the same, with columns low, high and q."""
 

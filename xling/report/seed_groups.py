@@ -27,6 +27,7 @@ READ: dict[str, list[str] | None] = {
     "faithfulness": None,
     "faithfulness_beats": None,
     "faithfulness_dropped": None,
+    "recommend_differences": None,
 }
 """The tables that are read of each run, and which of their columns; None: all."""
 

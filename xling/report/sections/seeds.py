@@ -62,6 +62,7 @@ EVALUATED = {
     "effect_gains": "more data of a language help, or harm, a language",
     "faithfulness_beats": "a method predicts better, or worse, than a control",
     "faithfulness_dropped": "the loss is higher, or lower, without a method’s first examples",
+    "recommend_differences": "a recommendation does better, or worse, than something else",
 }
 """What the tables of evaluations test, behind "that"."""
 
@@ -161,7 +162,7 @@ SCHEMAS = {
             "table": "table of the evaluation",
             "what": "its row: measure, training and test language of effect_gains; method, control "
             "and level of faithfulness_beats; method, control and test language of "
-            "faithfulness_dropped",
+            "faithfulness_dropped; other mixture and test language of recommend_differences",
             "difference": "mean over seeds, in the table's own unit",
             "low": f"lower {OVER_FITS}",
             "high": f"upper {OVER_FITS}",
