@@ -226,12 +226,13 @@ def _p_none(
     share = number / len(y)
     whole = fit(law, counts, y, own).squares[0] * share
     p = np.empty(languages)
+    own_alone = fit("own", counts, y, own).squares[0] if law == "one" else None
     for language in range(languages):
-        if law == "one" and language != own:
-            less = fit("own", counts, y, own)
+        if own_alone is not None and language != own:
+            less = own_alone
         else:
-            less = fit(law, counts, y, own, without=language)
-        ratio = max(0.0, less.squares[0] * share - whole) / (whole / left)
+            less = fit(law, counts, y, own, without=language).squares[0]
+        ratio = max(0.0, less * share - whole) / (whole / left)
         p[language] = stats.f.sf(ratio, 1, left) * (0.5 if ratio > 0 else 1.0)
     return p
 
