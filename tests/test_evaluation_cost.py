@@ -82,7 +82,7 @@ def test_time_is_that_of_the_steps_the_updates_and_the_tests():
     parts = {"a": 60, "b": 9}
     # 60 examples: 3 epochs of half the data and 4 updates; 9 of them: 0.9 s and an update each.
     first, second = 3 * (6 + 4 * 0.5) + 2, 3 * (0.9 + 0.5) + 2
-    begin = cost.START_SECONDS
+    begin = cost.START_SECONDS + cost.LAW_SECONDS * 3**3
     assert evaluation_seconds(one, parts, 120, SPENT) == pytest.approx(begin + first + second)
     two = dataclasses.replace(one, retrain=dataclasses.replace(one.retrain, processes=2))
     assert evaluation_seconds(two, parts, 120, SPENT) == pytest.approx(begin + first)
@@ -93,6 +93,16 @@ def test_time_is_that_of_the_steps_the_updates_and_the_tests():
     first, second = 3 * (12 + 8 * 0.5) + 2, 3 * (12 * 9 / 16 + 8 * 0.5) + 2
     assert evaluation_seconds(equal, parts, 120, SPENT) == pytest.approx(begin + first + second)
     assert evaluation_seconds(one, {}, 120, SPENT) == begin
+
+
+def test_laws_of_many_languages_take_their_time():
+    laws = [f"languages=[{','.join(f'l{n}' for n in range(count))}]" for count in (10, 30)]
+    ten, thirty = (cost.law_seconds(evaluated("language_effects", names)) for names in laws)
+    assert ten == pytest.approx(2.4) and thirty == pytest.approx(64.8)
+    assert cost.law_seconds(evaluated("recommend", laws[1])) == thirty
+    assert cost.law_seconds(evaluated("recommend", laws[1], "recommend.by=example")) == 0
+    assert cost.law_seconds(evaluated("faithfulness", laws[1])) == 0
+    assert cost.law_seconds(evaluated("language_effects", laws[1], "retrain.worker=1")) == 0
 
 
 def test_what_methods_need_beside_the_fine_tunings_is_counted_once_for_those_that_share_it():

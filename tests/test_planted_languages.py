@@ -147,6 +147,13 @@ def test_a_language_of_random_labels_can_be_left_out_and_is_never_recommended(tm
     assert examples(tables, "recommended")["fr"] == 0
     verified = tables["recommend_verified"].set_index("mixture")["observed"]
     assert verified["recommended"] > verified["balanced"] + 0.05, verified
+    effects = evaluated(tmp_path, "language_effects", "mixture.fits=16")
+    high, q = (of_pairs(effects["effect_changes"], name) for name in ("high", "q"))
+    assert (high["fr"] < 0).all() and (q["fr"] < 0.01).all(), q  # it harms all, and itself
+    assert (q.drop(columns="fr") > 0.5).all(None), q
+    (results,) = tmp_path.glob("multirun/planted/*language_effects*/results.json")
+    findings = " ".join(json.loads(results.read_text("utf-8"))["findings"])
+    assert "The data of fr harm: with all of them, accuracy is " in findings
 
 
 @pytest.mark.slow

@@ -121,9 +121,64 @@ def test_rates_in_own_examples_that_help_nothing_are_not_told():
     assert own == "No effect of its own data on de is told; what helps it most is en."
     gains["q"] = [0.4 if test == train else 0.001 for test, train in gains.index]
     run.tables["effect_gains"] = gains.reset_index()
-    first, *own, _ = language_effects.sentences(run)
+    first, own, _ = language_effects.sentences(run)
     assert first.endswith("it matters whose data it is (cross-validated R² 0.90).")
-    assert len(own) == 3
+    assert own.startswith("No effect of its own data is told on de (helped most by en), en (")
+
+
+def test_several_languages_whose_own_data_bring_nothing_are_told_in_one_sentence():
+    run = effects(dict.fromkeys(LANGUAGES, "each"), RATES | {("sw", "en"): 0.9})
+    gains = run.tables["effect_gains"]
+    own = gains["test_language"] == gains["train_language"]
+    run.tables["effect_gains"] = gains.assign(q=own.map({True: 0.4, False: 0.001}))
+    assert language_effects.sentences(run)[1] == (
+        "No effect of its own data is told on de (helped most by en), en (helped most by de) and "
+        "sw (helped most by any other)."
+    )
+
+
+def test_laws_for_which_there_are_too_few_fine_tunings_are_named():
+    run = effects(dict.fromkeys(LANGUAGES, "alike"), RATES)
+    laws = run.tables["effect_laws"].set_index("law")
+    laws.loc["each", "why"] = "needs 64 different parts of the data, there are 51"
+    run.tables["effect_laws"] = laws.reset_index()
+    assert (
+        "Laws for which there are too few fine-tunings (mixture.fits): each needs 64 different "
+        "parts of the data, there are 51. So whether one language’s data is worth more than "
+        "another’s is not told."
+    ) in language_effects.sentences(run)
+
+
+def test_data_that_harm_are_told_in_a_sentence_and_a_table():
+    run = effects(dict.fromkeys(LANGUAGES, "alike"), RATES)
+    columns = "measure test_language train_language change low high q".split()
+    rows = [
+        ("loss", "de", "sw", -0.1, -0.2, -0.05, 0.001),
+        ("loss", "en", "sw", -0.25, -0.3, -0.2, 0.001),
+        ("accuracy", "de", "sw", -0.02, -0.03, -0.01, 0.01),
+        ("accuracy", "en", "sw", -0.01, -0.03, 0.01, 0.3),
+        ("accuracy", "en", "de", 0.2, 0.1, 0.3, 1.0),
+    ]
+    run.tables["effect_changes"] = pd.DataFrame(rows, columns=columns)
+    assert (
+        "The data of sw harm: with all of them, loss is 0.100 to 0.250 higher for de and en and "
+        "accuracy is 0.020 lower for de (q < 0.05)."
+    ) in language_effects.sentences(run)
+    told = language_effects.of_run(run)
+    assert [row[2] for row in told["harms"]["rows"]] == ["sw"] * 3
+    assert len(told["changes"]["rows"]) == 5
+    del run.tables["effect_changes"]  # of an earlier version
+    assert language_effects.of_run(run)["harms"] is None
+
+
+def test_rates_fit_into_the_cells_of_many_languages():
+    names = [f"l{number}" for number in range(30)]
+    columns = "test_language train_language rate low high q_alike q_none".split()
+    rates = (0.25, 9.94, 17.2, 250.0, *[1.0] * 26)
+    rows = [("l0", name, rate, 0.0, 1.0, 0.5, 0.5) for name, rate in zip(names, rates, strict=True)]
+    chart = effects_charts.rates_matrix(pd.DataFrame(rows, columns=columns), names).to_dict()
+    (printed,) = (rows[0]["printed"] for rows in chart["datasets"].values() if "weak" in rows[0])
+    assert printed[:4] == ["0.2", "10", "17", ">99"]
 
 
 def test_languages_with_another_law_than_all_together_are_named():

@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+import pytest
 from report_runs import make_run
 
 from xling import report
@@ -87,3 +88,34 @@ def test_the_words_name_the_weights():
     assert words.scores == f"dot product of the gradients, {summed}"
     assert summed in words.reading and "Pruthi et al. 2020" in words.reading
     assert "Choenni et al. 2023" in words_of("tracin").reading
+
+
+@pytest.mark.parametrize("name", ["same_language", "same_label", "count", "random"])
+def test_the_page_of_a_control_makes_no_finding_of_its_shares(name, tmp_path):
+    folder = make_run(tmp_path / "run", epochs=1, traced_per_language=5)
+    plain = report.write_page(folder).read_text("utf-8")
+    assert "Each language’s own data holds" in plain and "This run is a control" not in plain
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    (folder / "results.json").write_text(json.dumps(results | {"method": name}), "utf-8")
+    page = report.write_page(folder).read_text("utf-8")
+    assert f"<strong>This run is a control.</strong> {name} looks at no model and no text" in page
+    assert f'<p class="finding">The control {name} measures nothing' in page
+    for claim in ("own data holds", "stands out", "stand out", "Across languages", "own-language"):
+        assert claim not in page.split('<section id="run"')[0].replace("Own-language", ""), claim
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("bm25", "which languages share words, not which the model learns from"),
+        ("embedding", "which languages’ examples the model represents alike, not which it learns"),
+    ],
+)
+def test_the_page_of_a_method_that_looks_at_no_training_says_so_at_its_top(name, says, tmp_path):
+    folder = make_run(tmp_path / "run", epochs=1, traced_per_language=5)
+    results = json.loads((folder / "results.json").read_text("utf-8"))
+    (folder / "results.json").write_text(json.dumps(results | {"method": name}), "utf-8")
+    page = report.write_page(folder).read_text("utf-8")
+    head, _ = page.split('<section class="lead"')
+    assert says in head
+    assert "Each language’s own data holds" in page

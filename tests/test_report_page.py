@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from pathlib import Path
 
 from report_pages import UNFOLD
 from report_runs import LANGUAGES, make_run
@@ -170,3 +171,18 @@ def test_the_script_of_the_figures_is_built_once(tmp_path, monkeypatch):
     assert templating.vega.__wrapped__() == "kept"
     monkeypatch.setenv("XDG_CACHE_HOME", str(kept))  # where no folder can be made
     assert templating.vega.__wrapped__() == whole
+
+
+def test_headings_and_captions_keep_off_the_chart_above_them(chromium):
+    css = (Path(report.__file__).parent / "templates" / "report.css").read_text("utf-8")
+    page = chromium.new_page(viewport={"width": 390, "height": 800})
+    caption = '<div class="scroll"><table class="numbers"><caption>A</caption></table></div>'
+    for below in (caption, "<h3>A</h3>", "<h4>A</h4>"):
+        for above in ('<figure class="chart"></figure>', '<div class="pair"></div>'):
+            page.set_content(f"<style>{css}</style>{above}{below}")
+            top = page.evaluate("getComputedStyle(document.body.children[1]).marginTop")
+            assert top == "32px", (above, below)  # 2rem
+    broad = '<figure class="chart broad"><div class="drawing"></div></figure>'
+    page.set_content(f"<style>{css}</style>{broad}")
+    chart, drawing = (page.locator(name).bounding_box() for name in (".chart", ".drawing"))
+    assert chart["width"] <= 390 < drawing["width"]  # it is moved, not made smaller

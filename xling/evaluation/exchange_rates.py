@@ -14,6 +14,7 @@ import pandas as pd
 from scipy import stats
 
 from xling.analysis.statistics import PERCENTILES, q_values
+from xling.evaluation.changes import changes
 from xling.evaluation.choice import try_laws, try_together
 from xling.evaluation.laws import Fit, fit, parameters
 
@@ -85,6 +86,9 @@ class LanguageEffects:
             test cannot tell the rate from 0.
         gains: measure, test_language, train_language, gain, low, high, q, law: of 100 further
             examples by the chosen law, beyond `at`; q against 0, controlled over a measure.
+        changes: measure, test_language, train_language, change, low, high, q: by all of a
+            language's examples, of either sign, beside the chosen law of the others' data; q of
+            harm (one-sided), controlled over a measure. See `xling.evaluation.changes`.
         curves: measure, test_language, train_language, examples, predicted, low, high, law: the
             other languages have their mean number of examples.
         points: measure, test_language, train_language, fit, examples, value: the outcome of each
@@ -96,6 +100,7 @@ class LanguageEffects:
     overall: pd.DataFrame
     exchange_rates: pd.DataFrame
     gains: pd.DataFrame
+    changes: pd.DataFrame
     curves: pd.DataFrame
     points: pd.DataFrame
     fitted: tuple[FittedLaw, ...]
@@ -117,7 +122,7 @@ def language_effects(
     parts = _parts(tunings)
     reference = tunings.counts.max(0) if at is None else at
     weights = bootstrap_weights(parts, resamples, seed)
-    laws, overall, rates, gains, curves, points, fitted = [], [], [], [], [], [], []
+    laws, overall, rates, gains, changed, curves, points, fitted = ([] for _ in range(8))
     for measure, outcomes in tunings.outcomes.items():
         tried = []
         for name, y in zip(tunings.test_languages, outcomes.T, strict=True):
@@ -142,6 +147,8 @@ def language_effects(
                 rates.append(_rates(law, fits.get(law), tunings, y, parts).assign(**key))
             fitted.append(fits[chosen])
             gains.append(_gains(fitted[-1], tunings, y, parts, reference).assign(**key))
+            change = changes(chosen, tunings.counts, y, own, parts)
+            changed.append(change.assign(train_language=list(tunings.train_languages), **key))
             curves.append(_curves(fitted[-1], tunings).assign(**key))
             points.append(_points(fitted[-1], tunings, y).assign(**key))
         overall.append(try_together(tried).assign(measure=measure))
@@ -152,12 +159,17 @@ def language_effects(
             **{f"q_{against}": controlled}
         )
     gains_table = _tidy(gains, "train_language gain low high p law")
-    q = _controlled(gains_table, "p", ["measure"])
+    changes_table = _tidy(changed, "train_language change low high p")
+    gains_table, changes_table = (
+        table.assign(q=_controlled(table, "p", ["measure"])).drop(columns="p")
+        for table in (gains_table, changes_table)
+    )
     return LanguageEffects(
         _tidy(laws, "law parameters fits parts r2 rho chosen why"),
         pd.concat(overall, ignore_index=True)["measure law languages r2 chosen as_good".split()],
         rates_table,
-        gains_table.drop(columns="p").assign(q=q),
+        gains_table,
+        changes_table,
         _tidy(curves, "train_language examples predicted low high law"),
         _tidy(points, "train_language fit examples value"),
         tuple(fitted),
@@ -226,12 +238,13 @@ def _p_none(
     share = number / len(y)
     whole = fit(law, counts, y, own).squares[0] * share
     p = np.empty(languages)
+    own_alone = fit("own", counts, y, own).squares[0] if law == "one" else None
     for language in range(languages):
-        if law == "one" and language != own:
-            less = fit("own", counts, y, own)
+        if own_alone is not None and language != own:
+            less = own_alone
         else:
-            less = fit(law, counts, y, own, without=language)
-        ratio = max(0.0, less.squares[0] * share - whole) / (whole / left)
+            less = fit(law, counts, y, own, without=language).squares[0]
+        ratio = max(0.0, less * share - whole) / (whole / left)
         p[language] = stats.f.sf(ratio, 1, left) * (0.5 if ratio > 0 else 1.0)
     return p
 

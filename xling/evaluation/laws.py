@@ -23,6 +23,7 @@ thousand resamples take as long as a hundred calls of scipy's solver, which the 
 """
 
 import dataclasses
+from functools import cached_property
 
 import numpy as np
 
@@ -236,12 +237,10 @@ class _Problem:
         state = self._evaluate(here, weights)
         active = np.arange(len(here))
         for _ in range(STEPS):
-            cost, residuals, slopes = (part[active] for part in (state[0], state[4], state[5]))
+            cost, downhill, curvature = (part[active] for part in (state[0], state[4], state[5]))
             w, at = weights[active], here[active]
-            gradient = (
-                -(slopes.swapaxes(1, 2) @ (w * residuals)[:, :, None])[..., 0] + at @ self.pull
-            )
-            curvature = slopes.swapaxes(1, 2) @ (w[:, :, None] * slopes) + self.pull
+            gradient = at @ self.pull - downhill
+            curvature = curvature + self.pull
             diagonal = np.einsum("rii->ri", curvature)
             # A bound that the step would cross is a wall: nothing moves along it.
             walled = ((at <= low) & (gradient > 0)) | ((at >= high) & (gradient < 0))
@@ -267,9 +266,12 @@ class _Problem:
         return here, cost, level, slope, squares
 
     def _evaluate(self, at: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Solve for α and β; also the residuals and how they change, projected off both."""
-        offset, rates = np.exp(at[:, :1]), np.exp(at[:, 1:])
-        amount = offset + self.fixed + rates @ self.free.T
+        """Solve for α and β; also minus half the gradient of the squares, and their curvature.
+
+        The slopes of the outcomes, projected off α and β, are not made: only their products are.
+        """
+        scales = np.exp(at)
+        amount = self.fixed + scales @ self._terms.T
         z = np.log(amount)
         total = w.sum(1, keepdims=True)
         mean_z, mean_y = (w * z).sum(1, keepdims=True) / total, (w @ self.y)[:, None] / total
@@ -279,11 +281,22 @@ class _Problem:
         residuals = self.y - mean_y - slope * centered
         squares = (w * residuals**2).sum(1)
         cost = squares + np.einsum("ri,ij,rj->r", at, self.pull, at)
-        moved = np.concatenate([offset[:, :, None] + 0 * amount[:, :, None],
-                                rates[:, None, :] * self.free], axis=2)  # fmt: skip
-        moved = slope[:, :, None] * moved / amount[:, :, None]
-        moved = moved - ((w[:, None, :] @ moved) / total[:, :, None])
-        along = ((w * centered)[:, None, :] @ moved) / spread[:, :, None]
-        moved = moved - centered[:, :, None] * along
+        steep = slope / amount
+        downhill = scales * ((w * steep * residuals) @ self._terms)
+        products = ((w * steep**2) @ self._products).reshape(len(at), *self.pull.shape)
+        curvature = products * scales[:, :, None] * scales[:, None, :]
+        for off, length in ((np.ones_like(z), total), (centered, spread)):
+            along = scales * ((w * steep * off) @ self._terms)
+            curvature -= along[:, :, None] * (along / length)[:, None, :]
         level = (mean_y - slope * mean_z)[:, 0]
-        return cost, level, slope[:, 0], squares, residuals, moved
+        return cost, level, slope[:, 0], squares, downhill, curvature
+
+    @cached_property
+    def _terms(self) -> np.ndarray:
+        """What n₀ and the rates are multiplied by: (fits, 1 + rates)."""
+        return np.concatenate([np.ones((len(self.y), 1)), self.free], axis=1)
+
+    @cached_property
+    def _products(self) -> np.ndarray:
+        """The products of two terms each: (fits, (1 + rates)²)."""
+        return (self._terms[:, :, None] * self._terms[:, None, :]).reshape(len(self.y), -1)

@@ -28,6 +28,7 @@ def effect_tables(
         "effect_laws": effects.laws,
         "exchange_rates": effects.exchange_rates,
         "effect_gains": effects.gains,
+        "effect_changes": effects.changes,
         "effect_curves": effects.curves,
         "effect_points": effects.points.assign(fit=effects.points["fit"] + 1),
         "effect_agreement": agreement(effects.exchange_rates, influence_matrices(model.paths.run)),

@@ -9,6 +9,7 @@ from typing import Any
 from xling.analysis import doubts
 from xling.analysis.doubts import Doubt
 from xling.analysis.unlearnt import unlearnt_doubts
+from xling.report.methods import method
 from xling.report.tables import RunTables
 
 TITLES = {
@@ -49,8 +50,10 @@ def own(results: dict[str, Any], codes: Sequence[str]) -> list[Doubt]:
 
 
 def banners(results: dict[str, Any]) -> list[tuple[str, str]]:
-    """Return a title and a sentence for each warning."""
-    return [(_title(doubt), doubt["sentence"]) for doubt in warnings(results)]
+    """Return a title and a sentence for what the method cannot tell, and for each warning."""
+    caution = method(results).caution
+    told = [(_title(doubt), doubt["sentence"]) for doubt in warnings(results)]
+    return [caution, *told] if caution else told
 
 
 def _title(doubt: Doubt) -> str:
@@ -73,6 +76,11 @@ def headline(results: dict[str, Any]) -> str:
             "This model has not learnt the task, so what influenced its predictions says nothing "
             "about languages. The figures below are kept to be looked into. Train longer, on more "
             "data or with another learning rate, and trace again."
+        )
+    if method(results).control:
+        return (
+            f"The control {results['method']} measures nothing: its shares of languages are what "
+            "stands here where nothing is known of the model."
         )
     if own(results, (doubts.TIES,)):
         return (

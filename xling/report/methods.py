@@ -24,6 +24,9 @@ class MethodWords:
         above_zero: what a mean influence above zero says of a language's data.
         noise: what the noise of a share is, in a table's documentation.
         when: begins the sentence of `reading`.
+        caution: title and sentence at the top of the page, where the scores do not tell what a
+            model learns from; None if they estimate that.
+        control: whether nothing is measured, so that no share is a finding.
     """
 
     scores: str
@@ -33,6 +36,8 @@ class MethodWords:
     above_zero: str
     noise: str = "difference between the shares by the sketches and by their twins, if any"
     when: str = "At the end of every epoch, "
+    caution: tuple[str, str] | None = None
+    control: bool = False
 
 
 SIMILARITIES = {"cosine": "cosine", "dot": "dot product"}
@@ -76,6 +81,11 @@ def _embedding(similarity: str = "cosine", **_: Any) -> MethodWords:
         "the model represents most like its test examples",
         "the model represents the two languages’ examples similarly as a whole",
         "missing: hidden states are compared as they are, so no estimate is noisy",
+        caution=(
+            "Hidden states are compared, not what training does.",
+            "The figures say which languages’ examples the model represents alike, not which it "
+            "learns from.",
+        ),
     )
 
 
@@ -142,6 +152,12 @@ def _control(name: str, score: str) -> Callable[..., MethodWords]:
         "the control scores the language’s data above zero, which says nothing of a model",
         "missing: the control’s scores are no estimates",
         when="",
+        caution=(
+            "This run is a control.",
+            f"{name} looks at no model and no text, so nothing on this page says which languages "
+            "the model learns from. It is there for other methods to be compared with.",
+        ),
+        control=True,
     )
 
 
@@ -159,6 +175,11 @@ def _bm25(**_: Any) -> MethodWords:
         "the language’s texts share words with the test examples",
         "missing: the texts are compared as they are, so no estimate is noisy",
         when="",
+        caution=(
+            "The model is not looked at.",
+            "BM25 compares texts: the figures say which languages share words, not which the model "
+            "learns from.",
+        ),
     )
 
 

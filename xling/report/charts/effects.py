@@ -7,7 +7,7 @@ import altair as alt
 import pandas as pd
 
 from xling.report.charts.lines import by_language
-from xling.report.charts.matrix import TEST, Side, cell_width, matrix
+from xling.report.charts.matrix import ROOM, TEST, Side, cell_width, matrix
 from xling.report.charts.panels import TEST_EXAMPLES, Panels, panels
 from xling.report.style import HEADS, HUES, rgba
 from xling.report.words import SIGNIFICANT, number, p_value
@@ -17,16 +17,19 @@ LAWS = ("alike", "own", "one", "separate", "each")
 
 LAW = Side("law", "law", "law")
 
+ROW = 32
+"""Height of a language's laws in pixels: there are many languages, and five laws."""
+
 
 def rates_matrix(rates: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChart:
     """Draw what an example of each training language is worth to each test language."""
     known = rates.dropna(subset="rate")
-    width = cell_width(known["train_language"].nunique())
+    width = cell_width(known["train_language"].nunique(), ROOM, 30)
     own = known["test_language"] == known["train_language"]
     table = known[["test_language", "train_language"]].assign(
         rate=known["rate"].round(4),
         shade=known["rate"].clip(upper=2).round(4),
-        printed=[number(rate, 2 if width >= 36 else 1) for rate in known["rate"]],
+        printed=[_printed_rate(rate, 2 if width >= 36 else 1) for rate in known["rate"]],
         interval=[
             "1 by definition" if pd.isna(low) else f"{number(low, 2)} to {number(high, 2)}"
             for low, high in zip(known["low"], known["high"], strict=True)
@@ -46,6 +49,11 @@ def rates_matrix(rates: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChar
     ]
     legend = color.legend(orient="bottom", values=[0, 1, 2], format="d")
     return matrix(table, legend, tooltip, languages, width)
+
+
+def _printed_rate(rate: float, digits: int) -> str:
+    """Write a rate so that it fits into a cell."""
+    return ">99" if rate > 99 else number(rate, digits if rate < 9.9 else 0)
 
 
 def _printed_q(values: pd.Series) -> list[str]:
@@ -73,7 +81,7 @@ def laws_matrix(laws: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChart:
     ]
     order = [*languages, *LAWS]
     legend = color.legend(orient="bottom", values=[0, 0.5, 1], format=".1f")
-    return matrix(table, legend, tooltip, order, 70, sides=(TEST, LAW))
+    return matrix(table, legend, tooltip, order, 70, sides=(TEST, LAW), tallest=ROW)
 
 
 def curve_panels(curves: pd.DataFrame, points: pd.DataFrame, languages: Sequence[str]) -> Panels:

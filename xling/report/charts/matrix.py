@@ -36,6 +36,7 @@ def matrix(
     width: int | None = None,
     small: bool = False,
     sides: tuple[Side, Side] = (TEST, TRAIN),
+    tallest: int = 48,
 ) -> alt.LayerChart:
     """Draw a cell per pair of languages.
 
@@ -48,11 +49,12 @@ def matrix(
         width: of a cell, in pixels; by default as many as there is room for.
         small: one of several: without titles of the axes.
         sides: what the rows and the columns are. Cells of a language with itself have a frame.
+        tallest: greatest height of a row, in pixels.
     """
     down, across = sides
     order = list(languages) if languages else list(dict.fromkeys(table[down.field]))
     width = width or cell_width(table[across.field].nunique())
-    height = min(48, width - 2)
+    height = min(tallest, width - 2)
     font = 13 if width >= 28 else 11
     top = alt.Axis(orient="top", labelAngle=0, labelFontSize=font)
     left = alt.Axis(labelFontSize=font)

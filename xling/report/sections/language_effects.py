@@ -7,12 +7,16 @@ import pandas as pd
 from xling.report.charts.effects import curve_panels, laws_matrix, rates_matrix
 from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
+from xling.report.sections.harms import SCHEMA, harm_sentences, harmful
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
 from xling.report.words import SIGNIFICANT, listed, number, p_equals
 
 MEASURES = {"loss": "loss", "accuracy": "accuracy"}
+PAIRED = 15
+"""Languages whose two matrices stand side by side; those of more have the page's whole width."""
+
 MOST_DRAWN = 12
 """Languages whose curves are drawn; those of more are in the tables alone."""
 
@@ -86,6 +90,7 @@ SCHEMAS = {
             "q": "q-value against 0 (false discovery rate over a measure)",
         },
     ),
+    "effect_changes": SCHEMA,
     "effect_curves": across_runs(
         "The measure against the number of examples of one language, the others at their mean.",
         {
@@ -172,7 +177,9 @@ def of_run(run: RunTables) -> dict[str, Any]:
         "laws": printed_rows(run.tables["effect_laws"]),
         "agreement": printed_rows(run.tables["effect_agreement"]),
         "gains": printed_rows(run.tables["effect_gains"]),
-        "retrainings": run.tables["retrainings"]["retraining"].nunique(),
+        "harms": printed_rows(harmful(run)) if len(harmful(run)) else None,
+        "changes": printed_rows(run.tables.get("effect_changes", run.tables["effect_gains"][:0])),
+        "wide": len(run.languages) > PAIRED,
     }
 
 
@@ -250,10 +257,16 @@ def sentences(run: RunTables) -> list[str]:
     ]
     if len(nothing) and chosen["law"] != "nothing":
         texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
-    for language, best in useless.items():
+    if len(useless) == 1:
+        ((language, best),) = useless.items()
         texts.append(
             f"No effect of its own data on {language} is told; what helps it most is {best}."
         )
+    elif useless:
+        named = listed(f"{language} (helped most by {best})" for language, best in useless.items())
+        texts.append(f"No effect of its own data is told on {named}.")
+    texts.extend(harm_sentences(run))
+    texts.extend(_untried_sentence(laws))
     if len(others):
         named = listed(f"{language} ({law})" for language, law in others.items())
         texts.append(f"Taken alone, another law does better for {named}.")
@@ -318,6 +331,18 @@ def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
     )
 
 
+def _untried_sentence(laws: pd.DataFrame) -> list[str]:
+    """Say which laws there are too few fine-tunings for, and so what cannot be told."""
+    few = laws[laws["why"].str.startswith("needs ")].drop_duplicates("law")
+    texts = [f"{law} {why}" for law, why in zip(few["law"], few["why"], strict=True)]
+    if not texts:
+        return []
+    told = f"Laws for which there are too few fine-tunings (mixture.fits): {'; '.join(texts)}."
+    if "each" in set(few["law"]):
+        told += " So whether one language’s data is worth more than another’s is not told."
+    return [told]
+
+
 def _useless(gains: pd.DataFrame) -> dict[str, str]:
     """Return test languages whose own data are not told from useless, and what helps them most.
 
@@ -329,7 +354,9 @@ def _useless(gains: pd.DataFrame) -> dict[str, str]:
         if own.any() and not (rows.loc[own, "q"] < SIGNIFICANT).any():
             helping = rows[~own & (rows["q"] < SIGNIFICANT) & (rows["gain"] > 0)]
             if len(helping):
-                best[language] = helping.loc[helping["gain"].idxmax(), "train_language"]
+                top = helping[helping["gain"] > (1 - 1e-6) * helping["gain"].max()]
+                alike = 1 < len(top) == (~own).sum()
+                best[language] = "any other" if alike else listed(top["train_language"])
     return best
 
 

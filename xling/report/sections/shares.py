@@ -284,13 +284,13 @@ def _strongest(positive: pd.DataFrame) -> list[str]:
     others = positive.query("test_language != train_language and low > base_rate")
     if others.empty:
         return [
-            "No language’s test examples draw on another language’s data clearly more than its "
-            "base rate: no 95% interval lies above it."
+            "No language’s data holds clearly more of another language’s most positive examples "
+            "than its base rate: no 95% interval lies above it."
         ]
     row = others.loc[(others["share"] - others["base_rate"]).idxmax()]
     return [
-        f"The strongest pull across languages is of {row.train_language} training examples on "
-        f"{row.test_language} test examples: {percent(row['share'])} "
+        f"Across languages, {row.train_language} training examples stand out most among the most "
+        f"positive of {row.test_language} test examples: {percent(row['share'])} "
         f"({interval(row['low'], row['high'])}), base rate {percent(row['base_rate'])}."
     ]
 
