@@ -126,7 +126,7 @@ _at_first = surroundings()
 @cache
 def commands() -> Server:
     """Start, once for all tests of this process, what the commands are forked from."""
-    return _ending.enter_context(server("xling", "hydra", environment=_at_first))
+    return _ending.enter_context(server("xling", "hydra", "shortcuts", environment=_at_first))
 
 
 def pytest_unconfigure() -> None:

@@ -14,12 +14,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryFile
+from tempfile import TemporaryDirectory, TemporaryFile
 from types import TracebackType
 from typing import IO, Self
 
 READ_ON_IMPORT = ("HF_", "HUGGINGFACE_", "MKL_", "OMP_", "OPENBLAS_", "PYTHON", "TRANSFORMERS_")
 """Prefixes of the variables that Python or libraries read before a command starts."""
+
+KEPT = "FORKSERVER_KEPT"
+"""Variable of a server alone: a folder in which its libraries may keep things for later forks."""
 
 FORK_SAFE = {"jemalloc_bg_thd"}
 """Names of threads that start anew in a fork: Arrow's memory allocator has one."""
@@ -140,17 +143,18 @@ def server(package: str, *libraries: str, environment: Mapping[str, str]) -> Ite
     """
     mine, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     command = [sys.executable, __file__, str(theirs.fileno()), package, *libraries]
-    process = subprocess.Popen(
-        command,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        pass_fds=[theirs.fileno()],
-        start_new_session=True,  # Ctrl-C is pytest's alone
-    )
-    with process, mine:
-        theirs.close()
-        yield Server(mine, environment)
+    with TemporaryDirectory() as kept:
+        process = subprocess.Popen(
+            command,
+            env={**environment, KEPT: kept},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=[theirs.fileno()],
+            start_new_session=True,  # Ctrl-C is pytest's alone
+        )
+        with process, mine:
+            theirs.close()
+            yield Server(mine, environment)
 
 
 def _text(file: IO[bytes]) -> str:

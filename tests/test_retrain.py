@@ -14,7 +14,8 @@ from xling.errors import UserError
 from xling.pipeline import recommend, retrain
 from xling.pipeline.paths import run_paths
 
-MIXED = (*SMALL, "mixture.fits=9", "mixture.seeds=2", "retrain.processes=1")
+ALONE = (*SMALL, "retrain.processes=1")
+MIXED = (*ALONE, "mixture.fits=9", "mixture.seeds=2")
 FITS = 9 + 2 + 3
 
 
@@ -214,7 +215,7 @@ def test_a_recommendation_is_verified_and_exported(tmp_path):
 
 
 def test_examples_that_score_highest_are_fine_tuned_on_beside_random_ones(tmp_path):
-    command = ("task=xnli", *SMALL, "evaluate=recommend", "recommend.by=example")
+    command = ("task=xnli", *ALONE, "evaluate=recommend", "recommend.by=example")
     done = run_xling(
         *command, "recommend.seeds=2", "recommend.target=fr", "recommend.total=30", folder=tmp_path
     )
@@ -241,7 +242,7 @@ def test_examples_that_score_highest_are_fine_tuned_on_beside_random_ones(tmp_pa
 
 def test_examples_that_score_alike_are_chosen_at_random(tmp_path):
     done = run_xling(
-        "task=xnli", *SMALL, "evaluate=recommend", "recommend.by=example", "recommend.seeds=2",
+        "task=xnli", *ALONE, "evaluate=recommend", "recommend.by=example", "recommend.seeds=2",
         "recommend.total=30", "influence=count", folder=tmp_path,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
