@@ -171,9 +171,8 @@ def test_the_real_command_ends_with_a_line_and_an_exit_code(tmp_path):
     assert done.stderr.startswith("xling: exclude=kr: ") and "Traceback" not in done.stderr
 
 
-@pytest.mark.command
 def test_the_traceback_is_printed_when_asked_for(tmp_path):
-    done = run_command("exclude=kr", folder=tmp_path, HYDRA_FULL_ERROR="1")
+    done = run_xling("exclude=kr", folder=tmp_path, HYDRA_FULL_ERROR="1")
     assert done.returncode != 0 and "Traceback" in done.stderr
 
 

@@ -7,11 +7,19 @@ import sys
 from pathlib import Path
 
 import pytest
-from conftest import config, run_command
+from conftest import config, run_command, surroundings
 from corpus_files import forget
+from forkserver import server
+from huggingface_hub import constants
 from served_hub import COMMIT, Hub, Repo
 from test_hub_cache import cut_off, nli
-from transformers import PreTrainedTokenizerFast, XLMRobertaConfig, XLMRobertaModel
+from transformers import (
+    AutoModel,
+    AutoTokenizer,
+    PreTrainedTokenizerFast,
+    XLMRobertaConfig,
+    XLMRobertaModel,
+)
 
 from xling.errors import UserError
 from xling.models.available import fetch_model, fetched, model_files, require_model
@@ -100,14 +108,11 @@ def test_a_model_of_which_a_file_is_missing_is_refused_without_a_network(tiny, m
     assert "1 file, " in get()[1][0]
 
 
-def test_what_transformers_has_fetched_by_itself_is_accepted(tiny, monkeypatch, tmp_path):
-    program = (
-        "from transformers import AutoModel, AutoTokenizer as T\n"
-        f"AutoModel.from_pretrained('owner/tiny', revision='{COMMIT}')\n"
-        f"T.from_pretrained('owner/tiny', revision='{COMMIT}')"
-    )
-    surroundings = {**os.environ, "HF_HUB_CACHE": str(tmp_path / "cache")}
-    subprocess.run([sys.executable, "-c", program], env=surroundings, check=True)
+def test_what_transformers_has_fetched_by_itself_is_accepted(tiny, monkeypatch):
+    asked = {"revision": COMMIT, "cache_dir": constants.HF_HUB_CACHE}
+    AutoModel.from_pretrained("owner/tiny", **asked)
+    AutoTokenizer.from_pretrained("owner/tiny", **asked)
+    assert tiny.asked("model.safetensors")
     cut_off(monkeypatch)
     assert get()[1] == [f"Model owner/tiny at {COMMIT}, from the cache"]
 
@@ -197,20 +202,28 @@ def test_a_run_with_the_hub_and_then_without_it(tiny, tmp_path, unused_address):
     tiny.repos["datasets/owner/nli"] = Repo(nli("de", "en"))
     home = {"HF_HOME": str(tmp_path / "home"), "HF_ENDPOINT": tiny.address}
 
-    def run(*arguments: str, **surroundings: str) -> str:
-        done = run_command(*RUN, *arguments, folder=tmp_path, **(home | surroundings))
+    def said(done: subprocess.CompletedProcess[str]) -> str:
         assert done.returncode == 0, done.stderr
         assert done.stderr == ""
         assert not any(word in done.stdout for word in NOISE), done.stdout
         return done.stdout
 
-    dry = run("dry_run=true").splitlines()
-    sizes = [line for line in dry if "to be fetched from the hub" in line]
-    assert [line.split()[0] for line in sizes] == ["Data", "Model"]
-    tiny.requests.clear()
-    assert "epoch  1" in run()
-    assert tiny.asked() == []
-    assert "epoch  1" in run("seed=1", HF_HUB_OFFLINE="1", HF_ENDPOINT=unused_address)
-    nothing = {"HF_ENDPOINT": unused_address, "HF_HOME": str(tmp_path / "empty")}
-    assert "already finished" in run("dry_run=true", **nothing)
+    with_hub = surroundings(**home)
+    with server("xling", "hydra", "shortcuts", environment=with_hub) as commands:
+
+        def run(*arguments: str) -> str:
+            with commands.start("xling", *RUN, *arguments, cwd=tmp_path, env=with_hub) as command:
+                out, errors = command.communicate(120)
+            return said(subprocess.CompletedProcess(RUN, command.returncode, out, errors))
+
+        dry = run("dry_run=true").splitlines()
+        sizes = [line for line in dry if "to be fetched from the hub" in line]
+        assert [line.split()[0] for line in sizes] == ["Data", "Model"]
+        tiny.requests.clear()
+        assert "epoch  1" in run()
+        assert tiny.asked() == []
+        without = home | {"HF_HUB_OFFLINE": "1", "HF_ENDPOINT": unused_address}
+        assert "epoch  1" in said(run_command(*RUN, "seed=1", folder=tmp_path, **without))
+        (tmp_path / "home").rename(tmp_path / "gone")
+        assert "already finished" in run("dry_run=true")
     assert tiny.asked() == []
