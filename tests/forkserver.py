@@ -2,7 +2,8 @@
 
 A server process imports what the commands import, computes nothing, and forks for every command.
 The fork leaves the server's loop and becomes the interpreter of `python -m MODULE`: its exit code,
-its traceback, its exit handlers and its death by a signal are those of a real process. For Linux.
+its traceback, its exit handlers and its death by a signal are those of a real process, except that
+its modules are not taken apart at its end. For Linux.
 """
 
 import json
@@ -16,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, NoReturn, Self
 
 READ_ON_IMPORT = ("HF_", "HUGGINGFACE_", "MKL_", "OMP_", "OPENBLAS_", "PYTHON", "TRANSFORMERS_")
 """Prefixes of the variables that Python or libraries read before a command starts."""
@@ -216,6 +217,24 @@ def _threads() -> set[str]:
     return {(thread / "comm").read_text("utf-8").strip() for thread in others}
 
 
+def _end(code: object) -> NoReturn:
+    """End as the interpreter does, but leave the memory, which all forks share, to the system.
+
+    To take the modules apart would copy it first, for half a second.
+    """
+    import atexit
+    import threading
+
+    if not isinstance(code, int | None):
+        print(code, file=sys.stderr)
+        code = 1
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit((code or 0) & 0xFF)
+
+
 def _main() -> None:
     import gc
     import pkgutil
@@ -233,7 +252,11 @@ def _main() -> None:
     gc.freeze()  # so that the collector touches no page that the forks share
     module, *arguments = _serve(control)
     sys.argv[1:] = arguments
-    runpy.run_module(module, run_name="__main__", alter_sys=True)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    except SystemExit as ended:
+        _end(ended.code)
+    _end(None)
 
 
 if __name__ == "__main__":
