@@ -40,12 +40,15 @@ torch.set_num_threads(1)  # two busy threads on two cores are slower than one
 LONGEST = (
     "test_slurm",
     "test_ranks",
-    "test_experiments_subnetworks",
-    "test_hub_models",
-    "test_report",
+    "test_report_reader",
+    "test_retrain",
+    "test_experiments",
     "test_run",
     "test_sweep",
-    "test_experiments",
+    "test_report",
+    "test_hub",
+    "test_model_",
+    "test_tuning",
     "test_wandb",
 )
 """Prefixes of the files to start first, so that no process is left alone with one at the end."""

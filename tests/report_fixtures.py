@@ -1,6 +1,7 @@
 """The reports that several test files look at, each written once, and the browser for them."""
 
 import shutil
+from contextlib import nullcontext
 
 import pytest
 from report_pages import Opened
@@ -8,7 +9,7 @@ from report_runs import make_embedding_run, make_run
 from report_subnetworks import make_subnetwork_run, make_sweep_of_all_kinds
 
 from xling import report
-from xling.report.sweep_page import write_sweep
+from xling.report import sweep_page
 
 SCRIPTS = ("ar", "ko", "zh")
 TEXTS = {
@@ -49,18 +50,18 @@ def opened(chromium):
 
 @pytest.fixture(scope="session")
 def run_folder(tmp_path_factory):
-    """A run with its report and figures."""
+    """A run with its page."""
     folder = make_run(tmp_path_factory.mktemp("report") / "xnli-0a1b2c3d")
-    report.write_report(folder)
+    report.write_page(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def subnetwork_folder(tmp_path_factory):
-    """A run with subnetworks, with its report and figures."""
+    """A run with subnetworks, with its page."""
     folder = tmp_path_factory.mktemp("report") / "pawsx-0a1b2c3d"
     make_subnetwork_run(folder, task="pawsx", epochs=2, traced_per_language=1)
-    report.write_report(folder)
+    report.write_page(folder)
     return folder
 
 
@@ -72,9 +73,11 @@ def sweep_of_all_kinds(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sweep_folder(sweep_of_all_kinds):
-    """This sweep, with its report and figures."""
+    """This sweep, with its page and tables."""
     folder, jobs = sweep_of_all_kinds
-    write_sweep(folder, jobs)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep_page, "saved", lambda figures, folder: nullcontext())
+        sweep_page.write_sweep(folder, jobs)
     return folder
 
 

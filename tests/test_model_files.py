@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 import transformers
@@ -19,6 +20,7 @@ from transformers.utils import import_utils
 
 from xling.cli.compose import expand_home
 from xling.errors import UserError
+from xling.models.encoder import load
 from xling.models.files import check_folder
 from xling.models.packages import EXTRAS, missing_package
 
@@ -364,8 +366,10 @@ def test_a_tokenizer_of_sentencepiece_asks_for_its_extra(tmp_path, monkeypatch):
         assert "pip install 'xling[sentencepiece]'" in refused(tmp_path)
 
 
-def test_a_model_in_the_hubs_cache_is_read_as_a_folder_is(save, tmp_path):
-    """In a process of its own, with a hub that does not answer."""
+def test_a_model_in_the_hubs_cache_is_read_as_a_folder_is(
+    save, tmp_path, no_hub, unreachable_hub, monkeypatch
+):
+    """With a hub that does not answer."""
     files = save("gpt2")
     snapshot = tmp_path / "hf" / "hub" / "models--org--m" / "snapshots" / ("a" * 40)
     shutil.copytree(files, snapshot, ignore=shutil.ignore_patterns("hf"))
@@ -373,19 +377,13 @@ def test_a_model_in_the_hubs_cache_is_read_as_a_folder_is(save, tmp_path):
     kinds = [{"path": "", "type": "Transformer"}, {"path": "1_Pooling", "type": "Pooling"}]
     (snapshot / "modules.json").write_text(json.dumps(kinds))
     change(snapshot / "1_Pooling" / "config.json", pooling_mode_mean_tokens=True)
-    code = (
-        "from conftest import config\n"
-        "from xling.models.encoder import load\n"
-        f"settings = config('model=local', 'model.path=org/m', 'model.revision={'a' * 40}')\n"
-        "print(load(settings, lambda: (), print)[0].pooling)"
-    )
-    nowhere = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(tmp_path / "hf")}
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parent,
-        env={**os.environ, **nowhere},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.stdout.splitlines()[-1] == "mean", done.stderr
+    nowhere = os.environ["HF_ENDPOINT"]
+    template = f"{nowhere}/{{repo_id}}/resolve/{{revision}}/{{filename}}"
+    for name, value in (
+        ("HF_HUB_CACHE", str(tmp_path / "hf" / "hub")),
+        ("ENDPOINT", nowhere),
+        ("HUGGINGFACE_CO_URL_TEMPLATE", template),
+    ):
+        monkeypatch.setattr(huggingface_hub.constants, name, value)
+    settings = config("model=local", "model.path=org/m", f"model.revision={'a' * 40}")
+    assert load(settings, lambda: (), print)[0].pooling == "mean"

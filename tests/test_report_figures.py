@@ -9,6 +9,7 @@ from xling import report
 from xling.report.order import RUN_SECTIONS, SWEEP_SECTIONS
 from xling.report.section import all_figures, filled
 from xling.report.style import styled
+from xling.report.sweep_page import write_sweep
 from xling.report.sweep_results import gather
 
 STARTS = {".svg": b"<svg", ".png": b"\x89PNG\r\n", ".pdf": b"%PDF-"}
@@ -50,8 +51,9 @@ def files(folder):
 
 
 @pytest.mark.parametrize("name", FOLDERS)
-def test_every_figure_on_a_page_is_also_a_file(request, name):
+def test_every_figure_on_a_page_is_also_a_file(request, name, sweep_of_all_kinds):
     folder = request.getfixturevalue(name)
+    write_sweep(*sweep_of_all_kinds) if name == "sweep_folder" else report.write_report(folder)
     shown, stems = on_page(folder), {file.rsplit(".")[0] for file in files(folder)}
     alone = FILES_ALONE if name == "sweep_folder" else set()
     assert len(shown) > 5 and set(shown) <= stems and stems - set(shown) == alone
