@@ -9,7 +9,9 @@ import pandas as pd
 import pytest
 from conftest import run_xling
 from runs import TWO_LAYERS, report_folder, sweep_report, sweep_tables
+from tracked_runs import outcome
 
+from xling.analysis.doubts import MODEL, ONE_CLASS, SUBNETWORKS
 from xling.subnetwork import read_mask
 from xling.sweep.grids import expand_grid, requested_sweep
 
@@ -61,6 +63,16 @@ def test_only_examples_that_both_models_classify_correctly_are_traced(sparse):
     tables = read_tables(report_folder(sparse.folder, sparse.done))
     right = tables["correct"].set_index("test_id")[["full", "subnetwork"]].all(axis=1)
     assert right[tables["traced"]["test_id"]].all() and not right.all()
+
+
+def test_subnetworks_of_models_at_chance_are_told(sparse):
+    results, tables = outcome(report_folder(sparse.folder, sparse.done))
+    kinds = {(warning["code"], warning["model"]) for warning in results["warnings"]}
+    whole = {model for code, model in kinds if code in (ONE_CLASS, MODEL)}
+    assert "the whole model" in whole
+    (told,) = (one for one in results["warnings"] if one["code"] == SUBNETWORKS)
+    assert set(told["languages"]) <= {"de", "en", "fr"}
+    assert {"ties", "tie_shares", "effective_dimension", "learnt"} <= set(tables)
 
 
 def test_runs_share_models_masks_and_sketches(variants):

@@ -8,6 +8,10 @@ import pandas as pd
 import pytest
 from conftest import SMALL, run_xling, start_xling
 from runs import only, written
+from tracked_runs import outcome
+
+from xling.analysis.doubts import CODES, ONE_CLASS
+from xling.tracker import headline_metrics
 
 
 @pytest.mark.command
@@ -49,6 +53,22 @@ def test_the_terminal_says_what_matters(undisturbed):
     assert lines[-1].startswith("Report: multirun/xnli/tiny-")
     assert (undisturbed.folder / lines[-1].removeprefix("Report: ")).is_file()
     assert "\r" not in "".join(lines) and "\x1b" not in "".join(lines)
+
+
+@pytest.mark.command
+def test_a_run_that_predicts_one_class_says_so_everywhere(undisturbed):
+    run = only(undisturbed.folder, "multirun/xnli/tiny-*")
+    results, tables = outcome(run)
+    codes = [warning["code"] for warning in results["warnings"]]
+    assert codes[0] == ONE_CLASS and set(codes) <= set(CODES)
+    assert not tables["learnt"]["learnt"].any()
+    page = (run / "report.html").read_text("utf-8")
+    top = page.split('<section id="run">')[0]
+    assert top.count('class="banner doubt"') == len(codes)
+    assert '<p class="finding">This model has not learnt the task' in top
+    assert results["warnings"][0]["sentence"] in top
+    assert headline_metrics(results)[f"warning/{ONE_CLASS}"] == 1
+    assert results["warnings"][0]["sentence"] in undisturbed.done.stdout
 
 
 def test_a_finished_run_is_not_run_again_and_its_training_is_shared(undisturbed, copied):

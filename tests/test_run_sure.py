@@ -1,4 +1,4 @@
-"""Whole runs: one that has learnt warns of nothing, one that predicts one class does everywhere."""
+"""A whole run that has learnt warns of nothing; `test_run.py` looks at one that has not."""
 
 from pathlib import Path
 
@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 from conftest import SMALL, run_xling
 from corpus_files import LABELS, write
-from runs import only, report_folder
+from runs import report_folder
 from tracked_runs import outcome
 
-from xling.analysis.doubts import CODES, MODEL, ONE_CLASS, SUBNETWORKS
 from xling.tracker import headline_metrics
 
 WRONG = 0.2
@@ -63,29 +62,3 @@ def test_a_run_that_has_learnt_warns_of_nothing(tmp_path):
     assert tables["ties"]["noise"].between(1e-5, 0.2).all()
     assert (tables["ties"]["within_noise"] * 40 >= 1).all()  # rank k itself
     assert list(tables["effective_dimension"]["epoch"]) == list(range(results["kept_epoch"] + 1))
-
-
-@pytest.mark.command
-def test_a_run_that_predicts_one_class_says_so_everywhere(undisturbed):
-    run = only(undisturbed.folder, "multirun/xnli/tiny-*")
-    results, tables = outcome(run)
-    codes = [warning["code"] for warning in results["warnings"]]
-    assert codes[0] == ONE_CLASS and set(codes) <= set(CODES)
-    assert not tables["learnt"]["learnt"].any()
-    page = (run / "report.html").read_text("utf-8")
-    top = page.split('<section id="run">')[0]
-    assert top.count('class="banner doubt"') == len(codes)
-    assert '<p class="finding">This model has not learnt the task' in top
-    assert results["warnings"][0]["sentence"] in top
-    assert headline_metrics(results)[f"warning/{ONE_CLASS}"] == 1
-    assert results["warnings"][0]["sentence"] in undisturbed.done.stdout
-
-
-def test_subnetworks_of_models_at_chance_are_told(sparse):
-    results, tables = outcome(report_folder(sparse.folder, sparse.done))
-    kinds = {(warning["code"], warning["model"]) for warning in results["warnings"]}
-    whole = {model for code, model in kinds if code in (ONE_CLASS, MODEL)}
-    assert "the whole model" in whole
-    (told,) = (one for one in results["warnings"] if one["code"] == SUBNETWORKS)
-    assert set(told["languages"]) <= {"de", "en", "fr"}
-    assert {"ties", "tie_shares", "effective_dimension", "learnt"} <= set(tables)
