@@ -150,3 +150,17 @@ def test_fine_tunings_at_chance_stand_on_the_page_and_among_its_findings():
     one.tables["retrainings"] = pd.DataFrame(rows, columns=columns)
     (doubt,) = recommend.of_run(one)["doubts"]
     assert doubt.startswith("8 of 8 fine-tunings that verify the recommendation have learnt noth")
+
+
+def test_that_it_does_not_matter_whose_data_is_a_recommendation():
+    def mixtures(*recommended: int) -> pd.DataFrame:
+        rows = [("recommended", name, n) for name, n in zip(("de", "en"), recommended, strict=True)]
+        rows += [("balanced", name, 30) for name in ("de", "en")]
+        return pd.DataFrame(rows, columns=["mixture", "train_language", "examples"])
+
+    assert recommend._mixture_sentence(mixtures(30, 30)) == (
+        "No mixture of 60 examples is told to do better than the balanced one: as far as can be "
+        "told, it does not matter whose they are."
+    )
+    said = recommend._mixture_sentence(mixtures(50, 10))
+    assert said == "The best mixture of 60 examples is 50 de and 10 en."

@@ -29,13 +29,10 @@ class Recommendation:
         mixtures: mixture ("recommended", "balanced", "target"), train_language, examples.
         predicted: mixture, predicted, low, high, better, better_low, better_high (by how much the
             recommended mixture is better than it).
-        matters: whether the interval of recommended minus balanced lies above 0: if not, it does
-            not matter whose data it is, as far as can be told.
     """
 
     mixtures: pd.DataFrame
     predicted: pd.DataFrame
-    matters: bool
 
 
 def predicted_languages(laws: Sequence[FittedLaw]) -> list[str]:
@@ -113,9 +110,12 @@ def best_mixture(
 ) -> Recommendation:
     """Find the mixture of a total that is best for the target.
 
-    Of equally good ones, the most balanced. `target` beside it is the target's own data, as far as
-    there are enough of them, and the rest balanced (not given for `mean` and `worst`, nor for a
-    language that is not trained on).
+    Of equally good ones, the most balanced; and the balanced one itself, unless the interval of
+    what the best is better by lies above 0: the best of many mixtures always seems to be better,
+    but as far as can be told it does not matter then whose data it is.
+
+    `target` beside it is the target's own data, as far as there are enough of them, and the rest
+    balanced (not given for `mean` and `worst`, nor for a language that is not trained on).
 
     Args:
         languages: those trained on.
@@ -137,6 +137,8 @@ def best_mixture(
     counts = np.stack([_whole(values, limits, total) for values in mixtures.values()])
     whole = _outcome(_fits(aimed), target, counts)[0]
     drawn = _outcome(_resampled(aimed), target, counts)
+    if np.percentile(drawn[:, 0] - drawn[:, 1], PERCENTILES[0]) <= 0:
+        counts[0], whole[0], drawn[:, 0] = counts[1], whole[1], drawn[:, 1]
     low, high = np.percentile(drawn, PERCENTILES, axis=0)
     better_low, better_high = np.percentile(drawn[:, [0]] - drawn, PERCENTILES, axis=0)
     columns = dict(predicted=whole, low=low, high=high, better=whole[0] - whole,
@@ -149,7 +151,6 @@ def best_mixture(
     return Recommendation(
         pd.DataFrame(rows, columns=["mixture", "train_language", "examples"]),
         pd.DataFrame({"mixture": list(mixtures), **columns}),
-        bool(better_low[1] > 0),
     )
 
 

@@ -230,7 +230,14 @@ def _leave_out_sentence(left_out: pd.DataFrame) -> str:
 
 
 def _mixture_sentence(mixtures: pd.DataFrame) -> str:
+    by_mixture = mixtures.pivot(index="train_language", columns="mixture", values="examples")
     chosen = mixtures[(mixtures["mixture"] == "recommended") & (mixtures["examples"] > 0)]
+    if (by_mixture["recommended"] == by_mixture["balanced"]).all():
+        return (
+            f"No mixture of {number(chosen['examples'].sum())} examples is told to do "
+            "better than the balanced one: as far as can be told, it does not matter whose "
+            "they are."
+        )
     parts = [
         f"{number(row['examples'])} {row['train_language']}"
         for row in chosen.sort_values("examples", ascending=False).to_dict("records")
