@@ -164,3 +164,15 @@ def test_that_it_does_not_matter_whose_data_is_a_recommendation():
     )
     said = recommend._mixture_sentence(mixtures(50, 10))
     assert said == "The best mixture of 60 examples is 50 de and 10 en."
+
+
+def test_a_choice_that_is_nearly_all_of_one_label_is_said_to_be_so():
+    def said(*shares: float) -> list[str]:
+        names = ["entailment", "neutral", "contradiction"][: len(shares)]
+        base = [1 / len(shares)] * len(shares)
+        table = pd.DataFrame({"train_label": names, "share": shares, "base_rate": base})
+        return recommend._label_sentences(table)
+
+    (sentence,) = said(0.1, 0.9, 0.0)
+    assert sentence.startswith("90% of them are neutral, as are 33% of the training data: ")
+    assert said(0.4, 0.4, 0.2) == said(0.6, 0.4) == recommend._label_sentences(None) == []

@@ -15,7 +15,7 @@ from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
-from xling.report.words import listed, number, p_equals
+from xling.report.words import listed, number, p_equals, percent
 
 BOOTSTRAP = "end of the 95% bootstrap interval over fine-tunings and their seeds"
 OUTCOME = "for the target; more is better, so losses are negative"
@@ -28,6 +28,9 @@ STUDENT = "end of the 95% interval over seeds and test examples together (Studen
 
 DIFFERENCES = "recommend_differences"
 """A table that runs of earlier versions are without."""
+
+LOPSIDED = 1.5
+"""From this many times its share of the data on, a label is said to be much of what is chosen."""
 
 ENOUGH = 5
 """With fewer fine-tunings of each mixture, intervals are wide by their number alone."""
@@ -70,6 +73,15 @@ SCHEMAS = {
             "mixture": MIXTURE,
             "train_language": TRAIN,
             "examples": "number of them",
+        },
+    ),
+    "recommend_labels": across_runs(
+        "Labels of the examples that score highest for the target.",
+        {
+            "train_label": "label",
+            "examples": "number of recommended examples",
+            "share": "of the recommended examples, 0 to 1",
+            "base_rate": "share of all training examples, 0 to 1",
         },
     ),
     "recommend_verified": across_runs(
@@ -185,7 +197,7 @@ def sentences(run: RunTables) -> list[str]:
             _mixture_sentence(run.tables["recommend_mixtures"]),
         ]
     else:
-        told = [_example_sentence(verified)]
+        told = [_example_sentence(verified), *_label_sentences(run.tables.get("recommend_labels"))]
     return told if apart is None else [*told, _verified_sentence(apart)]
 
 
@@ -203,6 +215,20 @@ def _example_sentence(verified: pd.DataFrame) -> str:
         f"are recommended. What came out of fine-tuning on them, and on as many others: "
         f"{listed(parts)}; more is better."
     )
+
+
+def _label_sentences(labels: pd.DataFrame | None) -> list[str]:
+    """Say that a label makes up far more of the recommended examples than of all data."""
+    if labels is None:  # of an earlier version
+        return []
+    row = labels.loc[(labels["share"] - labels["base_rate"]).idxmax()]
+    if row["share"] < LOPSIDED * row["base_rate"]:
+        return []
+    return [
+        f"{percent(row['share'], 0)} of them are {row['train_label']}, as are "
+        f"{percent(row['base_rate'], 0)} of the training data: so many of one label teach little "
+        "else. The matched examples, which have the same labels, show what is the labels’ doing."
+    ]
 
 
 def _gain_sentence(gains: pd.DataFrame) -> str:
