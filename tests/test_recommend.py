@@ -149,6 +149,11 @@ def test_that_only_its_own_data_count_makes_it_not_certain_that_others_can_be_le
         assert table["low"][2] == pytest.approx(np.percentile(lost, 2.5)) and table["high"][2] == 0
         gains = gains_of_target(laws, LANGUAGES, target, MOST).set_index("train_language")
         assert gains["gain"]["ru"] == 0 == gains["low"]["ru"] < gains["high"]["ru"]
+        assert gains[["behind_low", "behind_high"]].iloc[0].tolist() == [0, 0]
+    by_set = [100 * fits.gain(MOST[None])[:, 0] for fits in (laws[0].resampled, laws[0].general)]
+    behind = [np.percentile(drawn[:, 0] - drawn[:, 2], 2.5) for drawn in by_set]
+    gains = gains_of_target(laws, LANGUAGES, "de", MOST).set_index("train_language")
+    assert gains["behind_low"]["ru"] == pytest.approx(min(behind)) and min(behind) > 0
 
 
 def test_nothing_is_recommended_for_what_nothing_predicts():

@@ -86,6 +86,21 @@ def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
     assert "the 6 pairs of different languages" in agreement and "ρ = 0.43" in agreement
 
 
+def test_it_is_said_how_many_rates_are_told_from_nothing_and_from_an_own_example():
+    run = effects(dict.fromkeys(LANGUAGES, "each"), RATES)
+    rates = run.tables["exchange_rates"]
+    others = rates.query("law == 'each' and test_language != train_language").index
+    rates.loc[others[:2], "q_none"] = 0.05  # not below it
+    rates.loc[others[1:], "q_alike"] = 0.2
+    first, _ = language_effects.sentences(run)
+    assert first.endswith("Of 6 such rates, 4 are told from 0 and 1 from 1 (q < 0.05).")
+    run = effects(dict.fromkeys(LANGUAGES, "one"), RATES)
+    first, _ = language_effects.sentences(run)
+    assert first.endswith("Of 3 such rates, 3 are told from 0 and 3 from 1 (q < 0.05).")
+    run = effects(dict.fromkeys(LANGUAGES, "alike"), RATES)
+    assert "such rates" not in language_effects.sentences(run)[0]
+
+
 def test_laws_that_predict_practically_as_well_are_said_in_the_same_breath():
     run = effects({"de": "separate", "en": "separate", "sw": "separate"}, RATES)
     (clear, *_) = language_effects.sentences(run)

@@ -7,7 +7,7 @@ them; `predicted_languages` names the others. Laws of different languages were r
 """
 
 import dataclasses
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
@@ -51,12 +51,16 @@ def gains_of_target(
         at: (languages,) examples there are already.
 
     Returns:
-        Columns train_language, gain, low, high (see `_interval`); best first.
+        Columns train_language, gain, low, high, behind_low, behind_high (how much less that is than
+        the best, by the same resamples; see `_interval`); best first.
     """
     aimed = _aimed(laws, target)
     gain = _gain(_fits(aimed), target, at)[0]
-    low, high = _interval(_gain(fits, target, at) for fits in _possible(aimed))
-    columns = dict(train_language=list(languages), gain=gain, low=low, high=high)
+    drawn = [_gain(fits, target, at) for fits in _possible(aimed)]
+    low, high = _interval(drawn)
+    behind = _interval([of_set[:, [gain.argmax()]] - of_set for of_set in drawn])
+    columns = dict(train_language=list(languages), gain=gain, low=low, high=high,
+                   behind_low=behind[0], behind_high=behind[1])  # fmt: skip
     return pd.DataFrame(columns).sort_values("gain", ascending=False, ignore_index=True)
 
 
@@ -233,7 +237,7 @@ def _gain(fits: Sequence[Fit], target: str, at: np.ndarray) -> np.ndarray:
     return np.take_along_axis(gain, worst[None, :, None], axis=0)[0]
 
 
-def _interval(drawn: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _interval(drawn: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Return the 95 % interval that holds those by each of some sets of laws.
 
     A simple law takes some effects to be nothing, or all to be alike, and has no interval for that.

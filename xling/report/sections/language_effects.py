@@ -8,6 +8,7 @@ from xling.report.charts.effects import curve_panels, laws_matrix, rates_matrix
 from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.sections.harms import SCHEMA, harm_sentences, harmful
+from xling.report.sections.told_rates import told_rates
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
@@ -251,9 +252,10 @@ def sentences(run: RunTables) -> list[str]:
     gains = _of(run.tables["effect_gains"], measure)
     useless = _useless(gains[~gains["test_language"].isin(nothing)])
     told = by_language.index.difference([*nothing, *useless], sort=False)
+    rates = rates[rates["test_language"].isin(told)]
+    said = [*_law_sentences(overall, rates), *told_rates(chosen["law"], rates)]
     texts = [
-        f"In {count} fine-tunings on parts of the data, judged by {measure}: "
-        + " ".join(_law_sentences(overall, rates[rates["test_language"].isin(told)]))
+        f"In {count} fine-tunings on parts of the data, judged by {measure}: " + " ".join(said)
     ]
     if len(nothing) and chosen["law"] != "nothing":
         texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
