@@ -1,8 +1,8 @@
-"""How many exchange rates are more than estimates: told from 0, or from 1."""
+"""What exchange rates can tell: which are told from 0 or 1, and which have no unit."""
 
 import pandas as pd
 
-from xling.report.words import SIGNIFICANT
+from xling.report.words import SIGNIFICANT, listed
 
 
 def told_rates(law: str, rates: pd.DataFrame) -> list[str]:
@@ -22,3 +22,27 @@ def told_rates(law: str, rates: pd.DataFrame) -> list[str]:
         f"Of {len(others)} such {rate}, {none} {are} told from 0 and {alike} from 1 "
         f"(q < {SIGNIFICANT})."
     ]
+
+
+def useless_owns(gains: pd.DataFrame) -> dict[str, str]:
+    """Return test languages whose own data are not told from useless, and what helps them most."""
+    best = {}
+    for language in without_unit(gains):
+        rows = gains[gains["test_language"] == language]
+        others = rows["train_language"] != language
+        helping = rows[others & (rows["q"] < SIGNIFICANT) & (rows["gain"] > 0)]
+        if len(helping):
+            top = helping[helping["gain"] > (1 - 1e-6) * helping["gain"].max()]
+            alike = 1 < len(top) == others.sum()
+            best[language] = "any other" if alike else listed(top["train_language"])
+    return best
+
+
+def without_unit(gains: pd.DataFrame) -> list[str]:
+    """Return test languages whose own data are not told to help, though they are trained on.
+
+    Exchange rates of such a language are in a unit that is worth nothing, or nearly; where more
+    data make it worse, a high rate says that they do so even more.
+    """
+    own = gains[gains["test_language"] == gains["train_language"]]
+    return list(own.loc[~((own["q"] < SIGNIFICANT) & (own["gain"] > 0)), "test_language"])
