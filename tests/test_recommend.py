@@ -129,6 +129,33 @@ def test_data_that_hurt_are_left_out():
     assert verdicts[3] == "leave out" and verdicts[0] == "keep"
 
 
+def test_that_only_its_own_data_count_makes_it_not_certain_that_others_can_be_left_out():
+    laws = fitted(*np.eye(5)[:2], noise=0.4)
+    assert [law.fit.law for law in laws] == ["own", "own"]
+    for target, mine in (("de", laws[:1]), ("mean", laws)):
+        table = without_each(laws, LANGUAGES, target, MOST, margin=0.001)
+        assert table["change"][2] == 0 and table["verdict"][2] == "unclear"
+        assert without_each(laws, LANGUAGES, target, MOST, margin=1.0)["verdict"][2] == "leave out"
+        # By hand: a rate for each language says how much of the amount goes with Russian.
+        lost = np.mean(
+            [
+                law.general.slopes[:, 0]
+                * np.log(1 - 150 * law.general.rates[:, 2] / (law.general.offset + amount))
+                for law in mine
+                for amount in [150 * law.general.rates.sum(1)]
+            ],
+            axis=0,
+        )
+        assert table["low"][2] == pytest.approx(np.percentile(lost, 2.5)) and table["high"][2] == 0
+        gains = gains_of_target(laws, LANGUAGES, target, MOST).set_index("train_language")
+        assert gains["gain"]["ru"] == 0 == gains["low"]["ru"] < gains["high"]["ru"]
+        assert gains[["behind_low", "behind_high"]].iloc[0].tolist() == [0, 0]
+    by_set = [100 * fits.gain(MOST[None])[:, 0] for fits in (laws[0].resampled, laws[0].general)]
+    behind = [np.percentile(drawn[:, 0] - drawn[:, 2], 2.5) for drawn in by_set]
+    gains = gains_of_target(laws, LANGUAGES, "de", MOST).set_index("train_language")
+    assert gains["behind_low"]["ru"] == pytest.approx(min(behind)) and min(behind) > 0
+
+
 def test_nothing_is_recommended_for_what_nothing_predicts():
     laws = fitted([1] * 5, [1] * 5, noise=1e3)
     assert predicted_languages(laws) == []

@@ -39,6 +39,31 @@ def test_languages_that_can_be_left_out_can_be_one_at_a_time():
     assert recommend._leave_out_sentence(left_out[:2]).startswith("Can be left out: en. Not")
 
 
+def test_languages_of_which_it_is_not_told_whether_they_can_be_left_out_are_named():
+    left_out = pd.DataFrame(
+        {"train_language": ["de", "en", "sw"], "verdict": ["keep", "unclear", "unclear"]}
+    )
+    assert recommend._leave_out_sentence(left_out) == (
+        "Not to be left out: de. Not told: en and sw."
+    )
+    assert "Of no language can it be told" in recommend._leave_out_sentence(left_out[1:])
+
+
+def test_which_languages_might_bring_as_much_is_told_by_the_difference_not_by_intervals_apart():
+    gains = pd.DataFrame(
+        {
+            "train_language": ["de", "en", "sw"],
+            "gain": [0.05, 0.02, 0.01],
+            "low": [0.02, 0.01, 0.0],
+            "high": [0.1, 0.04, 0.03],
+            "behind_low": [0.0, 0.01, -0.01],
+            "behind_high": [0.0, 0.08, 0.09],
+        }
+    )
+    assert recommend._gain_sentence(gains).endswith("can be told, sw might bring as much.")
+    assert recommend._gain_sentence(gains[:2]).endswith("; every other language’s bring less.")
+
+
 def test_a_recommendation_is_better_where_a_difference_is_told_and_no_further():
     assert said(("balanced", "de", 0.1, 0.06, "better", 0.12)) == (
         "3 fine-tunings of each show whether that holds. It is told from the balanced "

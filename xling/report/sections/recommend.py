@@ -54,6 +54,8 @@ SCHEMAS = {
             "gain": f"change of the measure {OUTCOME}",
             "low": f"lower {BOOTSTRAP}",
             "high": f"upper {BOOTSTRAP}",
+            "behind_low": f"how much less it is than that of the best language, lower {BOOTSTRAP}",
+            "behind_high": f"the same, upper {BOOTSTRAP}",
             "examples": "number of them in the present data; 0 of a candidate",
         },
     ),
@@ -233,14 +235,15 @@ def _label_sentences(labels: pd.DataFrame | None) -> list[str]:
 
 def _gain_sentence(gains: pd.DataFrame) -> str:
     best, rest = gains.iloc[0], gains.iloc[1:]
-    told = rest[rest["high"] < best["low"]]
+    behind = rest["behind_low"] > 0 if "behind_low" in rest else rest["high"] < best["low"]
+    told = rest[behind]
     text = (
         f"100 further examples bring the target most if they are {best['train_language']}: "
         f"{number(best['gain'], 3)} ({number(best['low'], 3)} to {number(best['high'], 3)})"
     )
     if len(told) == len(rest) and len(rest):
         return f"{text}; every other language’s bring less."
-    near = rest.loc[rest["high"] >= best["low"], "train_language"]
+    near = rest.loc[~behind, "train_language"]
     return f"{text}; as far as can be told, {listed(near)} might bring as much."
 
 
@@ -252,6 +255,9 @@ def _leave_out_sentence(left_out: pd.DataFrame) -> str:
         if len(names):
             single = ", each by itself" if verdict == "leave out" and len(names) > 1 else ""
             parts.append(f"{start}{single}: {listed(names)}.")
+    unclear = left_out.loc[left_out["verdict"] == "unclear", "train_language"]
+    if parts and len(unclear):
+        parts.append(f"Not told: {listed(unclear)}.")
     return " ".join(parts) or "Of no language can it be told whether it can be left out."
 
 
