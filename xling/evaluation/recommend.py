@@ -129,11 +129,13 @@ def best_mixture(
         mixtures["target"] = _filled(own, limits, total)
     counts = np.stack([_whole(values, limits, total) for values in mixtures.values()])
     whole = _outcome(_fits(aimed), target, counts)[0]
-    drawn = _outcome(_resampled(aimed), target, counts)
-    if np.percentile(drawn[:, 0] - drawn[:, 1], PERCENTILES[0]) <= 0:
-        counts[0], whole[0], drawn[:, 0] = counts[1], whole[1], drawn[:, 1]
-    low, high = np.percentile(drawn, PERCENTILES, axis=0)
-    better_low, better_high = np.percentile(drawn[:, [0]] - drawn, PERCENTILES, axis=0)
+    drawn = [_outcome(fits, target, counts) for fits in _possible(aimed)]
+    if _interval([of_set[:, [0]] - of_set for of_set in drawn])[0][1] <= 0:
+        counts[0], whole[0] = counts[1], whole[1]
+        for of_set in drawn:
+            of_set[:, 0] = of_set[:, 1]
+    low, high = _interval(drawn)
+    better_low, better_high = _interval([of_set[:, [0]] - of_set for of_set in drawn])
     columns = dict(predicted=whole, low=low, high=high, better=whole[0] - whole,
                    better_low=better_low, better_high=better_high)  # fmt: skip
     rows = [
@@ -266,10 +268,6 @@ def _outcome(fits: Sequence[Fit], target: str, counts: np.ndarray) -> np.ndarray
 
 def _fits(laws: Sequence[FittedLaw]) -> list[Fit]:
     return [law.fit for law in laws]
-
-
-def _resampled(laws: Sequence[FittedLaw]) -> list[Fit]:
-    return [law.resampled for law in laws]
 
 
 def _aimed(laws: Sequence[FittedLaw], target: str) -> list[FittedLaw]:
