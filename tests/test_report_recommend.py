@@ -75,8 +75,8 @@ def test_a_recommendation_is_better_where_a_difference_is_told_and_no_further():
     )
     text = said(("balanced", "de", -0.1, 0.3, "no difference", 0.25))
     assert "It is told" not in text and text.endswith(
-        "No difference from the balanced mixture is told: better by −0.100 in loss (−0.400 to "
-        "0.200, q = 0.030); predicted was better by 0.250, outside of that interval. 3 "
+        "No difference from the balanced mixture is told: worse by 0.100 in loss (−0.200 to "
+        "0.400, q = 0.030); predicted was better by 0.250, outside of that interval. 3 "
         "fine-tunings of each can tell large differences only; recommend.seeds=5 would "
         "tell smaller ones."
     )

@@ -310,7 +310,7 @@ def _difference_sentence(row: dict[str, Any]) -> str:
     if pd.isna(low):
         return f"There are too few test examples to tell it from {name}."
     side, value, low, high = (
-        (WORSE, -value, -high, -low) if verdict == WORSE else (BETTER, value, low, high)
+        (WORSE, -value, -high, -low) if value < 0 else (BETTER, value, low, high)
     )
     size = f"{side} by {number(value, 3)} in {row['measure']}"
     ends = f"{number(low, 3)} to {number(high, 3)}, {p_equals(row['q'], 'q')}"
