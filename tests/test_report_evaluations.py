@@ -384,3 +384,20 @@ def test_evaluations_with_and_without_anything_left_out_share_a_page(order):
     tables = evaluation_tables({"faithfulness": pair[order]})
     assert set(tables["faithfulness_dropped"]["switches"]) == {"drop=0.01"}
     assert set(tables["faithfulness"]["switches"]) == {"drop=0.01", "drop=0"}
+
+
+def test_influence_that_does_not_order_the_pairs_is_not_said_to():
+    def said(*rows: tuple[str, float, float]) -> str:
+        table = pd.DataFrame(rows, columns=["influence", "rho", "p"])
+        (text,) = language_effects._agreement_sentence(
+            table.assign(pairs="other languages", points=20)
+        )
+        return text.split(" the 20 pairs")[0]
+
+    shares = "share of the most positive"
+    assert said(("mean influence", 0.11, 0.65)) == "Influence is not shown to order"
+    assert said(("mean influence", -0.6, 0.01)) == "Influence is not shown to order"
+    assert (
+        said(("mean influence", 0.5, 0.02), (shares, 0.1, 0.6)) == "Influence does not always order"
+    )
+    assert said(("mean influence", 0.5, 0.02), (shares, 0.6, 0.01)) == "Influence orders"

@@ -19,6 +19,7 @@ from xling.analysis.doubts import (
     learning_doubts,
     ordered,
     ranking_doubts,
+    size_doubts,
     subnetwork_doubts,
 )
 from xling.report.doubts import TITLES
@@ -80,6 +81,17 @@ def test_ties_and_labels_become_warnings(by_chance, cosine, codes):
     found = ranking_doubts({"ties": ties, "effective_dimension": dimension})
     assert [doubt["code"] for doubt in found] == codes
     assert ranking_doubts({}) == []
+
+
+def test_rankings_of_most_of_the_data_make_no_finding(tmp_path):
+    assert size_doubts(50, 100) == []
+    (doubt,) = size_doubts(51, 100)
+    assert doubt["sentence"].startswith("The 51 most positive of 100 training examples are more ")
+    assert doubt["sentence"].endswith("influence.top_k=10 tells more.")
+    page = report.write_page(doubted(tmp_path / "run", [doubt])).read_text("utf-8")
+    assert '<p class="finding">The rankings of this run hold most of the training data' in page
+    assert "<strong>The rankings hold most of the data.</strong>" in page
+    assert "Own-language share" not in page.split("<nav")[0]
 
 
 def test_a_model_that_has_not_learnt_has_another_headline(opened, tmp_path):

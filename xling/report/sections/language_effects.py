@@ -12,7 +12,7 @@ from xling.report.sections.told_rates import told_rates, useless_owns, without_u
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
-from xling.report.words import listed, number, p_equals
+from xling.report.words import SIGNIFICANT, listed, number, p_equals
 
 MEASURES = {"loss": "loss", "accuracy": "accuracy"}
 PAIRED = 15
@@ -363,8 +363,16 @@ def _agreement_sentence(agreement: pd.DataFrame) -> list[str]:
         f"{row['influence']} at ρ = {number(row['rho'], 2)} ({p_equals(row['p'])})"
         for row in others.to_dict("records")
     ]
+    told = (others["p"] < SIGNIFICANT) & (others["rho"] > 0)
+    how = (
+        "orders"
+        if told.all()
+        else "does not always order"
+        if told.any()
+        else "is not shown to order"
+    )
     return [
-        f"Influence orders the {others['points'].iloc[0]} pairs of different languages as these "
+        f"Influence {how} the {others['points'].iloc[0]} pairs of different languages as these "
         f"rates do: {listed(parts)}."
     ]
 
