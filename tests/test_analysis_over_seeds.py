@@ -191,6 +191,21 @@ def test_what_evaluations_test_survives_seeds_or_does_not():
     assert a["p"] < 0.05 < b["p"] and (table["q"] >= table["p"]).all()
 
 
+def test_what_no_seed_has_tested_has_no_interval_over_seeds():
+    def evaluation(gain: float, q: float) -> dict[str, pd.DataFrame]:
+        rows = [("loss", "de", "en", 0.0, 0.0, 0.0, np.nan), ("loss", "en", "en", gain, 0, 1, q)]
+        columns = "measure train_language test_language gain low high q".split()
+        return {"effect_gains": pd.DataFrame(rows, columns=columns)}
+
+    law_alone, tested = seed_differences([evaluation(0.2, 0.01), evaluation(0.3, 0.02)]).to_dict(
+        "records"
+    )
+    assert law_alone["difference"] == 0 and law_alone["verdict"] == ""
+    assert all(np.isnan(law_alone[name]) for name in ("low", "high", "p", "q"))
+    assert tested["difference"] == pytest.approx(0.25) and tested["low"] < 0.25 < tested["high"]
+    assert tested["q"] == tested["p"]  # one test alone
+
+
 def test_rates_at_the_end_of_their_range_have_an_interval_of_their_fine_tunings():
     columns = "measure test_language train_language law rate low high".split()
     rates = pd.DataFrame([("loss", "de", "en", "each", 0.0, 0.0, 0.392)], columns=columns)

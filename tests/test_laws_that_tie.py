@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from planted_effects import LANGUAGES, law, planted
 
-from xling.evaluation.choice import practically_as_good
+from xling.evaluation.choice import practically_as_good, try_together
 from xling.evaluation.exchange_rates import language_effects
 
 MEASURED = dict(nothing=0.049, alike=0.849, own=0.269, one=0.847, separate=0.875, each=0.862)
@@ -49,3 +49,16 @@ def test_a_clear_winner_stands_alone():
     assert overall({name: [1.0, 1.0, 1.0, 0.1, 0.4] for name in "de en".split()}, 0.05) == (
         "each", [],
     )  # fmt: skip
+
+
+def test_what_predicts_no_language_by_itself_is_not_told_of_all_together():
+    rng = np.random.default_rng(0)
+    errors = [
+        {"nothing": 1 + 0.3 * rng.random(30), "alike": 0.6 + 0.3 * rng.random(30)} for _ in "abc"
+    ]
+    for predicted, told in ((True, "alike"), (False, "nothing")):
+        table = try_together([(True, predicted, error) for error in errors]).set_index("law")
+        assert table.index[table["chosen"]].tolist() == [told]
+        assert table["r2"]["alike"] == pytest.approx(
+            1 - np.mean([error["alike"] for error in errors])
+        )

@@ -1,5 +1,6 @@
 """Recommendations follow from laws that are known: the best mixture is the one found by hand."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -72,7 +73,6 @@ def test_all_of_the_budget_goes_to_the_best_language_as_far_as_there_is_of_it(tw
     assert examples(recommended) == [50, 0, 150, 0, 0]  # three to one, then one to one half
     assert examples(recommended, "balanced") == [40] * 5
     assert examples(recommended, "target") == [150, 13, 13, 12, 12]
-    assert recommended.matters
     predicted = recommended.predicted.set_index("mixture")
     by_hand = -2 + 0.6 * np.log(30 + 50 + 3 * 150)
     assert predicted["predicted"]["recommended"] == pytest.approx(by_hand, abs=0.05)
@@ -101,7 +101,14 @@ def test_where_all_data_count_alike_the_balanced_mixture_is_recommended(same):
     for target in ("de", "mean", "worst"):
         recommended = best_mixture(same, LANGUAGES, target, 300, MOST)
         assert examples(recommended) == [60] * 5
-        assert not recommended.matters
+
+
+def test_a_best_mixture_that_is_not_told_from_the_balanced_one_gives_way_to_it(two, same):
+    unsure = [replace(law, resampled=alike.resampled) for law, alike in zip(two, same, strict=True)]
+    recommended = best_mixture(unsure, LANGUAGES, "de", 200, MOST)
+    assert examples(recommended) == examples(recommended, "balanced") == [40] * 5
+    predicted = recommended.predicted.set_index("mixture").loc[["recommended", "balanced"]]
+    assert predicted.nunique().eq(1).all()
 
 
 def test_what_only_its_own_data_help_is_given_them(own):
@@ -117,9 +124,36 @@ def test_data_that_hurt_are_left_out():
     laws = language_effects(planted([truth], 0.1), resamples=200).fitted
     assert laws[0].fit.law == "separate"
     recommended = best_mixture(laws, LANGUAGES, "de", 300, MOST)
-    assert examples(recommended)[3] == 0 and recommended.matters
+    assert examples(recommended)[3] == 0
     verdicts = without_each(laws, LANGUAGES, "de", MOST, margin=0.02)["verdict"]
     assert verdicts[3] == "leave out" and verdicts[0] == "keep"
+
+
+def test_that_only_its_own_data_count_makes_it_not_certain_that_others_can_be_left_out():
+    laws = fitted(*np.eye(5)[:2], noise=0.4)
+    assert [law.fit.law for law in laws] == ["own", "own"]
+    for target, mine in (("de", laws[:1]), ("mean", laws)):
+        table = without_each(laws, LANGUAGES, target, MOST, margin=0.001)
+        assert table["change"][2] == 0 and table["verdict"][2] == "unclear"
+        assert without_each(laws, LANGUAGES, target, MOST, margin=1.0)["verdict"][2] == "leave out"
+        # By hand: a rate for each language says how much of the amount goes with Russian.
+        lost = np.mean(
+            [
+                law.general.slopes[:, 0]
+                * np.log(1 - 150 * law.general.rates[:, 2] / (law.general.offset + amount))
+                for law in mine
+                for amount in [150 * law.general.rates.sum(1)]
+            ],
+            axis=0,
+        )
+        assert table["low"][2] == pytest.approx(np.percentile(lost, 2.5)) and table["high"][2] == 0
+        gains = gains_of_target(laws, LANGUAGES, target, MOST).set_index("train_language")
+        assert gains["gain"]["ru"] == 0 == gains["low"]["ru"] < gains["high"]["ru"]
+        assert gains[["behind_low", "behind_high"]].iloc[0].tolist() == [0, 0]
+    by_set = [100 * fits.gain(MOST[None])[:, 0] for fits in (laws[0].resampled, laws[0].general)]
+    behind = [np.percentile(drawn[:, 0] - drawn[:, 2], 2.5) for drawn in by_set]
+    gains = gains_of_target(laws, LANGUAGES, "de", MOST).set_index("train_language")
+    assert gains["behind_low"]["ru"] == pytest.approx(min(behind)) and min(behind) > 0
 
 
 def test_nothing_is_recommended_for_what_nothing_predicts():

@@ -9,6 +9,7 @@ from conftest import config
 from xling.report.charts import effects as effects_charts
 from xling.report.sections import faithfulness, language_effects
 from xling.report.sections.checked import scored_by
+from xling.report.sections.harms import harm_sentences
 from xling.report.sweep_results import evaluation_tables
 from xling.report.tables import RunTables
 
@@ -86,6 +87,21 @@ def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
     assert "the 6 pairs of different languages" in agreement and "ρ = 0.43" in agreement
 
 
+def test_it_is_said_how_many_rates_are_told_from_nothing_and_from_an_own_example():
+    run = effects(dict.fromkeys(LANGUAGES, "each"), RATES)
+    rates = run.tables["exchange_rates"]
+    others = rates.query("law == 'each' and test_language != train_language").index
+    rates.loc[others[:2], "q_none"] = 0.05  # not below it
+    rates.loc[others[1:], "q_alike"] = 0.2
+    first, _ = language_effects.sentences(run)
+    assert first.endswith("Of 6 such rates, 4 are told from 0 and 1 from 1 (q < 0.05).")
+    run = effects(dict.fromkeys(LANGUAGES, "one"), RATES)
+    first, _ = language_effects.sentences(run)
+    assert first.endswith("Of 3 such rates, 3 are told from 0 and 3 from 1 (q < 0.05).")
+    run = effects(dict.fromkeys(LANGUAGES, "alike"), RATES)
+    assert "such rates" not in language_effects.sentences(run)[0]
+
+
 def test_laws_that_predict_practically_as_well_are_said_in_the_same_breath():
     run = effects({"de": "separate", "en": "separate", "sw": "separate"}, RATES)
     (clear, *_) = language_effects.sentences(run)
@@ -149,6 +165,21 @@ def test_laws_for_which_there_are_too_few_fine_tunings_are_named():
     ) in language_effects.sentences(run)
 
 
+def test_where_own_data_make_it_worse_no_rate_is_said_to_be_worth_anything():
+    run = effects(dict.fromkeys(LANGUAGES, "one"), RATES)
+    own = "test_language == train_language and test_language != 'de'"
+    gains = run.tables["effect_gains"]
+    gains.loc[gains["test_language"] != "de", "gain"] *= -1
+    first, bare, _ = language_effects.sentences(run)
+    assert "of an own one (cross" in first and "Of 1 such rate" in first  # of German alone
+    assert bare == "No good of own data is told, so no rates in units of it: en and sw."
+    gains.loc[gains.eval(own), "gain"] *= -1
+    gains.loc[gains.eval(own), "q"] = 0.06
+    assert bare in language_effects.sentences(run)
+    gains.loc[gains.eval(own), "q"] = 0.04
+    assert "Of 3 such rates" in language_effects.sentences(run)[0]
+
+
 def test_data_that_harm_are_told_in_a_sentence_and_a_table():
     run = effects(dict.fromkeys(LANGUAGES, "alike"), RATES)
     columns = "measure test_language train_language change low high q".split()
@@ -166,6 +197,12 @@ def test_data_that_harm_are_told_in_a_sentence_and_a_table():
     ) in language_effects.sentences(run)
     told = language_effects.of_run(run)
     assert [row[2] for row in told["harms"]["rows"]] == ["sw"] * 3
+    by_loss = pd.DataFrame([*rows[:2], *((*row[:-1], 0.3) for row in rows[2:])], columns=columns)
+    alone = RunTables({"effect_changes": by_loss}, LANGUAGES, "xnli", "")
+    assert harm_sentences(alone) == [
+        "The data of sw harm by loss alone: with all of them, loss is 0.100 to 0.250 higher for de "
+        "and en (q < 0.05); accuracy is not told to be lower."
+    ]
     assert len(told["changes"]["rows"]) == 5
     del run.tables["effect_changes"]  # of an earlier version
     assert language_effects.of_run(run)["harms"] is None
@@ -347,3 +384,20 @@ def test_evaluations_with_and_without_anything_left_out_share_a_page(order):
     tables = evaluation_tables({"faithfulness": pair[order]})
     assert set(tables["faithfulness_dropped"]["switches"]) == {"drop=0.01"}
     assert set(tables["faithfulness"]["switches"]) == {"drop=0.01", "drop=0"}
+
+
+def test_influence_that_does_not_order_the_pairs_is_not_said_to():
+    def said(*rows: tuple[str, float, float]) -> str:
+        table = pd.DataFrame(rows, columns=["influence", "rho", "p"])
+        (text,) = language_effects._agreement_sentence(
+            table.assign(pairs="other languages", points=20)
+        )
+        return text.split(" the 20 pairs")[0]
+
+    shares = "share of the most positive"
+    assert said(("mean influence", 0.11, 0.65)) == "Influence is not shown to order"
+    assert said(("mean influence", -0.6, 0.01)) == "Influence is not shown to order"
+    assert (
+        said(("mean influence", 0.5, 0.02), (shares, 0.1, 0.6)) == "Influence does not always order"
+    )
+    assert said(("mean influence", 0.5, 0.02), (shares, 0.6, 0.01)) == "Influence orders"

@@ -39,6 +39,31 @@ def test_languages_that_can_be_left_out_can_be_one_at_a_time():
     assert recommend._leave_out_sentence(left_out[:2]).startswith("Can be left out: en. Not")
 
 
+def test_languages_of_which_it_is_not_told_whether_they_can_be_left_out_are_named():
+    left_out = pd.DataFrame(
+        {"train_language": ["de", "en", "sw"], "verdict": ["keep", "unclear", "unclear"]}
+    )
+    assert recommend._leave_out_sentence(left_out) == (
+        "Not to be left out: de. Not told: en and sw."
+    )
+    assert "Of no language can it be told" in recommend._leave_out_sentence(left_out[1:])
+
+
+def test_which_languages_might_bring_as_much_is_told_by_the_difference_not_by_intervals_apart():
+    gains = pd.DataFrame(
+        {
+            "train_language": ["de", "en", "sw"],
+            "gain": [0.05, 0.02, 0.01],
+            "low": [0.02, 0.01, 0.0],
+            "high": [0.1, 0.04, 0.03],
+            "behind_low": [0.0, 0.01, -0.01],
+            "behind_high": [0.0, 0.08, 0.09],
+        }
+    )
+    assert recommend._gain_sentence(gains).endswith("can be told, sw might bring as much.")
+    assert recommend._gain_sentence(gains[:2]).endswith("; every other language’s bring less.")
+
+
 def test_a_recommendation_is_better_where_a_difference_is_told_and_no_further():
     assert said(("balanced", "de", 0.1, 0.06, "better", 0.12)) == (
         "3 fine-tunings of each show whether that holds. It is told from the balanced "
@@ -50,8 +75,8 @@ def test_a_recommendation_is_better_where_a_difference_is_told_and_no_further():
     )
     text = said(("balanced", "de", -0.1, 0.3, "no difference", 0.25))
     assert "It is told" not in text and text.endswith(
-        "No difference from the balanced mixture is told: better by −0.100 in loss (−0.400 to "
-        "0.200, q = 0.030); predicted was better by 0.250, outside of that interval. 3 "
+        "No difference from the balanced mixture is told: worse by 0.100 in loss (−0.200 to "
+        "0.400, q = 0.030); predicted was better by 0.250, outside of that interval. 3 "
         "fine-tunings of each can tell large differences only; recommend.seeds=5 would "
         "tell smaller ones."
     )
@@ -150,3 +175,29 @@ def test_fine_tunings_at_chance_stand_on_the_page_and_among_its_findings():
     one.tables["retrainings"] = pd.DataFrame(rows, columns=columns)
     (doubt,) = recommend.of_run(one)["doubts"]
     assert doubt.startswith("8 of 8 fine-tunings that verify the recommendation have learnt noth")
+
+
+def test_that_it_does_not_matter_whose_data_is_a_recommendation():
+    def mixtures(*recommended: int) -> pd.DataFrame:
+        rows = [("recommended", name, n) for name, n in zip(("de", "en"), recommended, strict=True)]
+        rows += [("balanced", name, 30) for name in ("de", "en")]
+        return pd.DataFrame(rows, columns=["mixture", "train_language", "examples"])
+
+    assert recommend._mixture_sentence(mixtures(30, 30)) == (
+        "No mixture of 60 examples is told to do better than the balanced one: as far as can be "
+        "told, it does not matter whose they are."
+    )
+    said = recommend._mixture_sentence(mixtures(50, 10))
+    assert said == "The best mixture of 60 examples is 50 de and 10 en."
+
+
+def test_a_choice_that_is_nearly_all_of_one_label_is_said_to_be_so():
+    def said(*shares: float) -> list[str]:
+        names = ["entailment", "neutral", "contradiction"][: len(shares)]
+        base = [1 / len(shares)] * len(shares)
+        table = pd.DataFrame({"train_label": names, "share": shares, "base_rate": base})
+        return recommend._label_sentences(table)
+
+    (sentence,) = said(0.1, 0.9, 0.0)
+    assert sentence.startswith("90% of them are neutral, as are 33% of the training data: ")
+    assert said(0.4, 0.4, 0.2) == said(0.6, 0.4) == recommend._label_sentences(None) == []

@@ -19,10 +19,11 @@ from xling.analysis.doubts import (
     learning_doubts,
     ordered,
     ranking_doubts,
+    size_doubts,
     subnetwork_doubts,
 )
 from xling.report.doubts import TITLES
-from xling.report.sections.readings import readings
+from xling.report.sections.readings import _side, readings
 from xling.report.sections.shares import findings
 from xling.report.sections.what_was_run import summary
 from xling.report.sweep_page import write_sweep
@@ -80,6 +81,17 @@ def test_ties_and_labels_become_warnings(by_chance, cosine, codes):
     found = ranking_doubts({"ties": ties, "effective_dimension": dimension})
     assert [doubt["code"] for doubt in found] == codes
     assert ranking_doubts({}) == []
+
+
+def test_rankings_of_most_of_the_data_make_no_finding(tmp_path):
+    assert size_doubts(50, 100) == []
+    (doubt,) = size_doubts(51, 100)
+    assert doubt["sentence"].startswith("The 51 most positive of 100 training examples are more ")
+    assert doubt["sentence"].endswith("influence.top_k=10 tells more.")
+    page = report.write_page(doubted(tmp_path / "run", [doubt])).read_text("utf-8")
+    assert '<p class="finding">The rankings of this run hold most of the training data' in page
+    assert "<strong>The rankings hold most of the data.</strong>" in page
+    assert "Own-language share" not in page.split("<nav")[0]
 
 
 def test_a_model_that_has_not_learnt_has_another_headline(opened, tmp_path):
@@ -156,6 +168,7 @@ def test_a_language_is_read_in_one_sentence(tmp_path):
     folder = make_run(tmp_path / "run", traced_per_language=6)
     learnt_table(GOOD | {"ko": 0.56}).to_parquet(folder / "tables/learnt.parquet")
     run = report.load(folder)
+    run.tables["shares"]["q"] = 0.01
     shares = run.tables["shares"].query("epoch == 0 and test_language == train_language")
     mean = (
         run.tables["mean_influence"]
@@ -200,3 +213,10 @@ def test_a_sweep_names_its_runs_that_have_not_learnt(opened, tmp_path):
     assert table.loc[name, "warnings"] == MODEL
     assert set(table["warnings"].drop(name)) == {""}
     assert "warnings" in page.page.locator("#runs thead").inner_text()
+
+
+@pytest.mark.parametrize(("q", "side"), [(0.01, 1), (0.53, 0), (float("nan"), 1)])
+def test_a_share_stands_out_only_where_that_is_told_among_all_shares(q, side):
+    row = pd.Series({"low": 0.3, "high": 0.4, "base_rate": 0.2, "q": q})
+    assert _side(row) == side
+    assert _side(row.drop("q")) == 1  # of an earlier version

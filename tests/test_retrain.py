@@ -226,6 +226,17 @@ def test_examples_that_score_highest_are_fine_tuned_on_beside_random_ones(tmp_pa
     assert verified["examples"].eq(30).all() and verified["fits"].eq(2).all()
     ids = (folder / "recommended/ids.txt").read_text("utf-8").split()
     assert len(set(ids)) == 30 and not (folder / "sketches").exists()
+    lines = [
+        json.loads(line)
+        for file in folder.glob("recommended/*.jsonl")
+        for line in file.read_text("utf-8").splitlines()
+    ]
+    labels = pd.read_parquet(folder / "tables/recommend_labels.parquet").set_index("train_label")
+    assert Counter(line["label"] for line in lines) == Counter(
+        {name: count for name, count in labels["examples"].items() if count}
+    )
+    assert labels["share"].tolist() == pytest.approx((labels["examples"] / 30).tolist())
+    assert labels["base_rate"].sum() == pytest.approx(1)
     (bank,) = tmp_path.glob("multirun/xnli/stages/tuning-*/retrained/*")
     assert len(list(bank.iterdir())) == 6  # no mixtures: scores choose, not laws
     apart = pd.read_parquet(folder / "tables/recommend_differences.parquet")

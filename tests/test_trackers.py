@@ -55,7 +55,9 @@ def test_tensorboard_shows_epochs_results_and_charts(finished, tmp_path, capsys)
     with tracker.tracking(chosen, "run", tmp_path) as tracked:
         for record in EPOCHS:
             tracker.log_epoch(tracked, record)
-        tracker.log_results(tracked, *outcome(finished), report.figures(report.load(finished)))
+        results, tables = outcome(finished)
+        headline = tracker.headline_metrics(results)
+        tracker.log_results(tracked, headline, tables, report.figures(report.load(finished)))
     logged = EventAccumulator(str(tmp_path / "multirun/tensorboard/run")).Reload()
     values = [(event.step, round(event.value, 6)) for event in logged.Scalars("dev_accuracy/en")]
     assert values == [(1, 0.5), (2, 0.7)]
@@ -107,7 +109,9 @@ def test_trackio_shows_epochs_results_and_charts(finished, tmp_path, monkeypatch
     chosen = config("tracker=trackio", "tracker.group=mine", "tracker.project=tests")
     stop_and_go_on(chosen, tmp_path, RuntimeError)
     with tracker.tracking(chosen, "run+1", tmp_path) as tracked:
-        tracker.log_results(tracked, *outcome(finished), report.figures(report.load(finished)))
+        results, tables = outcome(finished)
+        headline = tracker.headline_metrics(results)
+        tracker.log_results(tracked, headline, tables, report.figures(report.load(finished)))
     (run,) = trackio.Api().runs("tests")
     assert run.name == "run+1" and run.config["tuning"]["epochs"] == config().tuning.epochs
     assert run.config["_Group"] == "mine"

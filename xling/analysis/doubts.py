@@ -14,8 +14,9 @@ LANGUAGES = "languages_not_above_chance"
 SUBNETWORKS = "subnetworks_of_models_at_chance"
 LABEL = "examples_differ_by_label_alone"
 TIES = "rankings_are_ties"
+WIDE = "rankings_hold_most_examples"
 
-CODES = (ONE_CLASS, MODEL, LABEL, TIES, LANGUAGES, SUBNETWORKS)
+CODES = (ONE_CLASS, MODEL, LABEL, TIES, WIDE, LANGUAGES, SUBNETWORKS)
 """All codes, the gravest first."""
 
 LEARNING = (ONE_CLASS, MODEL, LANGUAGES)
@@ -95,6 +96,24 @@ def ranking_doubts(tables: Mapping[str, pd.DataFrame]) -> list[Doubt]:
             )
             doubts.append(_doubt(TIES, text, OWN))
     return doubts
+
+
+def size_doubts(top_k: int, examples: int) -> list[Doubt]:
+    """Return a warning if the most positive and the most negative examples overlap.
+
+    Args:
+        top_k: how many of each there are.
+        examples: number of training examples.
+    """
+    if 2 * top_k <= examples:
+        return []
+    text = (
+        f"The {top_k} most positive of {examples:,} training examples are more than half of them, "
+        "so that some are among the most negative, too, and shares are near the languages’ shares "
+        f"of the data, whatever the model has learnt. influence.top_k={max(1, examples // 10)} "
+        "tells more."
+    )
+    return [_doubt(WIDE, text, OWN)]
 
 
 def ordered(doubts: Sequence[Doubt]) -> list[Doubt]:

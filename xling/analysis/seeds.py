@@ -275,7 +275,8 @@ def seed_differences(evaluations: Sequence[Tables]) -> pd.DataFrame:
     Returns:
         Columns table, what (see `DIFFERENCES`), difference, low, high, between, p, q (against 0),
         above, below (in how many seeds q is below 0.05 on that side), verdict (of what more seeds
-        tell, as in `seed_statements`; empty if no seed tells anything), seeds.
+        tell, as in `seed_statements`; empty if no seed tells anything), seeds. Interval and p are
+        missing where no seed tested anything, as a law may hold an effect to be nothing.
     """
     rows = []
     for name, (keys, value) in DIFFERENCES.items():
@@ -283,15 +284,16 @@ def seed_differences(evaluations: Sequence[Tables]) -> pd.DataFrame:
             values = table[value].to_numpy(float)
             errors = (table["high"] - table["low"]).to_numpy(float) / (2 * NORMAL)
             over = over_seeds(values[:, None], shared_variance(errors[:, None], 1.0))
+            tested = table["q"].notna().any()
             told = table["q"].to_numpy(float) < SIGNIFICANT
             row = {
                 "table": name,
                 "what": " · ".join(map(str, own)),
                 "difference": over.mean[0],
-                "low": over.low[0],
-                "high": over.high[0],
+                "low": over.low[0] if tested else np.nan,
+                "high": over.high[0] if tested else np.nan,
                 "between": over.between[0],
-                "p": over.p[0],
+                "p": over.p[0] if tested else np.nan,
                 ABOVE: int((told & (values > 0)).sum()),
                 BELOW: int((told & (values < 0)).sum()),
             }

@@ -136,13 +136,18 @@ def try_laws(
 
 
 def try_together(tried: Sequence[tuple[bool, bool, dict[str, np.ndarray]]]) -> pd.DataFrame:
-    """Choose a law for all test languages: (trained on, predicted, errors) of each."""
+    """Choose a law for all test languages: (trained on, predicted, errors) of each.
+
+    Of those that are trained on and predicted. Where nothing predicts any of them by itself,
+    nothing predicts them together: what is told of all has to be told of some.
+    """
+    predicted = any(language[1] for language in tried)
     for place in (0, 1):
         tried = [language for language in tried if language[place]] or tried
     errors = [language[2] for language in tried]
     laws = [law for law in LAWS if all(law in error for error in errors)]
     pooled = {law: np.mean([error[law] for error in errors], axis=0) for law in laws}
-    chosen = choose(pooled, 1.0)
+    chosen = choose(pooled, 1.0) if predicted else "nothing"
     r2 = {law: _r2(pooled[law], 1.0) for law in laws}
     near = practically_as_good(r2, chosen)
     rows = [(law, len(errors), r2[law], law == chosen, law in near) for law in laws]

@@ -15,7 +15,7 @@ from scipy import stats
 
 from xling.analysis.statistics import PERCENTILES, q_values
 from xling.evaluation.changes import changes
-from xling.evaluation.choice import try_laws, try_together
+from xling.evaluation.choice import GENERAL, try_laws, try_together
 from xling.evaluation.laws import Fit, fit, parameters
 
 RESAMPLES = 1000
@@ -56,6 +56,9 @@ class FittedLaw:
         own: the test language among the training languages; None if it is not trained on.
         fit: to all fine-tunings.
         resampled: to each of the resamples.
+        general: likewise, of the most general law that was tried and contains the chosen one: what
+            a simple law holds to be nothing, such as what other languages bring by `own`, that one
+            has an interval for. None if it is the chosen one itself.
     """
 
     measure: str
@@ -63,6 +66,7 @@ class FittedLaw:
     own: int | None
     fit: Fit
     resampled: Fit
+    general: Fit | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -145,7 +149,9 @@ def language_effects(
             }
             for law in known:
                 rates.append(_rates(law, fits.get(law), tunings, y, parts).assign(**key))
-            fitted.append(fits[chosen])
+            wider = [law for law in known if law in GENERAL.get(chosen, ())][:1]
+            general = fits[wider[0]].resampled if wider else None
+            fitted.append(dataclasses.replace(fits[chosen], general=general))
             gains.append(_gains(fitted[-1], tunings, y, parts, reference).assign(**key))
             change = changes(chosen, tunings.counts, y, own, parts)
             changed.append(change.assign(train_language=list(tunings.train_languages), **key))

@@ -29,13 +29,10 @@ class Recommendation:
         mixtures: mixture ("recommended", "balanced", "target"), train_language, examples.
         predicted: mixture, predicted, low, high, better, better_low, better_high (by how much the
             recommended mixture is better than it).
-        matters: whether the interval of recommended minus balanced lies above 0: if not, it does
-            not matter whose data it is, as far as can be told.
     """
 
     mixtures: pd.DataFrame
     predicted: pd.DataFrame
-    matters: bool
 
 
 def predicted_languages(laws: Sequence[FittedLaw]) -> list[str]:
@@ -54,24 +51,16 @@ def gains_of_target(
         at: (languages,) examples there are already.
 
     Returns:
-        Columns train_language, gain, low, high; best first.
+        Columns train_language, gain, low, high, behind_low, behind_high (how much less that is than
+        the best, by the same resamples; see `_interval`); best first.
     """
     aimed = _aimed(laws, target)
-    gain, drawn = (
-        100 * np.stack([one.gain(at[None])[:, 0] for one in fits])
-        for fits in (_fits(aimed), _resampled(aimed))
-    )
-    if target == "worst":
-        gain, drawn = (
-            np.take_along_axis(
-                values,
-                np.stack([one.predict(at[None])[:, 0] for one in fits]).argmin(0)[None, :, None],
-                axis=0,
-            )
-            for values, fits in ((gain, _fits(aimed)), (drawn, _resampled(aimed)))
-        )
-    low, high = np.percentile(drawn.mean(0), PERCENTILES, axis=0)
-    columns = dict(train_language=list(languages), gain=gain.mean(0)[0], low=low, high=high)
+    gain = _gain(_fits(aimed), target, at)[0]
+    drawn = [_gain(fits, target, at) for fits in _possible(aimed)]
+    low, high = _interval(drawn)
+    behind = _interval([of_set[:, [gain.argmax()]] - of_set for of_set in drawn])
+    columns = dict(train_language=list(languages), gain=gain, low=low, high=high,
+                   behind_low=behind[0], behind_high=behind[1])  # fmt: skip
     return pd.DataFrame(columns).sort_values("gain", ascending=False, ignore_index=True)
 
 
@@ -85,18 +74,19 @@ def without_each(
         margin: a loss, in units of the outcome, that would be put up with.
 
     Returns:
-        Columns train_language, change, low, high, verdict: "leave out" (the whole interval is above
-        minus the margin), "keep" (below it), "unclear".
+        Columns train_language, change, low, high (see `_interval`), verdict: "leave
+        out" (the whole interval is above minus the margin), "keep" (below it), "unclear".
     """
     aimed = _aimed(laws, target)
     counts = np.repeat(at[None].astype(float), len(languages) + 1, axis=0)
     counts[np.arange(len(languages)), np.arange(len(languages))] = 0
-    change, drawn = (
+    change, *drawn = (
         outcomes[:, :-1] - outcomes[:, -1:]
-        for outcomes in (_outcome(_fits(aimed), target, counts),
-                         _outcome(_resampled(aimed), target, counts))
-    )  # fmt: skip
-    low, high = np.percentile(drawn, PERCENTILES, axis=0)
+        for outcomes in (
+            _outcome(fits, target, counts) for fits in (_fits(aimed), *_possible(aimed))
+        )
+    )
+    low, high = _interval(drawn)
     verdict = np.where(low > -margin, "leave out", np.where(high < -margin, "keep", "unclear"))
     columns = dict(change=change[0], low=low, high=high, verdict=verdict)
     return pd.DataFrame(columns).assign(train_language=list(languages))[
@@ -113,9 +103,12 @@ def best_mixture(
 ) -> Recommendation:
     """Find the mixture of a total that is best for the target.
 
-    Of equally good ones, the most balanced. `target` beside it is the target's own data, as far as
-    there are enough of them, and the rest balanced (not given for `mean` and `worst`, nor for a
-    language that is not trained on).
+    Of equally good ones, the most balanced; and the balanced one itself, unless the interval of
+    what the best is better by lies above 0: the best of many mixtures always seems to be better,
+    but as far as can be told it does not matter then whose data it is.
+
+    `target` beside it is the target's own data, as far as there are enough of them, and the rest
+    balanced (not given for `mean` and `worst`, nor for a language that is not trained on).
 
     Args:
         languages: those trained on.
@@ -136,9 +129,13 @@ def best_mixture(
         mixtures["target"] = _filled(own, limits, total)
     counts = np.stack([_whole(values, limits, total) for values in mixtures.values()])
     whole = _outcome(_fits(aimed), target, counts)[0]
-    drawn = _outcome(_resampled(aimed), target, counts)
-    low, high = np.percentile(drawn, PERCENTILES, axis=0)
-    better_low, better_high = np.percentile(drawn[:, [0]] - drawn, PERCENTILES, axis=0)
+    drawn = [_outcome(fits, target, counts) for fits in _possible(aimed)]
+    if _interval([of_set[:, [0]] - of_set for of_set in drawn])[0][1] <= 0:
+        counts[0], whole[0] = counts[1], whole[1]
+        for of_set in drawn:
+            of_set[:, 0] = of_set[:, 1]
+    low, high = _interval(drawn)
+    better_low, better_high = _interval([of_set[:, [0]] - of_set for of_set in drawn])
     columns = dict(predicted=whole, low=low, high=high, better=whole[0] - whole,
                    better_low=better_low, better_high=better_high)  # fmt: skip
     rows = [
@@ -149,7 +146,6 @@ def best_mixture(
     return Recommendation(
         pd.DataFrame(rows, columns=["mixture", "train_language", "examples"]),
         pd.DataFrame({"mixture": list(mixtures), **columns}),
-        bool(better_low[1] > 0),
     )
 
 
@@ -234,6 +230,36 @@ def _whole(values: np.ndarray, limits: np.ndarray, total: int) -> np.ndarray:
     return down
 
 
+def _gain(fits: Sequence[Fit], target: str, at: np.ndarray) -> np.ndarray:
+    """Return (R, languages) what 100 further examples of each language bring the target."""
+    gain = 100 * np.stack([one.gain(at[None])[:, 0] for one in fits])
+    if target != "worst":
+        return gain.mean(0)
+    worst = np.stack([one.predict(at[None])[:, 0] for one in fits]).argmin(0)
+    return np.take_along_axis(gain, worst[None, :, None], axis=0)[0]
+
+
+def _interval(drawn: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Return the 95 % interval that holds those by each of some sets of laws.
+
+    A simple law takes some effects to be nothing, or all to be alike, and has no interval for that.
+    That it was chosen does not make it certain, and so the more general one has its say.
+
+    Args:
+        drawn: of each set of laws, (resamples, languages).
+    """
+    ends = np.stack([np.percentile(values, PERCENTILES, axis=0) for values in drawn])
+    return ends[:, 0].min(0), ends[:, 1].max(0)
+
+
+def _possible(laws: Sequence[FittedLaw]) -> list[list[Fit]]:
+    """Return the resampled laws, and those with the more general ones in their place."""
+    return [
+        [law.resampled for law in laws],
+        [law.resampled if law.general is None else law.general for law in laws],
+    ]
+
+
 def _outcome(fits: Sequence[Fit], target: str, counts: np.ndarray) -> np.ndarray:
     """Return (R, mixtures) outcomes of the target."""
     outcomes = np.stack([one.predict(counts) for one in fits])
@@ -242,10 +268,6 @@ def _outcome(fits: Sequence[Fit], target: str, counts: np.ndarray) -> np.ndarray
 
 def _fits(laws: Sequence[FittedLaw]) -> list[Fit]:
     return [law.fit for law in laws]
-
-
-def _resampled(laws: Sequence[FittedLaw]) -> list[Fit]:
-    return [law.resampled for law in laws]
 
 
 def _aimed(laws: Sequence[FittedLaw], target: str) -> list[FittedLaw]:

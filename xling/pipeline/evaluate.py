@@ -103,7 +103,8 @@ def _evaluate(
     record_check(base, check | {"methods": method_findings(config, tables)})
     if tracked:
         numbers, drawn = section.numbers(told), section.figures(told)
-        tracker.log_evaluation(tracked, results, numbers, tables, drawn)
+        headline = tracker.evaluation_metrics(results, numbers)
+        tracker.log_results(tracked, headline, tables, drawn)
 
 
 def method_findings(config: Config, tables: dict[str, pd.DataFrame]) -> dict[str, str]:

@@ -206,7 +206,8 @@ def check_compared(config: Config, inputs: RunInputs) -> None:
             skip, parameters = config.sketch.skip, influence.parameters
             left_out = TracIn(skip=skip, parameters=parameters).left_out(inputs.classifier)
             numbers = plan(inputs.classifier, left_out).dimensions(projection(config.sketch))
-            tile_sizes(numbers, config.tuning.epochs, influence.top_k, influence.memory_gb)
+            top_k = min(influence.top_k, len(inputs.encoded["train"]))
+            tile_sizes(numbers, config.tuning.epochs, top_k, influence.memory_gb)
 
 
 def rows_name(config: Config) -> str:

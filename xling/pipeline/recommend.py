@@ -126,9 +126,25 @@ def example_tables(config: Config, model: FineTuned, folder: Path) -> dict[str, 
         "recommend_mixtures": pd.DataFrame(
             mixtures, columns=["mixture", "train_language", "examples"]
         ),
+        "recommend_labels": label_table(np.array(labels), best, config.task.classes),
         **tables,
         **retraining_tables(config, checks, results, model),
     }
+
+
+def label_table(labels: np.ndarray, rows: np.ndarray, classes: Sequence[str]) -> pd.DataFrame:
+    """Tabulate how many of the chosen examples are of each label.
+
+    Args:
+        labels: (train,) numbers of classes.
+        rows: of those that are chosen.
+
+    Returns:
+        Columns train_label, examples, share, base_rate (of all training examples).
+    """
+    chosen, every = (np.bincount(own, minlength=len(classes)) for own in (labels[rows], labels))
+    shares = dict(share=chosen / chosen.sum(), base_rate=every / every.sum())
+    return pd.DataFrame({"train_label": list(classes), "examples": chosen, **shares})
 
 
 def scores_for_target(config: Config, model: FineTuned, folder: Path) -> np.ndarray:

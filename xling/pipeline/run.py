@@ -182,7 +182,8 @@ def complete(
     with timed(seconds, "report"):
         report.write_report(folder)
         figures = report.figures(report.load(folder)) if tracked else []
-        tracker.log_results(tracked, result.results, result.tables, figures)
+        headline = tracker.headline_metrics(result.results)
+        tracker.log_results(tracked, headline, result.tables, figures)
         if config.tracker.artifacts:
             tracker.log_artifacts(tracked, run_artifacts(paths, folder))
     write_json(folder / "run.json", spent | {"seconds": seconds})

@@ -13,7 +13,7 @@ from xling.analysis.coverage import coverage, mean_coverage
 from xling.analysis.distances import available as distances_available
 from xling.analysis.distances import distance_correlations, distances
 from xling.analysis.distribution import distribution
-from xling.analysis.doubts import learning_doubts, ordered, ranking_doubts
+from xling.analysis.doubts import learning_doubts, ordered, ranking_doubts, size_doubts
 from xling.analysis.epochs import epoch_tests
 from xling.analysis.example_metadata import Examples, examples
 from xling.analysis.influential import influential, traced
@@ -80,6 +80,7 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
     classifier = model.inputs.classifier
     reads = {"encoder": type(classifier.encoder).__name__, "pooling": classifier.pooling}
     doubts += say_doubts(ranking_doubts(tables))
+    doubts += size_doubts(config.influence.top_k, len(languages))  # said before the first step
     results |= {"classifier": reads, "warnings": ordered(doubts)}
     if covered is not None:
         dimensions = sets[0].train[0].metadata.dimensions

@@ -18,6 +18,7 @@ TITLES = {
     doubts.LANGUAGES: "Not learnt in every language.",
     doubts.LABEL: "Only the label tells the examples apart.",
     doubts.TIES: "The rankings are ties.",
+    doubts.WIDE: "The rankings hold most of the data.",
     doubts.SUBNETWORKS: "Subnetworks of models at chance.",
 }
 """What a warning of the run's own model is called, by its code."""
@@ -28,6 +29,7 @@ KINDS = {
     doubts.LANGUAGES: "Not every language is learnt",
     doubts.LABEL: "Only the label tells the training examples apart",
     doubts.TIES: "The rankings are ties",
+    doubts.WIDE: "The rankings hold most of the training data",
     doubts.SUBNETWORKS: "Subnetworks are of models at chance",
 }
 """What a warning says of some of a sweep's runs, by its code."""
@@ -87,6 +89,11 @@ def headline(results: dict[str, Any]) -> str:
             "The rankings of this run are ties: which training examples stand in them is up to "
             "chance, and so are the shares of languages. The figures below are kept to be looked "
             "into."
+        )
+    if own(results, (doubts.WIDE,)):
+        return (
+            "The rankings of this run hold most of the training data, so the shares of languages "
+            "say next to nothing. The figures below are kept to be looked into."
         )
     if own(results, (doubts.LABEL,)):
         return (

@@ -112,33 +112,16 @@ def following(tracked: TrackedRun | None, folder: Path) -> Iterator[None]:
 
 def log_results(
     tracked: TrackedRun | None,
-    results: dict[str, Any],
+    headline: dict[str, Any],
     tables: dict[str, pd.DataFrame],
     figures: Sequence[Figure],
 ) -> None:
-    """Log the headline figures, the tables and the charts of a run at the end.
+    """Log the headline figures, the tables and the charts of a run, or an evaluation, at its end.
 
     Args:
-        results: as in results.json.
+        headline: see `headline_metrics` and `evaluation_metrics`.
     """
     if tracked:
-        tracked.page.results(headline_metrics(results), tables, figures)
-
-
-def log_evaluation(
-    tracked: TrackedRun | None,
-    results: dict[str, Any],
-    numbers: dict[str, float],
-    tables: dict[str, pd.DataFrame],
-    figures: Sequence[Figure],
-) -> None:
-    """Log what an evaluation has found: its warnings as those of runs, numbers, tables, charts.
-
-    Args:
-        results: as in results.json.
-    """
-    if tracked:
-        headline = {"retrainings": results["retrainings"], **warning_metrics(results), **numbers}
         tracked.page.results(headline, tables, figures)
 
 
@@ -179,6 +162,15 @@ def headline_metrics(results: dict[str, Any]) -> dict[str, Any]:
         **warning_metrics(results),
         **by_language,
     }
+
+
+def evaluation_metrics(results: dict[str, Any], numbers: dict[str, float]) -> dict[str, Any]:
+    """Return what an evaluation found, flat: warnings as those of runs, and numbers of its kind.
+
+    Args:
+        results: as in results.json.
+    """
+    return {"retrainings": results["retrainings"], **warning_metrics(results), **numbers}
 
 
 def warning_metrics(results: dict[str, Any]) -> dict[str, int]:

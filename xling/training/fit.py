@@ -121,7 +121,10 @@ class Fit:
                 num_sanity_val_steps=0,
                 use_distributed_sampler=False,
             )
-            trainer.fit(self.module, datamodule=self.data, ckpt_path=self.state)
+            try:
+                trainer.fit(self.module, datamodule=self.data, ckpt_path=self.state)
+            except SystemExit:  # Lightning's answer to Ctrl-C, without a word
+                raise KeyboardInterrupt from None
 
 
 def fine_tune(

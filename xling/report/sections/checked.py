@@ -32,9 +32,17 @@ def findings(run: Run) -> list[str]:
     method = scored_by(run.results["config"]["influence"])
     return [
         f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}): "
-        + " ".join([check["methods"].get(method, check["findings"][0]), *check.get("warnings", [])])
+        + " ".join([_quoted(check, method), *check.get("warnings", [])])
         for check in run.results["evaluations"]
     ]
+
+
+def _quoted(check: dict[str, Any], method: str) -> str:
+    """Return what an evaluation says of the run's own method; else that it says nothing of it."""
+    if method in check["methods"]:
+        return check["methods"][method]
+    others = " This run’s own scores are not among those compared." if check["methods"] else ""
+    return check["findings"][0] + others
 
 
 def scored_by(influence: dict[str, Any]) -> str:

@@ -40,7 +40,12 @@ def harm_sentences(run: RunTables) -> list[str]:
     ]:
         rows = pairs[pairs["train_language"] == language]
         told = listed(_by_measure(part) for _, part in rows.groupby("measure", sort=False))
-        texts.append(f"The data of {language} harm: with all of them, {told} (q < {SIGNIFICANT}).")
+        by, ends = "", ""
+        if set(rows["measure"]) == {"loss"}:  # which also counts how sure a model is
+            by, ends = " by loss alone", "; accuracy is not told to be lower"
+        texts.append(
+            f"The data of {language} harm{by}: with all of them, {told} (q < {SIGNIFICANT}){ends}."
+        )
     return texts
 
 

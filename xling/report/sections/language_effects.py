@@ -8,6 +8,7 @@ from xling.report.charts.effects import curve_panels, laws_matrix, rates_matrix
 from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.sections.harms import SCHEMA, harm_sentences, harmful
+from xling.report.sections.told_rates import told_rates, useless_owns, without_unit
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
@@ -249,11 +250,13 @@ def sentences(run: RunTables) -> list[str]:
     nothing = by_language.index[by_language == "nothing"]
     others = by_language[~by_language.isin([chosen["law"], "nothing"])]
     gains = _of(run.tables["effect_gains"], measure)
-    useless = _useless(gains[~gains["test_language"].isin(nothing)])
-    told = by_language.index.difference([*nothing, *useless], sort=False)
+    useless = useless_owns(gains[~gains["test_language"].isin(nothing)])
+    unitless = without_unit(gains)
+    told = by_language.index.difference([*nothing, *useless, *unitless], sort=False)
+    rates = rates[rates["test_language"].isin(told)]
+    said = [*_law_sentences(overall, rates), *told_rates(chosen["law"], rates)]
     texts = [
-        f"In {count} fine-tunings on parts of the data, judged by {measure}: "
-        + " ".join(_law_sentences(overall, rates[rates["test_language"].isin(told)]))
+        f"In {count} fine-tunings on parts of the data, judged by {measure}: " + " ".join(said)
     ]
     if len(nothing) and chosen["law"] != "nothing":
         texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
@@ -265,6 +268,9 @@ def sentences(run: RunTables) -> list[str]:
     elif useless:
         named = listed(f"{language} (helped most by {best})" for language, best in useless.items())
         texts.append(f"No effect of its own data is told on {named}.")
+    bare = [name for name in unitless if name not in {*nothing, *useless}]
+    if bare and chosen["law"] in ("one", "each"):
+        texts.append(f"No good of own data is told, so no rates in units of it: {listed(bare)}.")
     texts.extend(harm_sentences(run))
     texts.extend(_untried_sentence(laws))
     if len(others):
@@ -317,8 +323,9 @@ def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
     if law == "one":
         worth = others.groupby("test_language")["rate"].first()
         return (
-            f"an example of any other language is worth {_span(worth)} of an own one, depending on "
-            f"the test language{how}."
+            f"an example of any other language is worth {_span(worth)} of an own one"
+            + (", depending on the test language" if len(worth) > 1 else "")
+            + f"{how}."
         )
     means = others.groupby("train_language")["rate"].mean().sort_values()
     least, most = means.index[0], means.index[-1]
@@ -343,23 +350,6 @@ def _untried_sentence(laws: pd.DataFrame) -> list[str]:
     return [told]
 
 
-def _useless(gains: pd.DataFrame) -> dict[str, str]:
-    """Return test languages whose own data are not told from useless, and what helps them most.
-
-    Exchange rates of such a language are in a unit that is worth nothing, or nearly.
-    """
-    best = {}
-    for language, rows in gains.groupby("test_language", sort=False):
-        own = rows["train_language"] == language
-        if own.any() and not (rows.loc[own, "q"] < SIGNIFICANT).any():
-            helping = rows[~own & (rows["q"] < SIGNIFICANT) & (rows["gain"] > 0)]
-            if len(helping):
-                top = helping[helping["gain"] > (1 - 1e-6) * helping["gain"].max()]
-                alike = 1 < len(top) == (~own).sum()
-                best[language] = "any other" if alike else listed(top["train_language"])
-    return best
-
-
 def _span(values: pd.Series) -> str:
     low, high = number(values.min(), 2), number(values.max(), 2)
     return low if low == high else f"{low}–{high}"
@@ -373,8 +363,16 @@ def _agreement_sentence(agreement: pd.DataFrame) -> list[str]:
         f"{row['influence']} at ρ = {number(row['rho'], 2)} ({p_equals(row['p'])})"
         for row in others.to_dict("records")
     ]
+    told = (others["p"] < SIGNIFICANT) & (others["rho"] > 0)
+    how = (
+        "orders"
+        if told.all()
+        else "does not always order"
+        if told.any()
+        else "is not shown to order"
+    )
     return [
-        f"Influence orders the {others['points'].iloc[0]} pairs of different languages as these "
+        f"Influence {how} the {others['points'].iloc[0]} pairs of different languages as these "
         f"rates do: {listed(parts)}."
     ]
 

@@ -8,7 +8,7 @@ from xling.report.doubts import headline
 from xling.report.section import Section
 from xling.report.sections.shares import own_shares
 from xling.report.tables import Run
-from xling.report.words import FEW, number, percent, percent_range
+from xling.report.words import FEW, SIGNIFICANT, number, percent, percent_range
 
 AT_THE_TOP = 6
 """So many languages are read among the findings; those of more have a section of their own."""
@@ -47,8 +47,8 @@ def _verdict(positive: int, negative: int) -> str:
     """Say what the two shares of a language's own data mean beside each other.
 
     Args:
-        positive, negative: 1 where the interval of a share lies above the base rate, -1 where it
-            lies below it, else 0.
+        positive, negative: 1 where the interval of a share lies above the base rate and q is below
+            0.05, -1 where it lies below it, else 0.
     """
     if positive > 0 and negative > 0:
         return "its data stands out on both sides, not only among what is positive"
@@ -62,6 +62,9 @@ def _verdict(positive: int, negative: int) -> str:
 
 
 def _side(row: "pd.Series[Any]") -> int:
+    """Tell on which side of its base rate a share is, if that is told among all shares, too."""
+    if row.get("q", 0.0) >= SIGNIFICANT:
+        return 0
     return int(row["low"] > row["base_rate"]) - int(row["high"] < row["base_rate"])
 
 

@@ -15,7 +15,7 @@ from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
-from xling.report.words import listed, number, p_equals
+from xling.report.words import listed, number, p_equals, percent
 
 BOOTSTRAP = "end of the 95% bootstrap interval over fine-tunings and their seeds"
 OUTCOME = "for the target; more is better, so losses are negative"
@@ -28,6 +28,9 @@ STUDENT = "end of the 95% interval over seeds and test examples together (Studen
 
 DIFFERENCES = "recommend_differences"
 """A table that runs of earlier versions are without."""
+
+LOPSIDED = 1.5
+"""From this many times its share of the data on, a label is said to be much of what is chosen."""
 
 ENOUGH = 5
 """With fewer fine-tunings of each mixture, intervals are wide by their number alone."""
@@ -51,6 +54,8 @@ SCHEMAS = {
             "gain": f"change of the measure {OUTCOME}",
             "low": f"lower {BOOTSTRAP}",
             "high": f"upper {BOOTSTRAP}",
+            "behind_low": f"how much less it is than that of the best language, lower {BOOTSTRAP}",
+            "behind_high": f"the same, upper {BOOTSTRAP}",
             "examples": "number of them in the present data; 0 of a candidate",
         },
     ),
@@ -70,6 +75,15 @@ SCHEMAS = {
             "mixture": MIXTURE,
             "train_language": TRAIN,
             "examples": "number of them",
+        },
+    ),
+    "recommend_labels": across_runs(
+        "Labels of the examples that score highest for the target.",
+        {
+            "train_label": "label",
+            "examples": "number of recommended examples",
+            "share": "of the recommended examples, 0 to 1",
+            "base_rate": "share of all training examples, 0 to 1",
         },
     ),
     "recommend_verified": across_runs(
@@ -185,7 +199,7 @@ def sentences(run: RunTables) -> list[str]:
             _mixture_sentence(run.tables["recommend_mixtures"]),
         ]
     else:
-        told = [_example_sentence(verified)]
+        told = [_example_sentence(verified), *_label_sentences(run.tables.get("recommend_labels"))]
     return told if apart is None else [*told, _verified_sentence(apart)]
 
 
@@ -205,16 +219,31 @@ def _example_sentence(verified: pd.DataFrame) -> str:
     )
 
 
+def _label_sentences(labels: pd.DataFrame | None) -> list[str]:
+    """Say that a label makes up far more of the recommended examples than of all data."""
+    if labels is None:  # of an earlier version
+        return []
+    row = labels.loc[(labels["share"] - labels["base_rate"]).idxmax()]
+    if row["share"] < LOPSIDED * row["base_rate"]:
+        return []
+    return [
+        f"{percent(row['share'], 0)} of them are {row['train_label']}, as are "
+        f"{percent(row['base_rate'], 0)} of the training data: so many of one label teach little "
+        "else. The matched examples, which have the same labels, show what is the labels’ doing."
+    ]
+
+
 def _gain_sentence(gains: pd.DataFrame) -> str:
     best, rest = gains.iloc[0], gains.iloc[1:]
-    told = rest[rest["high"] < best["low"]]
+    behind = rest["behind_low"] > 0 if "behind_low" in rest else rest["high"] < best["low"]
+    told = rest[behind]
     text = (
         f"100 further examples bring the target most if they are {best['train_language']}: "
         f"{number(best['gain'], 3)} ({number(best['low'], 3)} to {number(best['high'], 3)})"
     )
     if len(told) == len(rest) and len(rest):
         return f"{text}; every other language’s bring less."
-    near = rest.loc[rest["high"] >= best["low"], "train_language"]
+    near = rest.loc[~behind, "train_language"]
     return f"{text}; as far as can be told, {listed(near)} might bring as much."
 
 
@@ -226,11 +255,21 @@ def _leave_out_sentence(left_out: pd.DataFrame) -> str:
         if len(names):
             single = ", each by itself" if verdict == "leave out" and len(names) > 1 else ""
             parts.append(f"{start}{single}: {listed(names)}.")
+    unclear = left_out.loc[left_out["verdict"] == "unclear", "train_language"]
+    if parts and len(unclear):
+        parts.append(f"Not told: {listed(unclear)}.")
     return " ".join(parts) or "Of no language can it be told whether it can be left out."
 
 
 def _mixture_sentence(mixtures: pd.DataFrame) -> str:
+    by_mixture = mixtures.pivot(index="train_language", columns="mixture", values="examples")
     chosen = mixtures[(mixtures["mixture"] == "recommended") & (mixtures["examples"] > 0)]
+    if (by_mixture["recommended"] == by_mixture["balanced"]).all():
+        return (
+            f"No mixture of {number(chosen['examples'].sum())} examples is told to do "
+            "better than the balanced one: as far as can be told, it does not matter whose "
+            "they are."
+        )
     parts = [
         f"{number(row['examples'])} {row['train_language']}"
         for row in chosen.sort_values("examples", ascending=False).to_dict("records")
@@ -271,7 +310,7 @@ def _difference_sentence(row: dict[str, Any]) -> str:
     if pd.isna(low):
         return f"There are too few test examples to tell it from {name}."
     side, value, low, high = (
-        (WORSE, -value, -high, -low) if verdict == WORSE else (BETTER, value, low, high)
+        (WORSE, -value, -high, -low) if value < 0 else (BETTER, value, low, high)
     )
     size = f"{side} by {number(value, 3)} in {row['measure']}"
     ends = f"{number(low, 3)} to {number(high, 3)}, {p_equals(row['q'], 'q')}"

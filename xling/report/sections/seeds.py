@@ -435,7 +435,10 @@ def _law_sentences(group: SeedGroup) -> list[str]:
             f"The law of what languages’ data do, by {measure}, is {listed(parts)} of "
             f"{len(group.seeds)} seeds."
         )
-    if rates is not None and len(each := rates[rates["law"] == "each"]):
+    if rates is None:
+        return texts
+    several = rates["seeds"] > 1  # one seed alone, as nothing predicts in others, has no spread
+    if len(each := rates[several & (rates["law"] == "each")]):
         spread = each["highest"] - each["lowest"]
         row = each.loc[spread.idxmax()]
         texts.append(

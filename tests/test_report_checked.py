@@ -1,0 +1,24 @@
+"""What the page of a run quotes of what was checked by fine-tuning again."""
+
+import dataclasses
+
+from conftest import config
+
+from xling.report.sections.checked import findings, scored_by
+from xling.report.tables import Run
+
+
+def test_a_run_whose_own_scores_were_not_compared_says_so(tmp_path):
+    own, other = (config(f"influence={name}").influence for name in ("ekfac", "tracin"))
+    method = scored_by(dataclasses.asdict(other))
+    check = {"name": "a", "evaluate": "faithfulness", "methods": {method: "its own."},
+             "findings": ["bm25 is best."]}  # fmt: skip
+
+    def quoted(influence, **more) -> str:
+        results = {"config": {"influence": dataclasses.asdict(influence)}}
+        (text,) = findings(Run(tmp_path, results | {"evaluations": [check | more]}, {}))
+        return text.split("(a): ")[1]
+
+    assert quoted(other) == "its own."
+    assert quoted(own) == "bm25 is best. This run’s own scores are not among those compared."
+    assert quoted(own, evaluate="recommend", methods={}) == "bm25 is best."
