@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory, TemporaryFile
 from types import TracebackType
-from typing import IO, NoReturn, Self
+from typing import IO, Self
 
 READ_ON_IMPORT = ("HF_", "HUGGINGFACE_", "MKL_", "OMP_", "OPENBLAS_", "PYTHON", "TRANSFORMERS_")
 """Prefixes of the variables that Python or libraries read before a command starts."""
@@ -217,30 +217,31 @@ def _threads() -> set[str]:
     return {(thread / "comm").read_text("utf-8").strip() for thread in others}
 
 
-def _end(code: object) -> NoReturn:
-    """End as the interpreter does, but leave the memory, which all forks share, to the system.
+class _End:
+    """The last exit handler: it leaves the memory, which all forks share, to the system.
 
-    To take the modules apart would copy it first, for half a second.
+    To take the modules apart would copy it first, for half a second. A command that an exception
+    or a signal ended is left to the interpreter.
     """
-    import atexit
-    import threading
 
-    if not isinstance(code, int | None):
-        print(code, file=sys.stderr)
-        code = 1
-    threading._shutdown()
-    atexit._run_exitfuncs()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit((code or 0) & 0xFF)
+    code: int | None = None
+
+    def __call__(self) -> None:
+        if self.code is not None:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(self.code)
 
 
 def _main() -> None:
+    import atexit
     import gc
     import pkgutil
     import runpy
     from importlib import import_module
 
+    end = _End()
+    atexit.register(end)  # before all others, which come first then
     control = socket.socket(fileno=int(sys.argv[1]))
     package, *_ = map(import_module, sys.argv[2:])
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
@@ -254,9 +255,11 @@ def _main() -> None:
     sys.argv[1:] = arguments
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
+        end.code = 0
     except SystemExit as ended:
-        _end(ended.code)
-    _end(None)
+        if isinstance(ended.code, int | None):
+            end.code = (ended.code or 0) & 0xFF
+        raise
 
 
 if __name__ == "__main__":
