@@ -4,7 +4,7 @@ import dataclasses
 
 from conftest import config
 
-from xling.report.sections.checked import findings, scored_by
+from xling.report.sections.checked import measured, scored_by
 from xling.report.tables import Run
 
 
@@ -16,7 +16,7 @@ def test_a_run_whose_own_scores_were_not_compared_says_so(tmp_path):
 
     def quoted(influence, **more) -> str:
         results = {"config": {"influence": dataclasses.asdict(influence)}}
-        (text,) = findings(Run(tmp_path, results | {"evaluations": [check | more]}, {}))
+        (text,) = measured(Run(tmp_path, results | {"evaluations": [check | more]}, {}))
         return text.split("(a): ")[1]
 
     assert quoted(other) == "its own."

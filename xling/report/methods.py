@@ -20,7 +20,8 @@ class MethodWords:
         scores: what a score is, as in a table's documentation.
         mean: what a mean of scores is of, there.
         reading: how influence is measured, for the page.
-        most: what the most positive training examples do, or are, to test examples.
+        most: what the most positive training examples do, or are, to test examples; of a method
+            that estimates what training does, as its estimate.
         above_zero: what a mean influence above zero says of a language's data.
         noise: what the noise of a share is, in a table's documentation.
         when: begins the sentence of `reading`.
@@ -59,9 +60,13 @@ def _tracin(similarity: str = "cosine", weights: str = "equal", **_: Any) -> Met
         "the gradient of each training example’s loss is compared with that of each traced test "
         f"example: the {name} of the two, {summed}, is the "
         f"<em>influence</em> of the training example on the test example ({source}).",
-        "help its test examples most",
+        _helpful("TracIn"),
         "the language’s data as a whole pushes towards the right predictions",
     )
+
+
+def _helpful(method: str) -> str:
+    return f"{method} estimates to help its test examples most"
 
 
 def _weighted(weights: str) -> str:
@@ -107,6 +112,7 @@ def _preconditioned(
     return dataclasses.replace(
         _tracin(),
         scores=f"{name} of the whitened gradients, {summed}",
+        most=_helpful("TracIn with whitened gradients"),
         mean=f"{name} of the whitened gradients; {summed} where epoch is 0",
         reading="the gradient of each training example’s loss is compared with that of each traced "
         f"test example. {first} whitened, so that directions in which all gradients vary "
@@ -123,6 +129,7 @@ def _ekfac(
     return dataclasses.replace(
         _tracin(),
         scores=f"{name} of the gradients divided by the root of the curvature, {summed}",
+        most=_helpful("EK-FAC"),
         mean=f"{name} of the gradients divided by the root of the curvature; {summed} where epoch "
         "is 0",
         reading="the gradient of each training example’s loss is compared with that of each traced "

@@ -10,7 +10,7 @@ from xling.report.doubts import banners, headline
 from xling.report.export import saved
 from xling.report.order import RUN_SECTIONS, SCHEMAS
 from xling.report.section import Figure, FilledSection, all_figures, filled
-from xling.report.sections import accuracy, checked, readings, traced_examples
+from xling.report.sections import accuracy, checked, traced_examples
 from xling.report.sections.shares import present
 from xling.report.sections.what_was_run import software
 from xling.report.tables import Run, read_run
@@ -73,19 +73,21 @@ def page(run: Run, sections: Sequence[FilledSection]) -> str:
     return rest.replace(EXAMPLES_PLACEHOLDER, shown.html(), 1)
 
 
+def _findings(run: Run, sections: Sequence[FilledSection]) -> list[str]:
+    return [text for section in sections for text in section.section.findings(run)]
+
+
 def _html(run: Run, sections: Sequence[FilledSection], instead: dict[str, Markup]) -> str:
     """Return the page, with other markup instead of some sections, by their names."""
     on_page = [section for section in sections if section.content is not None]
     instead_of_shares = headline(run.results)
-    findings = [instead_of_shares] if instead_of_shares else []
-    for section in sections:
-        if not instead_of_shares or section.section in (checked.SECTION, readings.SECTION):
-            findings += section.section.findings(run)
+    lead, *findings = [instead_of_shares] if instead_of_shares else _findings(run, sections)
+    first, *measured = checked.measured(run) or [""]
     template = templates().get_template("report.html.j2")
     return template.render(
         results=run.results,
-        finding=findings[0],
-        findings=findings[1:],
+        leads=[text for text in (first, lead) if text],
+        findings=[*measured, *checked.unmeasured(run), *findings],
         banners=banners(run.results),
         key_figures=[
             figure

@@ -1,10 +1,14 @@
-"""What a run's page says of whether anybody has checked its influence by fine-tuning again."""
+"""What a run's page says of whether anybody has checked its influence by fine-tuning again.
+
+It is no section of its own: what was measured stands before what is estimated, at the page's head.
+"""
 
 import json
 import shlex
 from typing import Any
 
-from xling.report.section import Section
+from markupsafe import Markup
+
 from xling.report.tables import Run
 
 KINDS = {
@@ -12,29 +16,27 @@ KINDS = {
     "faithfulness": "How far scores predict fine-tunings was measured",
     "recommend": "Which data to add was found",
 }
-"""What each evaluation did, by its name."""
+"""What each evaluation did, by its name; the first of these that there is comes first."""
 
 EXPERIMENT = "language_effects"
 
 
-def content(run: Run) -> dict[str, Any] | None:
-    """Return nothing: what there is to say stands among the findings."""
-    return None
-
-
-def findings(run: Run) -> list[str]:
-    """Quote the evaluations of the run's fine-tuning, or say that there is none."""
-    whole = run.results.get("subnetwork", {}).get("name", "full") == "full"
-    if not whole or "evaluations" not in run.results:  # not possible, or an earlier version's
-        return []
-    if not run.results["evaluations"]:
-        return [not_checked(run)]
-    method = scored_by(run.results["config"]["influence"])
+def measured(run: Run) -> list[str]:
+    """Quote the evaluations of the run's fine-tuning."""
+    checks = run.results.get("evaluations", [])
+    method = scored_by(run.results["config"]["influence"]) if checks else ""
     return [
         f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}): "
         + " ".join([_quoted(check, method), *check.get("warnings", [])])
-        for check in run.results["evaluations"]
+        for check in sorted(checks, key=lambda check: [*KINDS].index(check["evaluate"]))
     ]
+
+
+def unmeasured(run: Run) -> list[str]:
+    """Say that nobody has evaluated the run's fine-tuning, where it is so and can be done."""
+    whole = run.results.get("subnetwork", {}).get("name", "full") == "full"
+    checks = run.results.get("evaluations")  # those of an earlier version are not known
+    return [not_checked(run)] if whole and checks == [] else []
 
 
 def _quoted(check: dict[str, Any], method: str) -> str:
@@ -60,7 +62,7 @@ def scored_by(influence: dict[str, Any]) -> str:
     return json.dumps({key: influence.get(key) for key in keys} | fitted)
 
 
-def not_checked(run: Run) -> str:
+def not_checked(run: Run) -> Markup:
     """Say that influence is an estimate that nobody has checked, and how to check it."""
     words = shlex.split(run.results.get("command", "xling"))
     command = shlex.join([words[0], f"experiment={EXPERIMENT}", *words[1:]])
@@ -68,15 +70,12 @@ def not_checked(run: Run) -> str:
     spent = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     seconds = spent.get("seconds_to_check")
     lasts = f" (about {_roughly(seconds)})" if seconds else ""
-    return (
+    return Markup(
         "Nobody has checked by fine-tuning again whether these estimates tell what the languages’ "
-        f"data does: {command}{lasts} would."
-    )
+        "data does: <code>{}</code>{} would."
+    ).format(command, lasts)
 
 
 def _roughly(seconds: float) -> str:
     """Write an estimate of a duration, as in `9 min`."""
     return f"{max(1, round(seconds / 60))} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"
-
-
-SECTION = Section("checked", "", content, findings=findings)

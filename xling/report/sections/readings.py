@@ -8,10 +8,7 @@ from xling.report.doubts import headline
 from xling.report.section import Section
 from xling.report.sections.shares import own_shares
 from xling.report.tables import Run
-from xling.report.words import FEW, SIGNIFICANT, number, percent, percent_range
-
-AT_THE_TOP = 6
-"""So many languages are read among the findings; those of more have a section of their own."""
+from xling.report.words import FEW, SIGNIFICANT, listed, number, percent
 
 
 def readings(run: Run) -> list[str]:
@@ -21,8 +18,7 @@ def readings(run: Run) -> list[str]:
 
 def reading(run: Run, language: str) -> str:
     """Read a language's positive and negative share, mean influence and accuracy together."""
-    count, learnt = run.traced[language], _learnt(run, language)
-    if count < FEW:
+    if (count := run.traced[language]) < FEW:
         return f"{language}: {_accuracy(run, language)}; too few test examples (n = {count})."
     positive, negative = (_own(run, language, sign) for sign in "+-")
     if positive is None or negative is None:
@@ -36,11 +32,20 @@ def reading(run: Run, language: str) -> str:
         f"the most negative examples, its mean influence is {_mean(means['mean'].iloc[0])}, "
         f"{_accuracy(run, language)}"
     )
-    if headline(run.results):
-        return f"{text}."
-    if not learnt:
+    if not headline(run.results) and not _learnt(run, language):
         return f"{text}: not shown to be learnt, so that these shares mean little."
-    return f"{text}: {_verdict(_side(positive), _side(negative))}."
+    verdict = _verdict_of(run, language)
+    return f"{text}: its data {verdict}." if verdict else f"{text}."
+
+
+def _verdict_of(run: Run, language: str) -> str:
+    """Return `_verdict` of a language; "" where its shares are no finding."""
+    if headline(run.results) or run.traced[language] < FEW or not _learnt(run, language):
+        return ""
+    positive, negative = (_own(run, language, sign) for sign in "+-")
+    if positive is None or negative is None:
+        return ""
+    return _verdict(_side(positive), _side(negative))
 
 
 def _verdict(positive: int, negative: int) -> str:
@@ -51,14 +56,14 @@ def _verdict(positive: int, negative: int) -> str:
             0.05, -1 where it lies below it, else 0.
     """
     if positive > 0 and negative > 0:
-        return "its data stands out on both sides, not only among what is positive"
+        return "stands out on both sides, not only among what is positive"
     if positive > 0:
-        return "its data stands out on the positive side alone"
+        return "stands out on the positive side alone"
     if negative > 0:
-        return "its data stands out on the negative side alone"
+        return "stands out on the negative side alone"
     if positive < 0 and negative < 0:
-        return "its data holds less than its size on both sides"
-    return "its data stands out on neither side"
+        return "holds less than its size on both sides"
+    return "stands out on neither side"
 
 
 def _side(row: "pd.Series[Any]") -> int:
@@ -98,22 +103,18 @@ def _accuracy(run: Run, language: str) -> str:
     )
 
 
-def content(run: Run) -> dict[str, Any] | None:
-    """Return what the template prints; None where the findings have it."""
-    return {"readings": readings(run)} if len(run.traced) > AT_THE_TOP else None
+def content(run: Run) -> dict[str, Any]:
+    """Return what the template prints."""
+    return {"readings": readings(run)}
 
 
 def findings(run: Run) -> list[str]:
-    """Return the sentences, or where they are too many for the head of the page one of all."""
-    if len(run.traced) <= AT_THE_TOP:
-        return readings(run)
-    own = own_shares(run.told("shares"), "-")
-    if own.empty:
-        return []
-    return [
-        f"Of the {run.results['top_k']} most negative training examples, the test language’s own "
-        f"data holds {percent_range(own['share'])} (base rate {percent_range(own['base_rate'])})."
-    ]
+    """Say in which languages the two sides are alike, where their shares are findings."""
+    alike: dict[str, list[str]] = {}
+    for language in run.traced:
+        if verdict := _verdict_of(run, language):
+            alike.setdefault(verdict, []).append(language)
+    return [f"{listed(languages)}: own data {verdict}." for verdict, languages in alike.items()]
 
 
 SECTION = Section("readings", "readings.html.j2", content, "Languages", findings=findings)

@@ -230,6 +230,7 @@ def findings(run: Run) -> list[str]:
         return few or [f"In no language is the accuracy shown to be above chance: {listed(weak)}."]
     positive = sure.query("sign == '+'")
     first = finding(sure, top_k, method(run.results).most)
+    first += f" {_traced(sure)}"
     if weak:
         first = (
             f"This model has not been shown to learn {listed(weak)}; this holds for the other "
@@ -270,6 +271,12 @@ def finding(shares: pd.DataFrame, top_k: int, most: str) -> str:
     return f"{sentence} {_verdict(above, below, len(own))}"
 
 
+def _traced(shares: pd.DataFrame) -> str:
+    """Say for which test examples that holds, and for how many."""
+    count = int(shares.groupby("test_language")["test_examples"].first().sum())
+    return f"Only test examples that the model classifies correctly are traced, {number(count)} here."
+
+
 def _verdict(above: int, below: int, languages: int) -> str:
     if above == languages:
         return "The whole 95% interval lies above that base rate in every language."
@@ -282,10 +289,11 @@ def _verdict(above: int, below: int, languages: int) -> str:
 
 def _strongest(positive: pd.DataFrame) -> list[str]:
     others = positive.query("test_language != train_language and low > base_rate")
+    others = others[~(others["q"] >= SIGNIFICANT)]
     if others.empty:
         return [
             "No language’s data holds clearly more of another language’s most positive examples "
-            "than its base rate: no 95% interval lies above it."
+            f"than its base rate (95% interval above it and q < {SIGNIFICANT})."
         ]
     row = others.loc[(others["share"] - others["base_rate"]).idxmax()]
     return [
