@@ -32,7 +32,10 @@ def test_the_page_says_what_the_scores_are(embedding_folder, tmp_path):
     run = make_run(tmp_path / "run", traced_per_language=5)
     page = report.write_page(run).read_text("utf-8")
     assert gradients in page and hidden not in page
-    assert "that TracIn estimates to help its test examples most" in page and "the right predictions" in page
+    assert (
+        "that TracIn estimates to help its test examples most" in page
+        and "the right predictions" in page
+    )
     assert "influence: cosine of the gradients, summed over the checkpoints" in page
     assert twins in page and "no estimate is noisy" not in page
 

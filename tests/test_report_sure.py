@@ -14,6 +14,7 @@ from xling.analysis.doubts import (
     LABEL,
     LANGUAGES,
     MODEL,
+    NEGATIVE_TIES,
     ONE_CLASS,
     TIES,
     learning_doubts,
@@ -72,10 +73,17 @@ def test_accuracies_become_warnings():
 
 @pytest.mark.parametrize(
     ("by_chance", "cosine", "codes"),
-    [(0.5, 0.86, []), (0.95, 0.5, [TIES]), (0.5, 0.999, [LABEL]), (0.95, 1, [LABEL, TIES])],
+    [
+        ((0.5, 0.5), 0.86, []),
+        ((0.95, 0.0), 0.5, [TIES]),
+        ((0.95, 1.0), 0.5, [TIES]),
+        ((0.5, 0.95), 0.5, [NEGATIVE_TIES]),
+        ((0.5, 0.0), 0.999, [LABEL]),
+        ((0.95, 0.0), 1, [LABEL, TIES]),
+    ],
 )
 def test_ties_and_labels_become_warnings(by_chance, cosine, codes):
-    ties = pd.DataFrame({"sign": ["+", "-"], "by_chance": [by_chance, 0.0]})
+    ties = pd.DataFrame({"sign": ["+", "-"], "by_chance": by_chance})
     rows = [(0, 1.5, cosine), (1, 2.0, 0.0)]
     dimension = pd.DataFrame(rows, columns=["epoch", "dimension", "same_label_cosine"])
     found = ranking_doubts({"ties": ties, "effective_dimension": dimension})
@@ -83,10 +91,25 @@ def test_ties_and_labels_become_warnings(by_chance, cosine, codes):
     assert ranking_doubts({}) == []
 
 
+def test_ties_of_the_negative_side_leave_the_positive_one(tmp_path):
+    (doubt,) = ranking_doubts(
+        {"ties": pd.DataFrame({"sign": ["+", "-"], "by_chance": [0.1, 0.95]})}
+    )
+    assert doubt["sentence"].startswith("95% of the most negative training examples would be ")
+    run = report.load(doubted(tmp_path / "run", [doubt]))
+    run.tables["shares"]["q"] = 0.01
+    page = report.write_page(run.folder).read_text("utf-8")
+    assert "<strong>The negative rankings are ties.</strong>" in page
+    assert "Own-language share" in page.split("<nav")[0]
+    assert any(text.endswith("on the positive side alone.") for text in readings(run))
+    run.results["warnings"] = []
+    assert any("stands out on both sides" in text for text in readings(run))
+
+
 def test_rankings_of_most_of_the_data_make_no_finding(tmp_path):
     assert size_doubts(50, 100) == []
     (doubt,) = size_doubts(51, 100)
-    assert doubt["sentence"].startswith("The 51 most positive of 100 training examples are more ")
+    assert doubt["sentence"].startswith("influence.top_k=51 is more than half of the 100 ")
     assert doubt["sentence"].endswith("influence.top_k=10 tells more.")
     page = report.write_page(doubted(tmp_path / "run", [doubt])).read_text("utf-8")
     assert '<p class="finding">The rankings of this run hold most of the training data' in page

@@ -7,6 +7,7 @@ import pandas as pd
 
 from xling.analysis.effective_dimension import label_decides
 from xling.analysis.learnt import ALL, not_learnt
+from xling.analysis.shares import SIGNS
 
 ONE_CLASS = "one_class"
 MODEL = "model_not_above_chance"
@@ -14,13 +15,17 @@ LANGUAGES = "languages_not_above_chance"
 SUBNETWORKS = "subnetworks_of_models_at_chance"
 LABEL = "examples_differ_by_label_alone"
 TIES = "rankings_are_ties"
+NEGATIVE_TIES = "negative_rankings_are_ties"
 WIDE = "rankings_hold_most_examples"
 
-CODES = (ONE_CLASS, MODEL, LABEL, TIES, WIDE, LANGUAGES, SUBNETWORKS)
+CODES = (ONE_CLASS, MODEL, LABEL, TIES, WIDE, NEGATIVE_TIES, LANGUAGES, SUBNETWORKS)
 """All codes, the gravest first."""
 
 LEARNING = (ONE_CLASS, MODEL, LANGUAGES)
 """The codes of models that have not learnt."""
+
+TIED = {"+": TIES, "-": NEGATIVE_TIES}
+"""The codes of rankings of a sign that are ties; where the positive ones are, nothing is left."""
 
 MOSTLY = 0.9
 """From this mean share of the top k that is up to chance on, rankings are called ties."""
@@ -87,14 +92,15 @@ def ranking_doubts(tables: Mapping[str, pd.DataFrame]) -> list[Doubt]:
         )
         doubts.append(_doubt(LABEL, text, OWN))
     if (table := tables.get("ties")) is not None:
-        by_chance = table.groupby("sign")["by_chance"].mean().max()
-        if by_chance >= MOSTLY:
+        by_chance = table.groupby("sign")["by_chance"].mean()
+        tied = [(code, sign) for sign, code in TIED.items() if by_chance[sign] >= MOSTLY]
+        for code, sign in tied[:1]:
             text = (
-                f"{by_chance:.0%} of the most influential training examples would be others if "
-                "equal scores, and those that differ by no more than the sketches’ noise, were "
-                "put in order by chance."
+                f"{by_chance[sign]:.0%} of the most {SIGNS[sign]} training examples would be "
+                "others if equal scores, and those that differ by no more than the sketches’ "
+                "noise, were put in order by chance."
             )
-            doubts.append(_doubt(TIES, text, OWN))
+            doubts.append(_doubt(code, text, OWN))
     return doubts
 
 
@@ -108,10 +114,10 @@ def size_doubts(top_k: int, examples: int) -> list[Doubt]:
     if 2 * top_k <= examples:
         return []
     text = (
-        f"The {top_k} most positive of {examples:,} training examples are more than half of them, "
-        "so that some are among the most negative, too, and shares are near the languages’ shares "
-        f"of the data, whatever the model has learnt. influence.top_k={max(1, examples // 10)} "
-        "tells more."
+        f"influence.top_k={top_k} is more than half of the {examples:,} training examples, so that "
+        "some are among the most positive and the most negative, and shares are near the "
+        "languages’ shares of the data, whatever the model has learnt. "
+        f"influence.top_k={max(1, examples // 10)} tells more."
     )
     return [_doubt(WIDE, text, OWN)]
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from xling.analysis.doubts import size_doubts
 from xling.config import Config
 from xling.errors import UserError
 
@@ -38,12 +39,8 @@ def check_sizes(config: Config, corpus: Mapping[str, Any], say: Callable[[str], 
             "would be among the most influential, and every language's share its share of the "
             f"data. Write influence.top_k={fitting}, for instance, or train on more."
         )
-    if 2 * top_k > examples:
-        say(
-            f"WARNING: influence.top_k={top_k} is more than half of the {examples:,} training "
-            "examples: some are among the most positive and among the most negative, and shares "
-            f"are near the languages' shares of the data. influence.top_k={fitting} tells more."
-        )
+    for doubt in size_doubts(top_k, examples):
+        say(f"WARNING: {doubt['sentence']}")
     for language in config.train_languages:
         if trained[language] < 2:
             raise UserError(

@@ -18,6 +18,7 @@ TITLES = {
     doubts.LANGUAGES: "Not learnt in every language.",
     doubts.LABEL: "Only the label tells the examples apart.",
     doubts.TIES: "The rankings are ties.",
+    doubts.NEGATIVE_TIES: "The negative rankings are ties.",
     doubts.WIDE: "The rankings hold most of the data.",
     doubts.SUBNETWORKS: "Subnetworks of models at chance.",
 }
@@ -29,6 +30,7 @@ KINDS = {
     doubts.LANGUAGES: "Not every language is learnt",
     doubts.LABEL: "Only the label tells the training examples apart",
     doubts.TIES: "The rankings are ties",
+    doubts.NEGATIVE_TIES: "The negative rankings are ties",
     doubts.WIDE: "The rankings hold most of the training data",
     doubts.SUBNETWORKS: "Subnetworks are of models at chance",
 }

@@ -4,7 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from xling.report.doubts import headline
+from xling.analysis.doubts import NEGATIVE_TIES
+from xling.report.doubts import headline, own
 from xling.report.section import Section
 from xling.report.sections.shares import own_shares
 from xling.report.tables import Run
@@ -45,7 +46,8 @@ def _verdict_of(run: Run, language: str) -> str:
     positive, negative = (_own(run, language, sign) for sign in "+-")
     if positive is None or negative is None:
         return ""
-    return _verdict(_side(positive), _side(negative))
+    tied = own(run.results, (NEGATIVE_TIES,))
+    return _verdict(_side(positive), 0 if tied else _side(negative))
 
 
 def _verdict(positive: int, negative: int) -> str:

@@ -274,7 +274,9 @@ def finding(shares: pd.DataFrame, top_k: int, most: str) -> str:
 def _traced(shares: pd.DataFrame) -> str:
     """Say for which test examples that holds, and for how many."""
     count = int(shares.groupby("test_language")["test_examples"].first().sum())
-    return f"Only test examples that the model classifies correctly are traced, {number(count)} here."
+    return (
+        f"Only test examples that the model classifies correctly are traced, {number(count)} here."
+    )
 
 
 def _verdict(above: int, below: int, languages: int) -> str:
