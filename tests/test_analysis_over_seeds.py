@@ -197,6 +197,11 @@ def test_what_no_seed_has_tested_has_no_interval_over_seeds():
         columns = "measure train_language test_language gain low high q".split()
         return {"effect_gains": pd.DataFrame(rows, columns=columns)}
 
+    def harm(change: float, q: float) -> dict[str, pd.DataFrame]:
+        row = ("loss", "de", "en", change, change - 0.1, change + 0.1, q)
+        columns = "measure train_language test_language change low high q".split()
+        return {"effect_changes": pd.DataFrame([row], columns=columns)}
+
     law_alone, tested = seed_differences([evaluation(0.2, 0.01), evaluation(0.3, 0.02)]).to_dict(
         "records"
     )
@@ -204,6 +209,10 @@ def test_what_no_seed_has_tested_has_no_interval_over_seeds():
     assert all(np.isnan(law_alone[name]) for name in ("low", "high", "p", "q"))
     assert tested["difference"] == pytest.approx(0.25) and tested["low"] < 0.25 < tested["high"]
     assert tested["q"] == tested["p"]  # one test alone
+    both = [evaluation(0.2, 0.01) | harm(-0.3, 0.01), evaluation(0.3, 0.02) | harm(-0.4, 0.2)]
+    *_, change = seed_differences(both).to_dict("records")  # of a table of its own
+    assert (change["table"], change["below"]) == ("effect_changes", 1)
+    assert change["difference"] == pytest.approx(-0.35) and change["q"] == change["p"]
 
 
 def test_rates_at_the_end_of_their_range_have_an_interval_of_their_fine_tunings():

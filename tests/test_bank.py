@@ -2,7 +2,12 @@
 
 import dataclasses
 import gc
+import os
+import signal
 import time
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
+from pathlib import Path
 
 import datasets
 import numpy as np
@@ -14,7 +19,7 @@ from small_tunings import SETTINGS, live_numbers, silent, weights
 from torch.nn.functional import cross_entropy
 
 from xling.errors import UserError
-from xling.training.bank import Bank, Part, Worker, padded
+from xling.training.bank import Bank, Part, Worker, end_with_parent, padded
 from xling.training.batches import Collator
 from xling.training.fit import fine_tune
 
@@ -61,6 +66,32 @@ def test_processes_change_nothing(bank, tmp_path):
     assert one.losses.shape == one.correct.shape == (3, 21)
     assert np.array_equal(one.losses, two.losses) and np.array_equal(one.correct, two.correct)
     assert len({row.tobytes() for row in one.losses}) == 3
+
+
+def wait_for_ever(pids: SimpleQueue) -> None:
+    end_with_parent()
+    pids.put(os.getpid())
+    signal.pause()
+
+
+def start_a_child(pids: SimpleQueue) -> None:
+    get_context("fork").Process(target=wait_for_ever, args=(pids,)).start()
+    signal.pause()
+
+
+def test_the_processes_of_a_bank_that_is_killed_end_too():
+    fork = get_context("fork")
+    pids = fork.SimpleQueue()
+    parent = fork.Process(target=start_a_child, args=(pids,))
+    parent.start()
+    child = Path(f"/proc/{(pid := pids.get())}/stat")
+    parent.kill()
+    for _ in range(100):
+        if not child.exists() or child.read_text().rsplit(")")[-1].split()[0] == "Z":
+            return
+        time.sleep(0.1)
+    os.kill(pid, signal.SIGKILL)
+    raise AssertionError("the child waits on")
 
 
 def test_a_bank_that_was_stopped_does_what_is_missing_and_designs_share_parts(

@@ -56,9 +56,9 @@ def test_finding_is_computed_from_the_table():
         ("en", "en", 0.41, 0.19, 0.5, 0.2),
     ]
     assert finding(table(rows), 100, MOST) == (
-        "Each language’s own data holds 24–41% of the 100 training examples that help its test "
-        "examples most; by its size alone it would hold 20%. The 95% interval lies above that "
-        "base rate in 1 of 2 languages."
+        "Each language’s own data holds 24–41% of the 100 training examples that TracIn estimates "
+        "to help its test examples most; by its size alone it would hold 20%. The 95% interval "
+        "lies above that base rate in 1 of 2 languages."
     )
     assert "every language" in finding(table(rows[:1]), 100, MOST)
     assert finding(table(rows[1:2]), 100, MOST).startswith("No test language has")

@@ -37,6 +37,7 @@ CORRELATIONS = {
 
 DIFFERENCES = {
     "effect_gains": (("measure", "train_language", "test_language"), "gain"),
+    "effect_changes": (("measure", "train_language", "test_language"), "change"),
     "faithfulness_beats": (("method", "control", "level"), "difference"),
     "faithfulness_dropped": (("method", "against", "test_language"), "difference"),
     "recommend_differences": (("against", "test_language"), "difference"),
@@ -301,7 +302,9 @@ def seed_differences(evaluations: Sequence[Tables]) -> pd.DataFrame:
             verdict = _verdict(row, 0.0, side) if row[side] else ""
             rows.append({**row, "verdict": verdict, "seeds": len(table)})
     columns = "table what difference low high between p above below verdict seeds"
-    return _with_q(pd.DataFrame(rows, columns=columns.split()))
+    every = pd.DataFrame(rows, columns=columns.split())
+    tables = [_with_q(own.copy()) for _, own in every.groupby("table", sort=False)]
+    return pd.concat(tables, ignore_index=True) if tables else _with_q(every)
 
 
 def _verdict(row: Mapping[Any, Any], against: float, side: str) -> str:

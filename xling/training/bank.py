@@ -11,6 +11,8 @@ import copy
 import dataclasses
 import hashlib
 import multiprocessing
+import os
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
@@ -292,7 +294,20 @@ _worker: Worker | None = None
 
 def _begin(bank: Bank) -> None:
     global _worker
+    end_with_parent()
     _worker = Worker(bank)
+
+
+def end_with_parent() -> None:
+    """End this process when its parent has, which may be killed before it can end its children."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _work(part: Part) -> Outcomes:

@@ -60,6 +60,7 @@ MOST_OPEN = 36
 
 EVALUATED = {
     "effect_gains": "more data of a language help, or harm, a language",
+    "effect_changes": "all data of a language harm a language",
     "faithfulness_beats": "a method predicts better, or worse, than a control",
     "faithfulness_dropped": "the loss is higher, or lower, without a method’s first examples",
     "recommend_differences": "a recommendation does better, or worse, than something else",
@@ -160,15 +161,16 @@ SCHEMAS = {
         "What evaluations test against 0, over the seeds of those that differ in nothing else.",
         {
             "table": "table of the evaluation",
-            "what": "its row: measure, training and test language of effect_gains; method, control "
-            "and level of faithfulness_beats; method, control and test language of "
-            "faithfulness_dropped; other mixture and test language of recommend_differences",
+            "what": "its row: measure, training and test language of effect_gains and "
+            "effect_changes; method, control and level of faithfulness_beats; method, control and "
+            "test language of faithfulness_dropped; other mixture and test language of "
+            "recommend_differences",
             "difference": "mean over seeds, in the table's own unit",
             "low": f"lower {OVER_FITS}",
             "high": f"upper {OVER_FITS}",
             "between": BETWEEN,
             "p": "of the t-test of the mean against 0, with the variances that the interval has",
-            "q": "p with the false discovery rate controlled over the evaluations of one setting",
+            "q": "p with the false discovery rate controlled over the table of the evaluation",
             "above": "seeds whose own q is below 0.05, above 0",
             "below": "seeds whose own q is below 0.05, below 0",
             "verdict": "of what more seeds tell. holds: the interval over seeds lies on that side, "
