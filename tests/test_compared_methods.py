@@ -42,3 +42,16 @@ def test_of_two_files_of_one_method_each_keeps_its_own():
     for name in ("tracin", "tracin_dot"):
         expected = config(f"influence={name}").influence
         assert methods[name] == dataclasses.replace(expected, memory_gb=3)
+
+
+def test_of_two_files_of_one_method_the_nearer_takes_other_settings():
+    files = influences(config(*COMPARED))
+    for own, changed in (
+        (("influence=tracin", "influence.similarity=dot"), "tracin"),  # as near to the other
+        (("influence=tracin", "influence.weights=learning_rate"), "tracin"),
+        (("influence=tracin_dot", "influence.similarity=dot"), None),
+    ):
+        methods = influences(config(*COMPARED, *own))
+        if changed:
+            assert methods.pop(changed) == config(*own).influence
+        assert methods == {name: files[name] for name in methods}
