@@ -186,6 +186,9 @@ def test_a_recommendation_is_verified_and_exported(tmp_path):
         assert row["test_language"] == "de" and row["difference"] == pytest.approx(observed)
         assert row["predicted"] == pytest.approx(predicted)
     assert retrained["retraining"].nunique() == FITS + 6  # what verifies stands among them
+    verifying = retrained["kind"].isin(verified["mixture"])
+    seeds = [set(retrained.loc[rows, "seed"]) for rows in (verifying, ~verifying)]
+    assert len(seeds[0]) == 2 and not seeds[0] & seeds[1]  # none is what a law was fitted to
     kinds = retrained.query("test_language == 'de'").groupby("kind")["loss"].mean()
     for mixture in verified["mixture"]:
         assert -kinds[mixture] == pytest.approx(means.loc[mixture, "observed"])

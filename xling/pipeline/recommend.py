@@ -170,9 +170,14 @@ def like(
 
 
 def verifications(config: Config, model: FineTuned, best: Recommendation) -> list[Retraining]:
-    """Return the fine-tunings that tell whether mixtures do as predicted."""
+    """Return the fine-tunings that tell whether mixtures do as predicted.
+
+    Their seeds are others than those of the fine-tunings that the laws were fitted to, lest a
+    mixture that is among these be verified by what predicted it.
+    """
     languages = model.inputs.corpus["train"]["language"][:]
-    seeds = range(config.seed, config.seed + config.recommend.seeds)
+    first = config.seed + max(1, config.mixture.seeds)
+    seeds = range(first, first + config.recommend.seeds)
     return [
         part
         for name, table in best.mixtures.groupby("mixture", sort=False)
