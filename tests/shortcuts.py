@@ -7,7 +7,6 @@ depends on no switch of the tests is there before they begin. Commands by `run_c
 nothing.
 """
 
-import functools
 import hashlib
 import os
 import pickle
@@ -15,7 +14,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from forkserver import KEPT
 from transformers import PreTrainedTokenizerFast
 
@@ -30,7 +28,6 @@ from xling.report.templating import templates
 
 Train = Callable[[Iterable[str], int], PreTrainedTokenizerFast]
 Draw = Callable[[dict[str, Any], Path], list[Path]]
-Design = Callable[[int, int, int], np.ndarray]
 
 
 def trained_once(train: Train, folder: Path) -> Train:
@@ -63,12 +60,6 @@ def left_empty(draw: Draw) -> Draw:
     return drawn
 
 
-def designed_once(design: Design) -> Design:
-    """Return what draws the design of mixtures as `design` does, but the same one only once."""
-    cached = functools.cache(design)
-    return lambda languages, count, seed: cached(languages, count, seed).copy()
-
-
 def made_beforehand() -> None:
     """Make what nearly all of the commands would make anew."""
     register_resolvers()
@@ -84,5 +75,4 @@ def made_beforehand() -> None:
 encoder.train_tokenizer = trained_once(encoder.train_tokenizer, Path(os.environ[KEPT]))
 cost.TRIAL_SECONDS = 0.0
 export._save = left_empty(export._save)
-mixtures._design = designed_once(mixtures._design)
 made_beforehand()

@@ -32,7 +32,7 @@ def classifier(kind: str) -> Classifier:
 @pytest.mark.parametrize(
     ("kind", "never"),
     [
-        ("xlnet", "encoder.mask_emb"),
+        pytest.param("xlnet", "encoder.mask_emb", marks=pytest.mark.slow),
         pytest.param("x-mod", "lang_adapter", marks=pytest.mark.slow),
     ],
 )

@@ -12,9 +12,10 @@ examples of one class alone, since nothing is learnt from it.
 import dataclasses
 import zlib
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
-from scipy import stats
+from scipy import special, stats
 
 LEVELS = (0.0, 0.25, 0.5, 0.75, 1.0)
 """Fractions of a language in a mixture."""
@@ -78,7 +79,7 @@ def mixtures(
     if len(names) < 2:
         raise ValueError(f"Mixtures need two languages or more; the training data have {names}.")
     orders = _orders(languages, seed)
-    design = _design(len(names), count, seed)
+    design = _design(len(names), count, seed).copy()
     drawn: dict[tuple[int, ...], int] = {}
     parts = []
     for number, levels in enumerate(design):
@@ -222,6 +223,7 @@ def spread(design: np.ndarray) -> float:
     return float(np.asarray(LEVELS)[design].mean(1).std())
 
 
+@cache  # a command needs it for its plan, for its fine-tunings and for what others would take
 def _design(languages: int, count: int, seed: int) -> np.ndarray:
     """Draw one block of mixtures after the other; (count, languages) numbers of levels."""
     design = np.empty((0, languages), dtype=int)
@@ -242,7 +244,7 @@ def _faults(design: np.ndarray) -> float:
 def _block(languages: int, seed: list[int]) -> np.ndarray:
     """Draw `BLOCK` mixtures in which each language has each level equally often."""
     points = stats.qmc.LatinHypercube(languages + 1, rng=np.random.default_rng(seed)).random(BLOCK)
-    normal = stats.norm.ppf(points)
+    normal = special.ndtri(points)
     shared = max(0.0, (1 / SPREAD_AS_OF - 1 / languages) / (1 - 1 / languages))
     mixed = np.sqrt(1 - shared) * normal[:, 1:] + np.sqrt(shared) * normal[:, :1]
     return (stats.rankdata(mixed, axis=0).astype(int) - 1) * len(LEVELS) // BLOCK
