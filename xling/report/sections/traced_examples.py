@@ -76,7 +76,10 @@ class TracedExample:
 
 @dataclasses.dataclass(frozen=True)
 class ShownExamples:
-    """The test examples that the page shows, of how many, and the languages that these have."""
+    """The test examples that the page shows, of how many, and the languages that these have.
+
+    `parallel` tells whether translations among the training examples are known.
+    """
 
     examples: list[TracedExample]
     traced: int
@@ -84,6 +87,7 @@ class ShownExamples:
     top_k: int
     train_languages: list[str]
     test_languages: list[str]
+    parallel: bool
 
 
 def choose(run: Run, room: int = BYTES) -> ShownExamples:
@@ -109,6 +113,7 @@ def choose(run: Run, room: int = BYTES) -> ShownExamples:
         top_k=top_k,
         train_languages=[x for x in run.languages if x in set(influential["train_language"])],
         test_languages=list(dict.fromkeys(chosen["language"])),
+        parallel=bool(influential["translation"].any()),
     )
 
 
