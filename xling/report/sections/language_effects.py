@@ -119,8 +119,8 @@ SCHEMAS = {
             "influence": "what is compared: the mean influence, or the share of the most positive",
             "pairs": "other languages, or all: with each language's own data, whose rate is 1",
             "rho": "Spearman correlation over the pairs",
-            "p": "its p-value; pairs that share a language are not independent, so take it as "
-            "descriptive",
+            "p": "its p-value, two-sided, by permuting the languages of one of the two (Mantel), "
+            "as pairs that share a language are not independent; own data stay own",
             "points": "number of pairs",
         },
     ),
