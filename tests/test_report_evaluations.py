@@ -68,6 +68,14 @@ RATES = {
 }
 
 
+def test_a_law_of_few_languages_is_said_of_these_alone():
+    run = effects({"de": "own", "en": "nothing", "sw": "nothing"}, RATES)
+    run.tables["effect_overall"] = overall("own")
+    first, nothing, *_ = language_effects.sentences(run)
+    assert "judged by accuracy, of de alone: only a language’s own data counts" in first
+    assert nothing.startswith("Nothing predicts en and sw")
+
+
 @pytest.mark.parametrize(
     ("law", "sentence"),
     [

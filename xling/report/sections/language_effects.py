@@ -255,8 +255,12 @@ def sentences(run: RunTables) -> list[str]:
     told = by_language.index.difference([*nothing, *useless, *unitless], sort=False)
     rates = rates[rates["test_language"].isin(told)]
     said = [*_law_sentences(overall, rates), *told_rates(chosen["law"], rates)]
+    known = by_language.index.difference(nothing, sort=False)
+    few = 2 * len(known) <= len(by_language) and chosen["law"] != "nothing"
+    whose = f", of {listed(known)} alone" if few else ""
     texts = [
-        f"In {count} fine-tunings on parts of the data, judged by {measure}: " + " ".join(said)
+        f"In {count} fine-tunings on parts of the data, judged by {measure}{whose}: "
+        + " ".join(said)
     ]
     if len(nothing) and chosen["law"] != "nothing":
         texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
