@@ -91,6 +91,15 @@ def test_ties_and_labels_become_warnings(by_chance, cosine, codes):
     assert ranking_doubts({}) == []
 
 
+@pytest.mark.parametrize("ranked", [0.1, 0.3, 0.5])
+def test_large_rankings_of_equal_scores_are_ties_too(ranked):
+    ties = pd.DataFrame({"sign": ["+", "-"], "by_chance": [1 - ranked, 0.0]})
+    (doubt,) = ranking_doubts({"ties": ties}, ranked)
+    assert doubt["code"] == TIES
+    assert doubt["sentence"].endswith(f"; of rankings of nothing, {1 - ranked:.0%} would be.")
+    assert ranking_doubts({"ties": ties.assign(by_chance=0.8 * (1 - ranked))}, ranked) == []
+
+
 def test_ties_of_the_negative_side_leave_the_positive_one(tmp_path):
     (doubt,) = ranking_doubts(
         {"ties": pd.DataFrame({"sign": ["+", "-"], "by_chance": [0.1, 0.95]})}
