@@ -42,8 +42,8 @@ def test_a_known_matrix_of_rates_is_within_its_intervals():
     assert table["q_alike"][("de", "en")] > 0.05
     assert (table["q_none"][known] < 0.05).all()
     gains = effects.gains.set_index(["test_language", "train_language"])
-    most = tunings.counts.max(0)  # by hand: 100 β τ / (n₀ + Σ τ n)
-    expected = 100 * 0.6 * 0.3 / (30 + most @ truth[0])
+    most = tunings.counts.max(0)  # by hand: β log(1 + 100 τ / (n₀ + Σ τ n))
+    expected = 0.6 * np.log(1 + 100 * 0.3 / (30 + most @ truth[0]))
     assert gains["low"][("de", "sw")] < expected < gains["high"][("de", "sw")]
     assert gains["gain"][("de", "sw")] == pytest.approx(expected, rel=0.3)
 

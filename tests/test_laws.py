@@ -71,11 +71,11 @@ def test_a_weight_of_zero_leaves_a_fine_tuning_out(data, name):
 
 
 @pytest.mark.parametrize("name", LAWS)
-def test_gains_are_the_slopes_of_what_is_predicted(data, name):
+def test_slopes_are_those_of_what_is_predicted(data, name):
     numbers, outcomes = data
     found = fit(name, numbers, outcomes, 0)
     at = np.array([[100.0, 50, 150, 75, 20]])
-    for language, gain in enumerate(found.gain(at)[0, 0]):
+    for language, gain in enumerate(found.slopes_at(at)[0, 0]):
         step = np.eye(5)[[language]] * 1e-3
         slope = (found.predict(at + step) - found.predict(at - step))[0, 0] / 2e-3
         assert gain == pytest.approx(slope, rel=1e-4, abs=1e-12)

@@ -119,6 +119,18 @@ def test_the_same_mixture_is_never_trained_twice_with_one_seed():
     assert min(part.seed for part in parts) == 7
 
 
+def test_a_mixture_that_is_all_data_or_all_but_a_language_is_no_fine_tuning_that_there_is():
+    languages = rows_of(de=8, en=8)
+    there = [*full(languages, range(3, 6)), *without(languages, 3)]
+    parts = [*there, *mixtures(languages, 40, 0, training_seed=3, beside=there)]
+    assert len({(part.rows, part.seed) for part in parts}) == len(parts)
+    mixed = {part.rows: [] for part in parts}
+    for part in parts:
+        mixed[part.rows].append(part.seed)
+    whole = mixed[there[0].rows]
+    assert whole[:3] == [3, 4, 5] and whole[3:] == [*range(6, 3 + len(whole))] != []
+
+
 def test_halves_are_half_of_each_language():
     names = rows_of(de=40, en=11)
     parts = halves(names, 30, 0)

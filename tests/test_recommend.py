@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from planted_effects import LANGUAGES, law, planted
 
-from xling.evaluation.exchange_rates import language_effects
+from xling.evaluation.exchange_rates import FittedLaw, language_effects
+from xling.evaluation.laws import Fit
 from xling.evaluation.recommend import (
     best_mixture,
     gains_of_target,
@@ -44,10 +45,19 @@ def examples(recommended, mixture="recommended") -> list[int]:
     return table[table["mixture"] == mixture]["examples"].tolist()
 
 
+def test_what_a_language_without_examples_as_yet_brings_is_no_slope_at_none():
+    slopes, offset = np.array([[0.5]]), np.array([2.0])
+    fit = Fit("own", np.zeros(1), slopes, offset, np.array([[1.0, 0.0]]), np.zeros(1))
+    law = FittedLaw("loss", "yo", 0, fit, fit)
+    table = gains_of_target([law], ["yo", "de"], "yo", np.array([0, 300]))
+    assert table.set_index("train_language").loc["yo", "gain"] == pytest.approx(0.5 * np.log(51))
+    assert table.set_index("train_language").loc["de", "gain"] == 0
+
+
 def test_gains_name_the_language_to_add(two):
     table = gains_of_target(two, LANGUAGES, "de", MOST).set_index("train_language")
     assert table.index[0] == "ru" and table.index[-1] == "sw"
-    by_hand = 100 * 0.6 * 3 / (30 + 150 * 5.05)
+    by_hand = 0.6 * np.log(1 + 100 * 3 / (30 + 150 * 5.05))
     assert table["gain"]["ru"] == pytest.approx(by_hand, rel=0.1)
     assert table["low"]["ru"] < by_hand < table["high"]["ru"]
     both = gains_of_target(two, LANGUAGES, "mean", MOST).set_index("train_language")
@@ -150,8 +160,9 @@ def test_that_only_its_own_data_count_makes_it_not_certain_that_others_can_be_le
         gains = gains_of_target(laws, LANGUAGES, target, MOST).set_index("train_language")
         assert gains["gain"]["ru"] == 0 == gains["low"]["ru"] < gains["high"]["ru"]
         assert gains[["behind_low", "behind_high"]].iloc[0].tolist() == [0, 0]
-    by_set = [100 * fits.gain(MOST[None])[:, 0] for fits in (laws[0].resampled, laws[0].general)]
-    behind = [np.percentile(drawn[:, 0] - drawn[:, 2], 2.5) for drawn in by_set]
+    more = MOST + 100 * np.eye(5)[[0, 2]]
+    by_set = [fits.predict(more) for fits in (laws[0].resampled, laws[0].general)]
+    behind = [np.percentile(drawn[:, 0] - drawn[:, 1], 2.5) for drawn in by_set]
     gains = gains_of_target(laws, LANGUAGES, "de", MOST).set_index("train_language")
     assert gains["behind_low"]["ru"] == pytest.approx(min(behind)) and min(behind) > 0
 

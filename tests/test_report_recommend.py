@@ -60,8 +60,27 @@ def test_which_languages_might_bring_as_much_is_told_by_the_difference_not_by_in
             "behind_high": [0.0, 0.08, 0.09],
         }
     )
-    assert recommend._gain_sentence(gains).endswith("can be told, sw might bring as much.")
-    assert recommend._gain_sentence(gains[:2]).endswith("; every other language’s bring less.")
+    sw = recommend._gain_sentence(gains, "de", "loss")
+    assert sw.startswith("By loss, 100 further examples bring de most if they are de: 0.050 (")
+    assert sw.endswith("can be told, sw might bring as much.")
+    both = recommend._gain_sentence(gains[:2], "de", "loss")
+    assert both.endswith("; every other language’s bring less.")
+
+
+def test_of_gains_that_are_not_told_apart_or_from_none_no_language_is_said_to_be_best():
+    alike = pd.DataFrame(
+        {"train_language": ["de", "en"], "gain": 0.05, "low": 0.02, "high": 0.1,
+         "behind_low": 0.0, "behind_high": 0.0}
+    )  # fmt: skip
+    mean = recommend.TARGETS["mean"]
+    assert recommend._gain_sentence(alike, mean, "accuracy") == (
+        "By accuracy, 100 further examples bring the mean of the test languages 0.050 (0.020 to "
+        "0.100), and as far as can be told it does not matter in which language."
+    )
+    assert recommend._gain_sentence(alike.assign(low=-0.01), "de", "loss") == (
+        "By loss, of no language’s further examples is it told that they help de: 100 of de, the "
+        "most by the laws, bring 0.050 (−0.010 to 0.100)."
+    )
 
 
 def test_a_recommendation_is_better_where_a_difference_is_told_and_no_further():
@@ -139,7 +158,7 @@ EXAMPLES = apart(
 def test_examples_are_told_from_random_ones_and_from_matched_ones():
     first, second = recommend.sentences(run(EXAMPLES))
     assert first == (
-        "The 60 examples that score highest for the target are recommended. What came out of "
+        "The 60 examples that score highest for de are recommended. What came out of "
         "fine-tuning on them, and on as many others: recommended −0.500, random −0.600 and matched "
         "−0.550; more is better."
     )
@@ -183,12 +202,12 @@ def test_that_it_does_not_matter_whose_data_is_a_recommendation():
         rows += [("balanced", name, 30) for name in ("de", "en")]
         return pd.DataFrame(rows, columns=["mixture", "train_language", "examples"])
 
-    assert recommend._mixture_sentence(mixtures(30, 30)) == (
-        "No mixture of 60 examples is told to do better than the balanced one: as far as can be "
-        "told, it does not matter whose they are."
+    assert recommend._mixture_sentence(mixtures(30, 30), "de") == (
+        "No mixture of 60 examples is told to do better for de than the balanced one: as far as "
+        "can be told, it does not matter whose they are."
     )
-    said = recommend._mixture_sentence(mixtures(50, 10))
-    assert said == "The best mixture of 60 examples is 50 de and 10 en."
+    said = recommend._mixture_sentence(mixtures(50, 10), "de")
+    assert said == "The best mixture of 60 examples for de is 50 de and 10 en."
 
 
 def test_a_choice_that_is_nearly_all_of_one_label_is_said_to_be_so():

@@ -9,10 +9,12 @@ import pytest
 from report_runs import make_run
 from seed_runs import make_seed, tables
 
+from xling.analysis.seeds import CORRELATIONS, DIFFERENCES
 from xling.report.order import SWEEP_SCHEMAS
 from xling.report.section import filled
 from xling.report.sections import seeds
 from xling.report.seed_groups import (
+    READ,
     SeedGroup,
     group_titles,
     same_but_seed,
@@ -222,6 +224,10 @@ def test_the_runs_of_the_other_tests_of_reports_have_a_seed_too(tmp_path):
     assert same_but_seed({"a": results, "b": results}) == []  # the same seed twice
 
 
+def test_all_that_is_told_over_seeds_is_read():
+    assert {*CORRELATIONS, *DIFFERENCES} <= {*READ}
+
+
 def test_what_single_evaluations_tell_is_said_with_what_holds_over_seeds():
     rows = [
         ("faithfulness_beats", "tracin · count · example", "holds"),
@@ -236,3 +242,9 @@ def test_what_single_evaluations_tell_is_said_with_what_holds_over_seeds():
         "That a method predicts better, or worse, than a control is told by single seeds in 2 "
         "cases, of which 1 holds over 3 seeds: “tracin, count, example”.",
     ]
+    doubt = {"code": "fine_tunings_at_chance", "model": "the model", "languages": []}
+    group.results[1]["warnings"] = [doubt]
+    assert seeds.sentences(group)[-1] == (
+        "In 1 of 3 seeds many fine-tunings have learnt nothing that shows (seed 1: see the warning "
+        "of each), and what the seeds have in common may come of that."
+    )

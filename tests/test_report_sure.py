@@ -91,6 +91,15 @@ def test_ties_and_labels_become_warnings(by_chance, cosine, codes):
     assert ranking_doubts({}) == []
 
 
+@pytest.mark.parametrize("ranked", [0.1, 0.3, 0.5])
+def test_large_rankings_of_equal_scores_are_ties_too(ranked):
+    ties = pd.DataFrame({"sign": ["+", "-"], "by_chance": [1 - ranked, 0.0]})
+    (doubt,) = ranking_doubts({"ties": ties}, ranked)
+    assert doubt["code"] == TIES
+    assert doubt["sentence"].endswith(f"; of rankings of nothing, {1 - ranked:.0%} would be.")
+    assert ranking_doubts({"ties": ties.assign(by_chance=0.8 * (1 - ranked))}, ranked) == []
+
+
 def test_ties_of_the_negative_side_leave_the_positive_one(tmp_path):
     (doubt,) = ranking_doubts(
         {"ties": pd.DataFrame({"sign": ["+", "-"], "by_chance": [0.1, 0.95]})}
@@ -101,9 +110,34 @@ def test_ties_of_the_negative_side_leave_the_positive_one(tmp_path):
     page = report.write_page(run.folder).read_text("utf-8")
     assert "<strong>The negative rankings are ties.</strong>" in page
     assert "Own-language share" in page.split("<nav")[0]
-    assert any(text.endswith("on the positive side alone.") for text in readings(run))
+    assert all(
+        "on the positive side, and the negative one is ties." in text for text in readings(run)
+    )
+    assert not any("alone" in text or "neither" in text for text in readings(run))
     run.results["warnings"] = []
     assert any("stands out on both sides" in text for text in readings(run))
+
+
+def test_a_language_that_was_left_out_draws_on_none_unless_that_is_told(tmp_path):
+    run = report.load(make_run(tmp_path / "run", exclude=("ko",), traced_per_language=6))
+    shares = run.tables["shares"]
+    shares[["share", "low", "high", "base_rate"]] = 0.4, 0.3, 0.5, 0.5
+    about = "ko was left out of training; "
+    (sentence,) = (text for text in findings(run) if text.startswith(about))
+    assert sentence == (
+        f"{about}no language’s data stands out among the most positive of its test examples."
+    )
+    for language, told in {
+        "de": (0.6, 0.55, 0.65, 0.5, 0.01),
+        "en": (0.5, 0.3, 0.7, 0.1, 0.2),
+    }.items():
+        rows = (shares["test_language"] == "ko") & (shares["train_language"] == language)
+        shares.loc[rows, ["share", "low", "high", "base_rate", "q"]] = told
+    (sentence,) = (text for text in findings(run) if text.startswith(about))
+    assert sentence == (
+        f"{about}de training examples stand out most among the most positive of its test examples "
+        "(60.0%, base rate 50.0%)."
+    )
 
 
 def test_rankings_of_most_of_the_data_make_no_finding(tmp_path):

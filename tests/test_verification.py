@@ -1,11 +1,18 @@
 """Whether a recommendation holds: differences by hand, and how often intervals hold the truth."""
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
 
 from xling.analysis.statistics import clustered_variance
+from xling.evaluation.mixtures import full, mixtures
+from xling.evaluation.recommend import Recommendation
 from xling.evaluation.verification import Verification, differences, observed
+from xling.pipeline.recommend import verifications
 
 LANGUAGES = np.array(["de"] * 4 + ["en"] * 2)
 
@@ -156,3 +163,21 @@ def test_intervals_hold_the_truth_where_one_mixture_varies_more_than_another(see
         row = differences(fits, "mean").iloc[0]
         inside.append(row["low"] <= 0.2 <= row["high"])
     assert 0.93 < np.mean(inside) <= 1
+
+
+def test_a_mixture_that_the_design_repeats_is_verified_under_seeds_of_no_repetition():
+    languages = ["de"] * 8 + ["en"] * 8
+    parts = [*mixtures(languages, 40, 0), *full(languages, [0])]
+    rows = [("balanced", "de", 4), ("balanced", "en", 4)]
+    best = Recommendation(
+        pd.DataFrame(rows, columns=["mixture", "train_language", "examples"]), pd.DataFrame()
+    )
+    config: Any = SimpleNamespace(
+        seed=0, mixture=SimpleNamespace(seeds=1), recommend=SimpleNamespace(seeds=2)
+    )
+    model: Any = SimpleNamespace(inputs=SimpleNamespace(corpus={"train": {"language": languages}}))
+    checks = verifications(config, model, best, parts)
+    (balanced,) = {part.rows for part in checks}
+    assert sum(part.rows == balanced for part in parts) > 1
+    assert not {part.seed for part in checks} & {part.seed for part in parts}
+    assert len({part.seed for part in checks}) == 2

@@ -28,7 +28,8 @@ TIED = {"+": TIES, "-": NEGATIVE_TIES}
 """The codes of rankings of a sign that are ties; where the positive ones are, nothing is left."""
 
 MOSTLY = 0.9
-"""From this mean share of the top k that is up to chance on, rankings are called ties."""
+"""From this mean share of the top k that is up to chance on, rankings are called ties; of what a
+draw from all training examples would replace, which is less than all the larger k is."""
 
 OWN = "the model"
 """What the sentences call the run's own model."""
@@ -79,8 +80,12 @@ def subnetwork_doubts(languages: Sequence[str]) -> list[Doubt]:
     return [_doubt(SUBNETWORKS, text, OWN, languages)]
 
 
-def ranking_doubts(tables: Mapping[str, pd.DataFrame]) -> list[Doubt]:
-    """Return why the rankings cannot tell examples apart, from `effective_dimension` and `ties`."""
+def ranking_doubts(tables: Mapping[str, pd.DataFrame], ranked: float = 0.0) -> list[Doubt]:
+    """Return why the rankings cannot tell examples apart, from `effective_dimension` and `ties`.
+
+    Args:
+        ranked: share of the training examples that are in a ranking, 0 to 1.
+    """
     doubts = []
     if (table := tables.get("effective_dimension")) is not None and label_decides(table):
         row = table[table["epoch"] == 0].iloc[0]
@@ -93,12 +98,14 @@ def ranking_doubts(tables: Mapping[str, pd.DataFrame]) -> list[Doubt]:
         doubts.append(_doubt(LABEL, text, OWN))
     if (table := tables.get("ties")) is not None:
         by_chance = table.groupby("sign")["by_chance"].mean()
-        tied = [(code, sign) for sign, code in TIED.items() if by_chance[sign] >= MOSTLY]
+        least = MOSTLY * (1 - ranked)
+        tied = [(code, sign) for sign, code in TIED.items() if by_chance[sign] >= least > 0]
         for code, sign in tied[:1]:
             text = (
                 f"{by_chance[sign]:.0%} of the most {SIGNS[sign]} training examples would be "
                 "others if equal scores, and those that differ by no more than the sketches’ "
-                "noise, were put in order by chance."
+                "noise, were put in order by chance"
+                + (f"; of rankings of nothing, {1 - ranked:.0%} would be." if ranked else ".")
             )
             doubts.append(_doubt(code, text, OWN))
     return doubts

@@ -16,7 +16,7 @@ from scipy import stats
 from xling.analysis.statistics import PERCENTILES, q_values
 from xling.evaluation.changes import changes
 from xling.evaluation.choice import GENERAL, try_laws, try_together
-from xling.evaluation.laws import Fit, fit, parameters
+from xling.evaluation.laws import Fit, and_further, beyond_first, fit, parameters
 
 RESAMPLES = 1000
 """Of the bootstrap over fine-tunings."""
@@ -259,14 +259,14 @@ def _gains(
     law: FittedLaw, tunings: FineTunings, y: np.ndarray, parts: np.ndarray, at: np.ndarray
 ) -> pd.DataFrame:
     """Tabulate what 100 further examples of each language bring."""
-    gain = 100 * law.fit.gain(at[None])[0, 0]
-    drawn = 100 * law.resampled.gain(at[None])[:, 0]
+    counts = and_further(at)
+    gain, drawn = (beyond_first(fits.predict(counts)) for fits in (law.fit, law.resampled))
     low, high = np.percentile(drawn, PERCENTILES, axis=0)
     p = two_sided(drawn, 0.0)
     if law.fit.law in ("each", "one"):  # rates are not negative: no resample's is below 0
         p = _p_none(law.fit.law, tunings.counts, y, law.own, parts)
     p[(drawn == 0).all(0)] = np.nan  # the law knows no effect: nothing was tested
-    columns = dict(gain=gain, low=low, high=high, p=p)
+    columns = dict(gain=gain[0], low=low, high=high, p=p)
     return pd.DataFrame(columns).assign(
         train_language=list(tunings.train_languages), law=law.fit.law
     )

@@ -47,6 +47,9 @@ CONVERGED = 1e-7
 STARTS = [(start, rate) for start in (1.0, 20.0, 400.0) for rate in (1.0, 0.05)]
 """n₀ and τ from which the first fit sets out; the resamples set out from where the best arrived."""
 
+FURTHER = 100
+"""Examples of which it is told what they would bring."""
+
 GRID = 16
 """Values of n₀ tried for separate terms."""
 
@@ -77,7 +80,7 @@ class Fit:
             self.level[:, None] + (np.log(self._amounts(counts)) @ self.slopes[:, :, None])[..., 0]
         )
 
-    def gain(self, counts: np.ndarray) -> np.ndarray:
+    def slopes_at(self, counts: np.ndarray) -> np.ndarray:
         """Return (R, points, languages) derivatives of the outcome by the numbers of examples."""
         slopes = self.slopes[:, None, :] / self._amounts(counts)
         return slopes if self.law == "separate" else slopes * self.rates[:, None, :]
@@ -88,6 +91,28 @@ class Fit:
         if self.law == "separate":
             return self.offset[:, None, None] + counts
         return self.offset[:, None, None] + (counts @ self.rates.T).T[:, :, None]
+
+
+def and_further(at: np.ndarray) -> np.ndarray:
+    """Return numbers of examples, and in a row each those with `FURTHER` more of one language.
+
+    Where there are few, or none as yet, a hundred times the derivative would promise far too much.
+
+    Args:
+        at: (languages,).
+
+    Returns:
+        (1 + languages, languages)
+    """
+    return at + FURTHER * np.concatenate([np.zeros((1, len(at))), np.eye(len(at))])
+
+
+def beyond_first(outcomes: np.ndarray) -> np.ndarray:
+    """Return (R, points - 1) by how much outcomes are better than at the first of the points.
+
+    What differs by rounding alone is the same.
+    """
+    return np.round(outcomes[:, 1:] - outcomes[:, :1], 12)
 
 
 def parameters(law: str, languages: int, own: int | None) -> int:

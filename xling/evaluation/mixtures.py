@@ -54,6 +54,7 @@ def mixtures(
     *,
     labels: Sequence[int] | None = None,
     training_seed: int = 0,
+    beside: Sequence[Retraining] = (),
 ) -> list[Retraining]:
     """Draw mixtures in which each language has one of five fractions, all about equally often.
 
@@ -64,13 +65,16 @@ def mixtures(
 
     A larger fraction of a language contains its smaller ones. A mixture that would be empty, or of
     one class, is given a quarter of one more language after the other, at random, until it is not.
-    One that was drawn before (with two languages there are 24) is trained with the next seed.
+    One that was drawn before (with two languages there are 24), or that is all data or all but a
+    language and is there already, is trained with the next seed: the same fine-tuning a second time
+    tells nothing.
 
     Args:
         languages: of each training example, two or more.
         seed: of the design and of the languages' orders.
         labels: of each training example.
         training_seed: of every fine-tuning that is no repetition.
+        beside: fine-tunings that there are anyway, with this seed or the next ones.
 
     Raises:
         ValueError: a single language.
@@ -81,6 +85,8 @@ def mixtures(
     orders = _orders(languages, seed)
     design = _design(len(names), count, seed).copy()
     drawn: dict[tuple[int, ...], int] = {}
+    for part in beside:
+        drawn[part.rows] = max(drawn.get(part.rows, 0), part.seed - training_seed)
     parts = []
     for number, levels in enumerate(design):
         rows = _rows(orders, levels)

@@ -15,7 +15,7 @@ from scipy import optimize
 
 from xling.analysis.statistics import PERCENTILES
 from xling.evaluation.exchange_rates import FittedLaw
-from xling.evaluation.laws import Fit
+from xling.evaluation.laws import Fit, and_further, beyond_first
 
 BALANCE = 1e-4
 """What the most unequal mixture costs, in outcomes' spreads: of equally good ones, the balanced."""
@@ -165,7 +165,9 @@ def _optimal(
         return np.array([one.predict(total * x[None, :size])[0, 0] for one in fits]) / scale
 
     def slopes(x: np.ndarray) -> np.ndarray:
-        return np.stack([one.gain(total * x[None, :size])[0, 0] for one in fits]) * total / scale
+        return (
+            np.stack([one.slopes_at(total * x[None, :size])[0, 0] for one in fits]) * total / scale
+        )
 
     def value(shares: np.ndarray) -> float:
         reached = outcomes(shares).min() if target == "worst" else outcomes(shares).mean()
@@ -232,11 +234,7 @@ def _whole(values: np.ndarray, limits: np.ndarray, total: int) -> np.ndarray:
 
 def _gain(fits: Sequence[Fit], target: str, at: np.ndarray) -> np.ndarray:
     """Return (R, languages) what 100 further examples of each language bring the target."""
-    gain = 100 * np.stack([one.gain(at[None])[:, 0] for one in fits])
-    if target != "worst":
-        return gain.mean(0)
-    worst = np.stack([one.predict(at[None])[:, 0] for one in fits]).argmin(0)
-    return np.take_along_axis(gain, worst[None, :, None], axis=0)[0]
+    return beyond_first(_outcome(fits, target, and_further(at)))
 
 
 def _interval(drawn: Sequence[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:

@@ -73,7 +73,7 @@ def recommend_tables(
         f"Verifying {len(best.predicted)} mixtures of {total:,} examples by {wanted.seeds} "
         "fine-tunings each"
     )
-    checks = verifications(config, model, best)
+    checks = verifications(config, model, best, parts)
     tables, results = verified(config, model, checks, known, best.predicted)
     (recommended,) = {part.rows for part in checks if part.kind == "recommended"}
     export(model, recommended, folder / "recommended")
@@ -169,14 +169,20 @@ def like(
     return np.sort(np.concatenate(drawn))
 
 
-def verifications(config: Config, model: FineTuned, best: Recommendation) -> list[Retraining]:
+def verifications(
+    config: Config, model: FineTuned, best: Recommendation, parts: Sequence[Retraining]
+) -> list[Retraining]:
     """Return the fine-tunings that tell whether mixtures do as predicted.
 
     Their seeds are others than those of the fine-tunings that the laws were fitted to, lest a
-    mixture that is among these be verified by what predicted it.
+    mixture that is among these be verified by what predicted it: with two languages, designs
+    repeat mixtures under further seeds.
+
+    Args:
+        parts: what the laws were fitted to.
     """
     languages = model.inputs.corpus["train"]["language"][:]
-    first = config.seed + max(1, config.mixture.seeds)
+    first = max(part.seed for part in parts) + 1
     seeds = range(first, first + config.recommend.seeds)
     return [
         part

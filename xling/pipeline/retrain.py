@@ -40,11 +40,9 @@ def of_mixtures(
     if config.evaluate == "recommend" and config.recommend.by == "example":
         return []  # scores choose, not laws
     fits, seed = config.mixture.fits, config.seed
-    return [
-        *full(languages, range(seed, seed + config.mixture.seeds)),
-        *without(languages, seed),
-        *mixtures(languages, fits, seed, labels=labels, training_seed=seed),
-    ]
+    parts = [*full(languages, range(seed, seed + config.mixture.seeds)), *without(languages, seed)]
+    drawn = mixtures(languages, fits, seed, labels=labels, training_seed=seed, beside=parts)
+    return [*parts, *drawn]
 
 
 def of_halves(config: Config, languages: Sequence[str], labels: Sequence[int]) -> list[Retraining]:

@@ -79,7 +79,8 @@ def analyse(model: FineTuned, folder: Path, also: np.ndarray | None = None) -> R
     results = headline(config, name, model.history, languages, tables)
     classifier = model.inputs.classifier
     reads = {"encoder": type(classifier.encoder).__name__, "pooling": classifier.pooling}
-    doubts += say_doubts(ranking_doubts(tables))
+    ranked = min(1.0, config.influence.top_k / len(languages))
+    doubts += say_doubts(ranking_doubts(tables, ranked))
     doubts += size_doubts(config.influence.top_k, len(languages))  # said before the first step
     results |= {"classifier": reads, "warnings": ordered(doubts)}
     if covered is not None:

@@ -24,6 +24,7 @@ READ: dict[str, list[str] | None] = {
     "effect_overall": None,
     "effect_agreement": None,
     "effect_gains": None,
+    "effect_changes": None,
     "faithfulness": None,
     "faithfulness_beats": None,
     "faithfulness_dropped": None,

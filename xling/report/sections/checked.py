@@ -14,7 +14,7 @@ from xling.report.tables import Run
 KINDS = {
     "language_effects": "What the languages’ data does was measured",
     "faithfulness": "How far scores predict fine-tunings was measured",
-    "recommend": "Which data to add was found",
+    "recommend": "Which data to add was looked for",
 }
 """What each evaluation did, by its name; the first of these that there is comes first."""
 

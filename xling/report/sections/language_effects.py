@@ -119,8 +119,8 @@ SCHEMAS = {
             "influence": "what is compared: the mean influence, or the share of the most positive",
             "pairs": "other languages, or all: with each language's own data, whose rate is 1",
             "rho": "Spearman correlation over the pairs",
-            "p": "its p-value; pairs that share a language are not independent, so take it as "
-            "descriptive",
+            "p": "its p-value, two-sided, by permuting the languages of one of the two (Mantel), "
+            "as pairs that share a language are not independent; own data stay own",
             "points": "number of pairs",
         },
     ),
@@ -255,8 +255,12 @@ def sentences(run: RunTables) -> list[str]:
     told = by_language.index.difference([*nothing, *useless, *unitless], sort=False)
     rates = rates[rates["test_language"].isin(told)]
     said = [*_law_sentences(overall, rates), *told_rates(chosen["law"], rates)]
+    known = by_language.index.difference(nothing, sort=False)
+    few = 2 * len(known) <= len(by_language) and chosen["law"] != "nothing"
+    whose = f", of {listed(known)} alone" if few else ""
     texts = [
-        f"In {count} fine-tunings on parts of the data, judged by {measure}: " + " ".join(said)
+        f"In {count} fine-tunings on parts of the data, judged by {measure}{whose}: "
+        + " ".join(said)
     ]
     if len(nothing) and chosen["law"] != "nothing":
         texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")

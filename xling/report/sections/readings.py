@@ -46,8 +46,10 @@ def _verdict_of(run: Run, language: str) -> str:
     positive, negative = (_own(run, language, sign) for sign in "+-")
     if positive is None or negative is None:
         return ""
-    tied = own(run.results, (NEGATIVE_TIES,))
-    return _verdict(_side(positive), 0 if tied else _side(negative))
+    if own(run.results, (NEGATIVE_TIES,)):
+        out = "stands out" if _side(positive) > 0 else "does not stand out"
+        return f"{out} on the positive side, and the negative one is ties"
+    return _verdict(_side(positive), _side(negative))
 
 
 def _verdict(positive: int, negative: int) -> str:

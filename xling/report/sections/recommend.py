@@ -46,6 +46,9 @@ OTHERS = {
 }
 """What is recommended is compared with these, in sentences."""
 
+TARGETS = {"mean": "the mean of the test languages", "worst": "the worst test language"}
+"""What targets that are no language are called, in sentences."""
+
 SCHEMAS = {
     "recommend_gains": across_runs(
         "What 100 further examples of each language bring the target, best first.",
@@ -192,14 +195,16 @@ def findings(sweep: SweepResults) -> list[str]:
 def sentences(run: RunTables) -> list[str]:
     """Say what to add, what can be left out, and whether the recommendation does better."""
     verified, apart = run.tables["recommend_verified"], run.tables.get(DIFFERENCES)
+    target, measure = _asked(apart)
     if by_language(run):
         told = [
-            _gain_sentence(run.tables["recommend_gains"]),
+            _gain_sentence(run.tables["recommend_gains"], target, measure),
             _leave_out_sentence(run.tables["recommend_leave_out"]),
-            _mixture_sentence(run.tables["recommend_mixtures"]),
+            _mixture_sentence(run.tables["recommend_mixtures"], target),
         ]
     else:
-        told = [_example_sentence(verified), *_label_sentences(run.tables.get("recommend_labels"))]
+        labels = _label_sentences(run.tables.get("recommend_labels"))
+        told = [_example_sentence(verified, target), *labels]
     return told if apart is None else [*told, _verified_sentence(apart)]
 
 
@@ -208,12 +213,20 @@ def by_language(run: RunTables) -> bool:
     return "recommend_gains" in run.tables
 
 
-def _example_sentence(verified: pd.DataFrame) -> str:
+def _asked(apart: pd.DataFrame | None) -> tuple[str, str]:
+    """Return what the target and the measure are called; runs of earlier versions name neither."""
+    if apart is None or not apart["asked"].any():
+        return "the target", "the measure"
+    row = apart[apart["asked"]].iloc[0]
+    return TARGETS.get(row["test_language"], row["test_language"]), row["measure"]
+
+
+def _example_sentence(verified: pd.DataFrame, target: str) -> str:
     parts = [
         f"{row['mixture']} {number(row['observed'], 3)}" for row in verified.to_dict("records")
     ]
     return (
-        f"The {number(verified['examples'].iloc[0])} examples that score highest for the target "
+        f"The {number(verified['examples'].iloc[0])} examples that score highest for {target} "
         f"are recommended. What came out of fine-tuning on them, and on as many others: "
         f"{listed(parts)}; more is better."
     )
@@ -233,13 +246,25 @@ def _label_sentences(labels: pd.DataFrame | None) -> list[str]:
     ]
 
 
-def _gain_sentence(gains: pd.DataFrame) -> str:
+def _gain_sentence(gains: pd.DataFrame, target: str, measure: str) -> str:
+    """Say whose further examples help most, or that it is not told whose, or whether any do."""
     best, rest = gains.iloc[0], gains.iloc[1:]
     behind = rest["behind_low"] > 0 if "behind_low" in rest else rest["high"] < best["low"]
     told = rest[behind]
+    size = f"{number(best['gain'], 3)} ({number(best['low'], 3)} to {number(best['high'], 3)})"
+    if (gains["low"] <= 0).all():
+        return (
+            f"By {measure}, of no language’s further examples is it told that they help {target}: "
+            f"100 of {best['train_language']}, the most by the laws, bring {size}."
+        )
+    if len(rest) and told.empty and (gains["low"] > 0).all():
+        return (
+            f"By {measure}, 100 further examples bring {target} {size}, and as far as can be told "
+            "it does not matter in which language."
+        )
     text = (
-        f"100 further examples bring the target most if they are {best['train_language']}: "
-        f"{number(best['gain'], 3)} ({number(best['low'], 3)} to {number(best['high'], 3)})"
+        f"By {measure}, 100 further examples bring {target} most if they are "
+        f"{best['train_language']}: {size}"
     )
     if len(told) == len(rest) and len(rest):
         return f"{text}; every other language’s bring less."
@@ -261,13 +286,13 @@ def _leave_out_sentence(left_out: pd.DataFrame) -> str:
     return " ".join(parts) or "Of no language can it be told whether it can be left out."
 
 
-def _mixture_sentence(mixtures: pd.DataFrame) -> str:
+def _mixture_sentence(mixtures: pd.DataFrame, target: str) -> str:
     by_mixture = mixtures.pivot(index="train_language", columns="mixture", values="examples")
     chosen = mixtures[(mixtures["mixture"] == "recommended") & (mixtures["examples"] > 0)]
     if (by_mixture["recommended"] == by_mixture["balanced"]).all():
         return (
-            f"No mixture of {number(chosen['examples'].sum())} examples is told to do "
-            "better than the balanced one: as far as can be told, it does not matter whose "
+            f"No mixture of {number(chosen['examples'].sum())} examples is told to do better for "
+            f"{target} than the balanced one: as far as can be told, it does not matter whose "
             "they are."
         )
     parts = [
@@ -275,7 +300,7 @@ def _mixture_sentence(mixtures: pd.DataFrame) -> str:
         for row in chosen.sort_values("examples", ascending=False).to_dict("records")
     ]
     total = number(chosen["examples"].sum())
-    return f"The best mixture of {total} examples is {listed(parts)}."
+    return f"The best mixture of {total} examples for {target} is {listed(parts)}."
 
 
 def _verified_sentence(apart: pd.DataFrame) -> str:

@@ -10,8 +10,9 @@ from scipy import stats
 
 from xling.analysis.seeds import ABOVE, BELOW, HOLDS, REVERSED
 from xling.analysis.shares import SIGNS
+from xling.analysis.unlearnt import FINE_TUNINGS
 from xling.report.charts.matrix import cell_width, matrix
-from xling.report.doubts import headline, unlearnt_languages
+from xling.report.doubts import headline, unlearnt_languages, warnings
 from xling.report.section import SIGN, Figure, FilledSection, Section, filled
 from xling.report.sections.shares import share_limit
 from xling.report.seed_groups import SeedGroup
@@ -323,11 +324,8 @@ def findings(sweep: SweepResults) -> list[str]:
 
 def sentences(group: SeedGroup) -> list[str]:
     """Say how many statements of single runs hold over seeds, and which contradict each other."""
-    texts = [
-        *_share_sentences(group),
-        *_law_sentences(group),
-        *_difference_sentences(group),
-    ]
+    told = [*_law_sentences(group), *_difference_sentences(group)]
+    texts = [*_share_sentences(group), *told, *(_at_chance(group) if told else [])]
     if texts and len(group.seeds) == 2:
         texts.append(
             f"Two seeds tell little: an interval of two is {t_widths(2)} times as wide as one of "
@@ -339,6 +337,22 @@ def sentences(group: SeedGroup) -> list[str]:
 def doubted(group: SeedGroup) -> list[int]:
     """Return the seeds whose page says that its shares cannot stand."""
     return [seed for seed, results in group.results.items() if headline(results)]
+
+
+def _at_chance(group: SeedGroup) -> list[str]:
+    """Say that many of the evaluations' fine-tunings have learnt nothing, where it is so."""
+    seeds = [
+        seed
+        for seed, results in group.results.items()
+        if any(doubt["code"] == FINE_TUNINGS for doubt in warnings(results))
+    ]
+    if not seeds:
+        return []
+    return [
+        f"In {len(seeds)} of {len(group.seeds)} seeds many fine-tunings have learnt nothing that "
+        f"shows (seed {listed(map(str, seeds))}: see the warning of each), and what the seeds have "
+        "in common may come of that."
+    ]
 
 
 def _share_sentences(group: SeedGroup) -> list[str]:

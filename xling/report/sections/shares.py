@@ -290,14 +290,13 @@ def _verdict(above: int, below: int, languages: int) -> str:
 
 
 def _strongest(positive: pd.DataFrame) -> list[str]:
-    others = positive.query("test_language != train_language and low > base_rate")
-    others = others[~(others["q"] >= SIGNIFICANT)]
+    others = _standing_out(positive[positive["test_language"] != positive["train_language"]])
     if others.empty:
         return [
             "No language’s data holds clearly more of another language’s most positive examples "
             f"than its base rate (95% interval above it and q < {SIGNIFICANT})."
         ]
-    row = others.loc[(others["share"] - others["base_rate"]).idxmax()]
+    row = others.iloc[0]
     return [
         f"Across languages, {row.train_language} training examples stand out most among the most "
         f"positive of {row.test_language} test examples: {percent(row['share'])} "
@@ -306,13 +305,28 @@ def _strongest(positive: pd.DataFrame) -> list[str]:
 
 
 def _zero_shot(positive: pd.DataFrame) -> list[str]:
+    """Say of each language that was left out whose data stand out for it, if any do."""
     trained = set(positive["train_language"])
     unseen = positive[~positive["test_language"].isin(trained)]
-    return [
-        f"{language} was left out of training; its test examples draw most on "
-        f"{(top := rows.loc[rows['share'].idxmax()]).train_language} ({percent(top['share'])})."
-        for language, rows in unseen.groupby("test_language", sort=False)
-    ]
+    texts = []
+    for language, rows in unseen.groupby("test_language", sort=False):
+        most = "no language’s data stands out among the most positive of its test examples"
+        if len(told := _standing_out(rows)):
+            top = told.iloc[0]
+            most = (
+                f"{top.train_language} training examples stand out most among the most positive of "
+                f"its test examples ({percent(top['share'])}, base rate "
+                f"{percent(top['base_rate'])})"
+            )
+        texts.append(f"{language} was left out of training; {most}.")
+    return texts
+
+
+def _standing_out(shares: pd.DataFrame) -> pd.DataFrame:
+    """Return the shares that are told from their base rates, above them, the farthest first."""
+    told = shares[(shares["low"] > shares["base_rate"]) & ~(shares["q"] >= SIGNIFICANT)]
+    order = (told["base_rate"] - told["share"]).to_numpy().argsort(kind="stable")
+    return told.iloc[order]
 
 
 def key_figures(run: Run) -> list[KeyFigure]:

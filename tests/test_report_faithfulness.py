@@ -1,0 +1,159 @@
+"""What a page says of how well scores predict fine-tunings, and of what is lost without some."""
+
+import dataclasses
+
+import pandas as pd
+import pytest
+from conftest import config
+
+from xling.report.sections import faithfulness
+from xling.report.sections.checked import scored_by
+from xling.report.sweep_results import evaluation_tables
+from xling.report.tables import RunTables
+
+LANGUAGES = ["de", "en", "sw"]
+
+
+def scores(**lds: float) -> RunTables:
+    """Return the tables of a run whose methods have these scores; `dot` beats all controls."""
+    rows = [
+        (name, level, value, value - 0.05, value + 0.05, 0, 100, 40, value / 2, 0.0, 1.0)
+        for name, value in {**lds, "noise ceiling": 0.46}.items()
+        for level in ("example", "language")
+    ]
+    columns = "method level lds low high constant tests subsets beyond beyond_low beyond_high"
+    beats = [
+        (name, control, level, lds[name], 0.0, 1.0, 0.01, 0.01, name == "dot")
+        for name in lds
+        for control in ("count", "random")
+        for level in ("example", "language")
+    ]
+    beats_columns = "method control level difference low high p q beats".split()
+    tables = {
+        "faithfulness": pd.DataFrame(rows, columns=columns.split()),
+        "faithfulness_beats": pd.DataFrame(beats, columns=beats_columns),
+        "faithfulness_languages": pd.DataFrame(
+            {"method": ["dot"], "test_language": ["de"], "lds": [0.4]}
+        ),
+    }
+    return RunTables(tables, LANGUAGES, "xnli", "")
+
+
+def test_the_best_method_is_named_with_the_ceiling_and_what_it_beats():
+    example, language = faithfulness.sentences(scores(dot=0.3, cosine=0.1))
+    assert example == (
+        "In 40 fine-tunings on random halves, dot predicts each test example’s loss best: linear "
+        "datamodelling score 0.30 (0.25 to 0.35; noise ceiling 0.46, 0.41 to 0.51), and 0.15 "
+        "beyond counts of labels and languages. Better than every control (count and random): dot."
+    )
+    assert "each test language’s mean loss" in language
+
+
+def test_a_score_that_is_not_told_from_nothing_or_below_a_control_is_not_the_best():
+    example, _ = faithfulness.sentences(scores(dot=0.04))
+    assert example.startswith(
+        "In 40 fine-tunings on random halves, no method is shown to predict each test example’s "
+        "loss; the highest is dot’s linear datamodelling score 0.04 (−0.01 to 0.09; noise ceiling"
+    )
+    run = scores(dot=0.3, count=0.35)
+    beats = run.tables["faithfulness_beats"]
+    run.tables["faithfulness_beats"] = beats[beats["method"] == "dot"].assign(beats=False)
+    example, _ = faithfulness.sentences(run)
+    assert "dot predicts each test example’s loss best: " in example
+    assert example.endswith(
+        "The control count has 0.35. No method is told from all controls (count and random)."
+    )
+
+
+def test_where_no_method_beats_the_controls_that_is_said():
+    example, _ = faithfulness.sentences(scores(cosine=0.1))
+    assert example.endswith("No method is told from all controls (count and random).")
+
+
+def test_a_run_quotes_what_its_own_method_is_worth():
+    text = faithfulness.of_method(scores(dot=0.3, cosine=0.1).tables, "cosine")
+    assert text.startswith("in 40 fine-tunings on random halves, these scores predicted each test ")
+    assert "loss with ρ = 0.10 (noise ceiling 0.46, 0.41 to 0.51), 0.05 beyond counts" in text
+
+
+def test_scores_by_other_moments_are_not_taken_for_those_that_were_looked_at():
+    plain = config("influence=preconditioned").influence
+    recorded = scored_by(dataclasses.asdict(plain))
+    assert recorded == scored_by({**dataclasses.asdict(plain), "fit_examples": 1000})
+    other = config("influence=preconditioned", "influence.moments=adafactor").influence
+    few = config("influence=ekfac", "influence.fit_examples=50").influence
+    ekfac = config("influence=ekfac").influence
+    assert (
+        len({recorded, *(scored_by(dataclasses.asdict(one)) for one in (other, few, ekfac))}) == 4
+    )
+    earlier = dataclasses.asdict(plain)
+    del earlier["moments"], earlier["fit_examples"]
+    assert scored_by(earlier) == recorded
+
+
+def test_halves_that_have_learnt_nothing_are_told_on_the_page():
+    run = scores(dot=0.3)
+    assert faithfulness.of_run(run)["doubts"] == []
+    columns = "retraining kind steps test_language accuracy p".split()
+    rows = [(number, "half", 4, "de", 0.5, 0.5) for number in range(1, 9)]
+    run.tables["retrainings"] = pd.DataFrame(rows, columns=columns)
+    (doubt,) = faithfulness.of_run(run)["doubts"]
+    assert doubt.startswith("8 of 8 fine-tunings on parts of the data have learnt nothing")
+
+
+def dropped(**differences: tuple[float, float]) -> RunTables:
+    """Return the tables of a run: per method what is lost, against random and matched examples."""
+    rows = [
+        (name, against, test, 40, 1.0, value, value - 0.01, value + 0.01, 0.02, 0.03, value > 0.01)
+        for name, pair in differences.items()
+        for against, value in zip(("random", "matched"), pair, strict=True)
+        for test in ("all", "de")
+    ]
+    columns = "method against test_language dropped alike difference low high p q beats".split()
+    run = scores(**dict.fromkeys(differences, 0.3))
+    run.tables["faithfulness_dropped"] = pd.DataFrame(rows, columns=columns).assign(fits=2)
+    return run
+
+
+def test_what_is_lost_without_the_first_examples_is_said_of_the_best_method():
+    *_, sentence = faithfulness.sentences(dropped(dot=(0.021, 0.018), cosine=(0.015, -0.004)))
+    assert sentence == (
+        "Without the 40 examples that dot ranks first for all test examples, the loss is 0.021 "
+        "higher than without random examples (0.011 to 0.031, q = 0.030) and 0.018 higher than "
+        "without others of the same language and label (0.008 to 0.028, q = 0.030); 2 fine-tunings "
+        "of each. Told from both controls: dot."
+    )
+    *_, sentence = faithfulness.sentences(dropped(cosine=(0.015, -0.004)))
+    assert "and 0.004 lower than without others of the same language and label (" in sentence
+    assert sentence.endswith("No method is told from both controls; from random examples: cosine.")
+    *_, sentence = faithfulness.sentences(dropped(cosine=(0.005, -0.004)))
+    assert sentence.endswith("No method is told from either control.")
+    assert len(faithfulness.sentences(scores(dot=0.3))) == 2  # of an evaluation without
+
+
+def test_what_is_lost_is_drawn_of_all_test_examples_together():
+    run = dropped(cosine=(0.015, -0.004), dot=(0.02, 0.018))
+    *_, figure = faithfulness.figures(run)
+    assert figure.name == "faithfulness_dropped"
+    (rows,) = (
+        table
+        for table in faithfulness.dropped_chart(run.tables["faithfulness_dropped"])
+        .to_dict()["datasets"]
+        .values()
+        if "method" in table[0]
+    )
+    assert len(rows) == 4 and {row["others"] for row in rows} == {
+        "random examples",
+        "same language and label",
+    }
+
+
+@pytest.mark.parametrize("order", [slice(None), slice(None, None, -1)])
+def test_evaluations_with_and_without_anything_left_out_share_a_page(order):
+    pair = [
+        dataclasses.replace(dropped(dot=(0.02, 0.01)), title="drop=0.01"),
+        dataclasses.replace(scores(dot=0.3), title="drop=0"),
+    ]
+    tables = evaluation_tables({"faithfulness": pair[order]})
+    assert set(tables["faithfulness_dropped"]["switches"]) == {"drop=0.01"}
+    assert set(tables["faithfulness"]["switches"]) == {"drop=0.01", "drop=0"}
