@@ -121,6 +121,14 @@ def test_a_best_mixture_that_is_not_told_from_the_balanced_one_gives_way_to_it(t
     assert predicted.nunique().eq(1).all()
 
 
+def test_a_best_mixture_whose_rest_is_told_from_no_other_has_the_rest_of_all_languages():
+    laws = fitted([1, 0.1, 0.1, 0.1, 0.1], noise=0.2)
+    recommended = best_mixture(laws, LANGUAGES, "de", 200, MOST)
+    assert examples(recommended) == examples(recommended, "target") == [150, 13, 13, 12, 12]
+    predicted = recommended.predicted.set_index("mixture")
+    assert predicted["better"]["target"] == 0 and predicted["better_low"]["balanced"] > 0
+
+
 def test_what_only_its_own_data_help_is_given_them(own):
     assert examples(best_mixture(own, LANGUAGES, "en", 100, MOST)) == [0, 100, 0, 0, 0]
     both = examples(best_mixture(own, LANGUAGES, "worst", 100, MOST))

@@ -208,6 +208,13 @@ def test_that_it_does_not_matter_whose_data_is_a_recommendation():
     )
     said = recommend._mixture_sentence(mixtures(50, 10), "de")
     assert said == "The best mixture of 60 examples for de is 50 de and 10 en."
+    even = mixtures(50, 10)
+    target = even[even["mixture"] == "recommended"].assign(mixture="target")
+    said = recommend._mixture_sentence(pd.concat([even, target]), "de")
+    assert said == (
+        "The best mixture of 60 examples for de is 50 de and 10 en: its own data first, and of the "
+        "rest it is not told that it matters whose it is."
+    )
 
 
 def test_a_choice_that_is_nearly_all_of_one_label_is_said_to_be_so():

@@ -105,7 +105,8 @@ def best_mixture(
 
     Of equally good ones, the most balanced; and the balanced one itself, unless the interval of
     what the best is better by lies above 0: the best of many mixtures always seems to be better,
-    but as far as can be told it does not matter then whose data it is.
+    but as far as can be told it does not matter then whose data it is. So the best also gives way
+    to `target`, if that is told from the balanced one: it does not matter then whose the rest is.
 
     `target` beside it is the target's own data, as far as there are enough of them, and the rest
     balanced (not given for `mean` and `worst`, nor for a language that is not trained on).
@@ -130,10 +131,10 @@ def best_mixture(
     counts = np.stack([_whole(values, limits, total) for values in mixtures.values()])
     whole = _outcome(_fits(aimed), target, counts)[0]
     drawn = [_outcome(fits, target, counts) for fits in _possible(aimed)]
-    if _interval([of_set[:, [0]] - of_set for of_set in drawn])[0][1] <= 0:
-        counts[0], whole[0] = counts[1], whole[1]
+    if (simpler := _told_no_worse(drawn)) is not None:
+        counts[0], whole[0] = counts[simpler], whole[simpler]
         for of_set in drawn:
-            of_set[:, 0] = of_set[:, 1]
+            of_set[:, 0] = of_set[:, simpler]
     low, high = _interval(drawn)
     better_low, better_high = _interval([of_set[:, [0]] - of_set for of_set in drawn])
     columns = dict(predicted=whole, low=low, high=high, better=whole[0] - whole,
@@ -147,6 +148,22 @@ def best_mixture(
         pd.DataFrame(rows, columns=["mixture", "train_language", "examples"]),
         pd.DataFrame({"mixture": list(mixtures), **columns}),
     )
+
+
+def _told_no_worse(drawn: Sequence[np.ndarray]) -> int | None:
+    """Return which simpler mixture the best one is not told from, see `best_mixture`.
+
+    Args:
+        drawn: for each of some laws, (R, mixtures) outcomes of the best, the balanced and perhaps
+            the target's mixture.
+    """
+    better = _interval([of_set[:, [0]] - of_set for of_set in drawn])[0]
+    if better[1] <= 0:
+        return 1
+    if len(better) == 2 or better[2] > 0:
+        return None
+    beside = _interval([of_set[:, [2]] - of_set[:, [1]] for of_set in drawn])[0]
+    return 2 if beside[0] > 0 else None
 
 
 def _optimal(

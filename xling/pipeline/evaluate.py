@@ -91,9 +91,9 @@ def _evaluate(
     languages, task = list(config.languages), config.task.name
     section, told = SECTIONS[config.evaluate], RunTables(tables, languages, task, "")
     sentences = section.sentences(told)
+    doubts = say_doubts(unlearnt_doubts(tables["retrainings"]))
     for sentence in sentences:
         say(sentence)
-    doubts = say_doubts(unlearnt_doubts(tables["retrainings"]))
     fits = tables["retrainings"]["retraining"].nunique()
     results = about(config, base, fits) | {"findings": sentences}
     results |= {"warnings": doubts}

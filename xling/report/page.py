@@ -82,12 +82,13 @@ def _html(run: Run, sections: Sequence[FilledSection], instead: dict[str, Markup
     on_page = [section for section in sections if section.content is not None]
     instead_of_shares = headline(run.results)
     lead, *findings = [instead_of_shares] if instead_of_shares else _findings(run, sections)
-    first, *measured = checked.measured(run) or [""]
+    measured = checked.measured(run)
+    leads = [lead] if instead_of_shares else [*measured[:1], lead]
     template = templates().get_template("report.html.j2")
     return template.render(
         results=run.results,
-        leads=[text for text in (first, lead) if text],
-        findings=[*measured, *checked.unmeasured(run), *findings],
+        leads=leads,
+        findings=[*measured[len(leads) - 1 :], *checked.unmeasured(run), *findings],
         banners=banners(run.results),
         key_figures=[
             figure

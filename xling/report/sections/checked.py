@@ -27,7 +27,7 @@ def measured(run: Run) -> list[str]:
     method = scored_by(run.results["config"]["influence"]) if checks else ""
     return [
         f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}): "
-        + " ".join([_quoted(check, method), *check.get("warnings", [])])
+        + " ".join([*check.get("warnings", []), _quoted(check, method)])
         for check in sorted(checks, key=lambda check: [*KINDS].index(check["evaluate"]))
     ]
 

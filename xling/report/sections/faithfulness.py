@@ -264,8 +264,8 @@ def _kind(method: str) -> str:
 def findings(sweep: SweepResults) -> list[str]:
     """Say for each run which method predicts best, how near the ceiling, and what it beats."""
     return [
-        *sweep.told("faithfulness", sentences),
         *sweep.told("faithfulness", unlearnt_sentences),
+        *sweep.told("faithfulness", sentences),
     ]
 
 

@@ -227,8 +227,8 @@ def _of(table: pd.DataFrame, measure: str) -> pd.DataFrame:
 def findings(sweep: SweepResults) -> list[str]:
     """Return what the languages' data do, in a sentence or two for each run."""
     return [
-        *sweep.told("language_effects", sentences),
         *sweep.told("language_effects", unlearnt_sentences),
+        *sweep.told("language_effects", sentences),
     ]
 
 

@@ -187,8 +187,8 @@ def figures(run: RunTables) -> list[Figure]:
 def findings(sweep: SweepResults) -> list[str]:
     """Say for each run what to add, what can be left out, and whether the mixture held."""
     return [
-        *sweep.told("recommend", sentences),
         *sweep.told("recommend", unlearnt_sentences),
+        *sweep.told("recommend", sentences),
     ]
 
 
@@ -299,8 +299,11 @@ def _mixture_sentence(mixtures: pd.DataFrame, target: str) -> str:
         f"{number(row['examples'])} {row['train_language']}"
         for row in chosen.sort_values("examples", ascending=False).to_dict("records")
     ]
-    total = number(chosen["examples"].sum())
-    return f"The best mixture of {total} examples for {target} is {listed(parts)}."
+    text = f"The best mixture of {number(chosen['examples'].sum())} examples for {target} is "
+    if "target" in by_mixture and (by_mixture["recommended"] == by_mixture["target"]).all():
+        rest = ", and of the rest it is not told that it matters whose it is"
+        return f"{text}{listed(parts)}: its own data first{rest if len(parts) > 1 else ''}."
+    return f"{text}{listed(parts)}."
 
 
 def _verified_sentence(apart: pd.DataFrame) -> str:
