@@ -1,5 +1,7 @@
 """What a page says of fine-tunings on parts of the data: the law in words, rates, and harm."""
 
+import dataclasses
+
 import pandas as pd
 import pytest
 
@@ -74,7 +76,7 @@ def test_a_law_of_few_languages_is_said_of_these_alone():
 @pytest.mark.parametrize(
     ("law", "sentence"),
     [
-        ("own", "only a language’s own data counts; no other adds to it"),
+        ("own", "only a language’s own data counts; no other is told to add to it"),
         ("alike", "whose data it is does not matter, only how much there is"),
         ("one", "an example of any other language is worth 0.90–1.10 of an own one"),
         ("separate", "the languages’ data do not stand in for one another"),
@@ -87,7 +89,41 @@ def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
     assert first.startswith("In 3 fine-tunings on parts of the data, judged by accuracy: ")
     assert sentence in first and "cross-validated R² 0.90" in first
     assert nothing == "Nothing predicts sw: neither how much data nor whose."
-    assert "the 6 pairs of different languages" in agreement and "ρ = 0.43" in agreement
+    if law in ("own", "alike"):
+        assert agreement.endswith("they have no order that influence could show.")
+    else:
+        assert "the 6 pairs of different languages" in agreement and "ρ = 0.43" in agreement
+
+
+def test_another_law_by_the_other_measure_is_told_too():
+    run = effects(dict.fromkeys(LANGUAGES, "own"), RATES)
+    assert not any("another law" in text for text in language_effects.sentences(run))
+    for name in ("effect_gains", "exchange_rates"):
+        table = run.tables[name]
+        run.tables[name] = pd.concat([table, table.assign(measure="loss")])
+    run.tables["effect_overall"] = pd.concat([overall("own"), overall("each", "loss", 0.8)])
+    first, other, *_ = language_effects.sentences(run)
+    assert "judged by accuracy: only a language’s own data counts" in first
+    assert other.startswith(
+        "By loss it is another law: it matters whose data it is (law each, R² 0.80). An example of "
+        "sw is worth 0.30 own ones, the least,"
+    )
+    run.tables["effect_overall"] = pd.concat([overall("own"), overall("own", "loss", 0.8)])
+    assert not any("another law" in text for text in language_effects.sentences(run))
+
+
+def test_a_language_whose_own_data_do_not_help_has_no_rates_in_the_matrix():
+    run = effects(dict.fromkeys(LANGUAGES, "each"), RATES)
+    gains = run.tables["effect_gains"]
+    gains.loc[gains.eval("test_language == 'sw'"), "gain"] = -0.1  # all data harm: no unit
+    run.tables["effect_curves"] = run.tables["effect_points"] = gains[:0]
+    (rates,) = [
+        figure.chart
+        for figure in language_effects.figures(dataclasses.replace(run, languages=[*"0123456789"]))
+        if figure.name == "exchange_rates_accuracy"
+    ]
+    (data,) = rates.to_dict()["datasets"].values()
+    assert {row["test_language"] for row in data} == {"de", "en"}
 
 
 def test_it_is_said_how_many_rates_are_told_from_nothing_and_from_an_own_example():
@@ -206,6 +242,16 @@ def test_data_that_harm_are_told_in_a_sentence_and_a_table():
         "The data of sw harm by loss alone: with all of them, loss is 0.100 to 0.250 higher for de "
         "and en (q < 0.05); accuracy is not told to be lower."
     ]
+    alone.tables["retrainings"] = pd.DataFrame({"examples": [9, 20], "steps": [4, 8]})
+    (longer,) = harm_sentences(alone)
+    alone.tables["retrainings"]["steps"] = 8
+    (harm,) = harm_sentences(alone)
+    assert "mixture.steps=equal" not in longer
+    assert harm.endswith(
+        "accuracy is not told to be lower. (All fine-tunings took as many steps, "
+        "mixture.steps=equal: what a language’s data add takes steps from the others’, and that "
+        "may be the harm)."
+    )
     assert len(told["changes"]["rows"]) == 5
     del run.tables["effect_changes"]  # of an earlier version
     assert language_effects.of_run(run)["harms"] is None

@@ -73,7 +73,12 @@ def test_where_no_method_beats_the_controls_that_is_said():
 def test_a_run_quotes_what_its_own_method_is_worth():
     text = faithfulness.of_method(scores(dot=0.3, cosine=0.1).tables, "cosine")
     assert text.startswith("in 40 fine-tunings on random halves, these scores predicted each test ")
-    assert "loss with ρ = 0.10 (noise ceiling 0.46, 0.41 to 0.51), 0.05 beyond counts" in text
+    assert "ρ = 0.10 (0.05 to 0.15; noise ceiling 0.46, 0.41 to 0.51), 0.05 beyond counts" in text
+    than = "They are not told to do so better than every control."
+    assert text.endswith(than)
+    run = scores(dot=0.3, cosine=0.1)
+    run.tables["faithfulness_beats"] = run.tables["faithfulness_beats"].assign(beats=True)
+    assert than not in faithfulness.of_method(run.tables, "dot")
 
 
 def test_scores_by_other_moments_are_not_taken_for_those_that_were_looked_at():

@@ -98,6 +98,11 @@ def _difference(left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(difference)))
 
 
+def _by_part(values: np.ndarray, parts: np.ndarray) -> np.ndarray:
+    """Return the (parts,) means of (fits,) values."""
+    return np.bincount(parts, values) / np.bincount(parts)
+
+
 def _r2(errors: np.ndarray, spread: float) -> float:
     return float(1 - errors.mean() / spread) if spread else np.nan
 
@@ -114,16 +119,16 @@ def try_laws(
     number = int(parts.max()) + 1
     # Means of the same predictions differ in the last digit: that is no variance to explain.
     constant = np.ptp(y) <= ROUNDING * np.abs(y).max()
-    spread = 0.0 if constant else float(((y - y.mean()) ** 2).mean())
+    middle = _by_part(y, parts).mean()  # parts count alike, under however many seeds they are
+    spread = 0.0 if constant else float(_by_part((y - middle) ** 2, parts).mean())
     rows, errors = [], {}
     for law in LAWS:
         why = _why_not(law, counts, own, languages, number)
         r2 = rho = np.nan
         if not why:
             predicted = cross_validated(law, counts, y, own, parts, seed)
-            squared = (y - predicted) ** 2
-            errors[law] = np.bincount(parts, squared) / np.bincount(parts)
-            r2 = _r2(squared, spread)
+            errors[law] = _by_part((y - predicted) ** 2, parts)
+            r2 = _r2(errors[law], spread)
             # The mean of the others falls as the one left out rises, whatever there is to predict.
             rho = np.nan if law == "nothing" else correlation(predicted, y).rho
         size = parameters(law, counts.shape[1], own)

@@ -284,12 +284,21 @@ def of_method(tables: dict[str, pd.DataFrame], method: str) -> str:
     for level, name in LEVELS.items():
         of_level = table[table["level"] == level]
         row, noise = of_level.loc[method], _ceiling(of_level)
-        text = f"{name} with ρ = {number(row['lds'], 2)}" + (f" ({noise[2:]})" if noise else "")
+        ends = _interval(row["low"], row["high"], 2) if pd.notna(row["low"]) else ""
+        about = "; ".join(part for part in (ends, noise[2:]) if part)
+        text = f"{name} with ρ = {number(row['lds'], 2)}" + (f" ({about})" if about else "")
         if pd.notna(row["beyond"]):
             text += f", {number(row['beyond'], 2)} beyond counts of labels and languages"
         parts.append(text)
     subsets = int(table.loc[[method], "subsets"].iloc[0])
-    return f"in {subsets} fine-tunings on random halves, these scores predicted {'; '.join(parts)}."
+    beats = tables["faithfulness_beats"]
+    beats = beats[(beats["method"] == method) & beats["control"].isin(CONTROLS)]
+    won = beats.groupby("level")["beats"].all().any()
+    than = "" if beats.empty or won else " They are not told to do so better than every control."
+    return (
+        f"in {subsets} fine-tunings on random halves, these scores predicted {'; '.join(parts)}."
+        f"{than}"
+    )
 
 
 def _ceiling(scores: pd.DataFrame) -> str:

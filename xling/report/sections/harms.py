@@ -43,10 +43,23 @@ def harm_sentences(run: RunTables) -> list[str]:
         by, ends = "", ""
         if set(rows["measure"]) == {"loss"}:  # which also counts how sure a model is
             by, ends = " by loss alone", "; accuracy is not told to be lower"
+        if len(texts) == 0 and _took_turns(run):
+            ends += (
+                ". (All fine-tunings took as many steps, mixture.steps=equal: what a language’s "
+                "data add takes steps from the others’, and that may be the harm)"
+            )
         texts.append(
             f"The data of {language} harm{by}: with all of them, {told} (q < {SIGNIFICANT}){ends}."
         )
     return texts
+
+
+def _took_turns(run: RunTables) -> bool:
+    """Tell whether fine-tunings on more data took no more steps."""
+    table = run.tables.get("retrainings")
+    if table is None or "steps" not in table:
+        return False
+    return table["steps"].nunique() == 1 < table["examples"].nunique()
 
 
 def _by_measure(rows: pd.DataFrame) -> str:

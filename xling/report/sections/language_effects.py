@@ -195,6 +195,8 @@ def figures(run: RunTables) -> list[Figure]:
     drawn = []
     for measure in MEASURES:
         rates = _of(run.tables["exchange_rates"], measure).query("law == 'each'")
+        unitless = without_unit(_of(run.tables["effect_gains"], measure))
+        rates = rates[~rates["test_language"].isin(unitless)]
         laws, curves = _of(run.tables["effect_laws"], measure), run.tables["effect_curves"]
         if rates["rate"].notna().any():
             label = f"Exchange rates of the training languages, by {measure}"
@@ -262,6 +264,7 @@ def sentences(run: RunTables) -> list[str]:
         f"In {count} fine-tunings on parts of the data, judged by {measure}{whose}: "
         + " ".join(said)
     ]
+    texts.extend(_other_measure(run, measure, chosen["law"]))
     if len(nothing) and chosen["law"] != "nothing":
         texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
     if len(useless) == 1:
@@ -280,7 +283,38 @@ def sentences(run: RunTables) -> list[str]:
     if len(others):
         named = listed(f"{language} ({law})" for language, law in others.items())
         texts.append(f"Taken alone, another law does better for {named}.")
+    if chosen["law"] in UNORDERED:
+        return [*texts, UNORDERED[chosen["law"]]]
     return [*texts, *_agreement_sentence(_of(run.tables["effect_agreement"], measure))]
+
+
+def _other_measure(run: RunTables, lead_measure: str, law: str) -> list[str]:
+    """Say which law is chosen by the other measure, where it is another one."""
+    texts = []
+    for measure in MEASURES:
+        overall = _of(run.tables["effect_overall"], measure)
+        chosen = overall[overall["chosen"]].to_dict("records")
+        if measure == lead_measure or not chosen or chosen[0]["law"] == law:
+            continue
+        gains = _of(run.tables["effect_gains"], measure)
+        rates = _of(run.tables["exchange_rates"], measure).dropna(subset="rate")
+        rates = rates[~rates["test_language"].isin(without_unit(gains))]
+        how = f" (law {chosen[0]['law']}, R² {number(chosen[0]['r2'], 2)})"
+        texts.append(
+            f"By {measure} it is another law: {_law_sentence(chosen[0]['law'], how, rates)}"
+        )
+    return texts
+
+
+UNORDERED = {
+    "own": "As no other language’s data is told to add anything, they have no order that influence "
+    "could show.",
+    "alike": "As every language’s data is worth the same, they have no order that influence could "
+    "show.",
+    "nothing": "As nothing predicts these fine-tunings, they show no order that influence could "
+    "have.",
+}
+"""What is said of laws that order no data, in place of how far influence orders them alike."""
 
 
 def _law_sentences(overall: pd.DataFrame, rates: pd.DataFrame) -> list[str]:
@@ -315,7 +349,7 @@ def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
     if law == "alike":
         return f"whose data it is does not matter, only how much there is{how}."
     if law == "own":
-        return f"only a language’s own data counts; no other adds to it{how}."
+        return f"only a language’s own data counts; no other is told to add to it{how}."
     if law == "separate":
         return (
             "the languages’ data do not stand in for one another: each adds something of its own"

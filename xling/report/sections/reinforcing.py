@@ -126,7 +126,7 @@ def key_figures(run: Run) -> list[KeyFigure]:
     if positive.empty:
         return []
     mean = percent(positive["reinforcing"].mean())
-    return [("Reinforcing", mean, "of positive examples in other languages")]
+    return [("Reinforcing", mean, "of the positive in other languages translate own ones")]
 
 
 SECTION = Section(
