@@ -149,8 +149,14 @@ def test_a_page_says_that_nobody_has_checked_and_then_what_a_check_has_found(tmp
     text = page.read_text("utf-8")
     assert "Nobody has checked by fine-tuning again" in text
     assert "xling experiment=language_effects task=xnli" in text and "(about " in text
-    done = run_xling("task=xnli", *MIXED, "evaluate=language_effects", folder=tmp_path)
+    assert "Nobody has checked these estimates by fine-tuning again" in plain.stdout
+    command = ("task=xnli", *MIXED, "evaluate=language_effects")
+    done = run_xling(*command, folder=tmp_path)
     assert done.returncode == 0, done.stderr
+    repeated = run_xling(*command, folder=tmp_path)
+    warned = f"WARNING: {FITS} of {FITS} fine-tunings on parts of the data have learnt nothing"
+    for told in (f"In {FITS} fine-tunings on parts of the data", warned, page.name):
+        assert told in done.stdout and told in repeated.stdout, told
     text = page.read_text("utf-8")
     assert "Nobody has checked" not in text
     assert "data does was measured by fine-tuning again (tiny-de+en+fr-language_effects-" in text

@@ -168,6 +168,10 @@ def closing(folder: Path) -> str:
         lines.append(coverage_line(results["sketch"]))
     if results.get("twin"):
         lines.append(twin_line(results["twin"], shares))
+    if results.get("evaluations") == []:
+        lines.append(
+            "Nobody has checked these estimates by fine-tuning again; the report says how."
+        )
     lines.append(f"Report: {folder / 'report.html'}")
     return "\n".join(lines)
 

@@ -1,5 +1,6 @@
 """Evaluations: what fine-tuning again on parts of the training data says of influence."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -69,6 +70,16 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
         if folder:
             with tracker.tracking(config, paths.run.name, folder) as tracked:
                 _evaluate(config, paths, base, folder, tracked)
+        else:
+            say("This evaluation is already finished.")
+            results = json.loads((paths.run / "results.json").read_text("utf-8"))
+            say_doubts(results["warnings"])
+            for sentence in results["findings"]:
+                say(sentence)
+    if (exported := paths.run / "recommended").is_dir():
+        say(f"The recommended examples, for other trainers: {exported}")
+    say(f"Tables: {paths.run / 'tables'}")
+    say(f"Report of the run, which quotes them: {base.run / 'report.html'}")
 
 
 def _evaluate(
