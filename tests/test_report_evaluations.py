@@ -85,12 +85,14 @@ def test_a_law_of_few_languages_is_said_of_these_alone():
 )
 def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
     run = effects({"de": law, "en": law, "sw": "nothing"}, RATES)
-    first, nothing, agreement = language_effects.sentences(run)
+    first, nothing, *small, agreement = language_effects.sentences(run)
+    yet = "Yet by accuracy, 6 of 6 rates of other languages are told from 0; the largest is 1.10."
+    assert small == ([yet] if law == "own" else [])
     assert first.startswith("In 3 fine-tunings on parts of the data, judged by accuracy: ")
     assert sentence in first and "cross-validated R² 0.90" in first
     assert nothing == "Nothing predicts sw: neither how much data nor whose."
     if law in ("own", "alike"):
-        assert agreement.endswith("they have no order that influence could show.")
+        assert agreement.endswith(" have no order that influence could show.")
     else:
         assert "the 6 pairs of different languages" in agreement and "ρ = 0.43" in agreement
 

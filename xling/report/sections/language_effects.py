@@ -283,9 +283,28 @@ def sentences(run: RunTables) -> list[str]:
     if len(others):
         named = listed(f"{language} ({law})" for language, law in others.items())
         texts.append(f"Taken alone, another law does better for {named}.")
+    if chosen["law"] == "own":
+        texts.extend(_small_rates(run))
     if chosen["law"] in UNORDERED:
         return [*texts, UNORDERED[chosen["law"]]]
     return [*texts, *_agreement_sentence(_of(run.tables["effect_agreement"], measure))]
+
+
+def _small_rates(run: RunTables) -> list[str]:
+    """Say of how many rates it is told that they are not 0, though own data alone predict best."""
+    rates, texts = run.tables["exchange_rates"].query("law == 'each'"), []
+    for measure in MEASURES:
+        gains = _of(run.tables["effect_gains"], measure)
+        own = _of(rates, measure).dropna(subset="rate")
+        own = own[~own["test_language"].isin(without_unit(gains))]
+        others = own[own["test_language"] != own["train_language"]]
+        told = others[others["q_none"] < SIGNIFICANT]
+        if len(told):
+            texts.append(
+                f"Yet by {measure}, {len(told)} of {len(others)} rates of other languages are told "
+                f"from 0; the largest is {number(told['rate'].max(), 2)}."
+            )
+    return texts
 
 
 def _other_measure(run: RunTables, lead_measure: str, law: str) -> list[str]:
@@ -307,9 +326,9 @@ def _other_measure(run: RunTables, lead_measure: str, law: str) -> list[str]:
 
 
 UNORDERED = {
-    "own": "As no other language’s data is told to add anything, they have no order that influence "
+    "own": "Where only a language’s own data counts, the others’ have no order that influence "
     "could show.",
-    "alike": "As every language’s data is worth the same, they have no order that influence could "
+    "alike": "Where all data counts alike, languages’ data have no order that influence could "
     "show.",
     "nothing": "As nothing predicts these fine-tunings, they show no order that influence could "
     "have.",
