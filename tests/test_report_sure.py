@@ -270,6 +270,12 @@ def test_a_sweep_names_its_runs_that_have_not_learnt(opened, tmp_path):
     assert table.loc[name, "warnings"] == MODEL
     assert set(table["warnings"].drop(name)) == {""}
     assert "warnings" in page.page.locator("#runs thead").inner_text()
+    assert "What this page says of it means little: " in text
+    ties = ranking_doubts({"ties": pd.DataFrame({"sign": ["+", "-"], "by_chance": 0.95})})
+    file.write_text(json.dumps(results | {"warnings": ties}), "utf-8")  # not of fine-tuning again
+    html = write_sweep(folder, jobs).read_text("utf-8")
+    assert "The rankings are ties in 1 of" in html
+    assert "What this page says of its influence means little: " in html
 
 
 @pytest.mark.parametrize(("q", "side"), [(0.01, 1), (0.53, 0), (float("nan"), 1)])

@@ -36,6 +36,9 @@ KINDS = {
 }
 """What a warning says of some of a sweep's runs, by its code."""
 
+RANKINGS = (doubts.LABEL, doubts.TIES, doubts.NEGATIVE_TIES, doubts.WIDE)
+"""The codes of warnings that are of influence alone."""
+
 UNLEARNT = (doubts.ONE_CLASS, doubts.MODEL)
 
 
@@ -106,17 +109,20 @@ def headline(results: dict[str, Any]) -> str:
     return ""
 
 
-def doubted(runs: Mapping[str, dict[str, Any]]) -> list[tuple[str, list[str]]]:
+def doubted(runs: Mapping[str, dict[str, Any]]) -> list[tuple[str, list[str], bool]]:
     """Return the kinds of warnings of a sweep's runs, each with the names of the runs.
+
+    And whether it is their influence alone that means little, and not what fine-tuning again shows.
 
     Args:
         runs: name → results.json.
     """
-    kinds: dict[str, list[str]] = {}
+    kinds: dict[tuple[str, bool], list[str]] = {}
     for name, results in runs.items():
         for doubt in warnings(results):
-            kinds.setdefault(KINDS[doubt["code"]], []).append(name)
-    return [(kind, [*dict.fromkeys(names)]) for kind, names in kinds.items()]
+            kind = KINDS[doubt["code"]], doubt["code"] in RANKINGS
+            kinds.setdefault(kind, []).append(name)
+    return [(kind, [*dict.fromkeys(names)], alone) for (kind, alone), names in kinds.items()]
 
 
 def unlearnt_sentences(run: RunTables) -> list[str]:
