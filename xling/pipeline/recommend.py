@@ -69,11 +69,10 @@ def recommend_tables(
     at = np.where(new, 0, available)
     total = wanted.total or int(available.sum()) // 2
     best = best_mixture(laws, names, wanted.target, total, available)
-    say(
-        f"Verifying {len(best.predicted)} mixtures of {total:,} examples by {wanted.seeds} "
-        "fine-tunings each"
-    )
     checks = verifications(config, model, best, parts)
+    different = len({part.rows for part in checks})  # one may be recommended itself
+    what = "1 mixture" if different == 1 else f"{different} different mixtures"
+    say(f"Verifying {what} of {total:,} examples by {wanted.seeds} fine-tunings each")
     tables, results = verified(config, model, checks, known, best.predicted)
     (recommended,) = {part.rows for part in checks if part.kind == "recommended"}
     export(model, recommended, folder / "recommended")
