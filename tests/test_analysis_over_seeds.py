@@ -223,6 +223,17 @@ def test_rates_at_the_end_of_their_range_have_an_interval_of_their_fine_tunings(
     assert row["high"] == pytest.approx(0.392 / 2 / 2, rel=1e-3)  # the root of four
 
 
+def test_rates_in_a_unit_that_helps_nothing_are_left_out_over_seeds():
+    columns = "measure test_language train_language law rate low high".split()
+    rows = [("loss", test, "en", "each", 40.0, 1.0, 400.0) for test in ("de", "fr")]
+    gains = pd.DataFrame(
+        [("loss", "de", "de", -0.1, 0.01), ("loss", "fr", "fr", 0.1, 0.01)],
+        columns="measure test_language train_language gain q".split(),
+    )
+    seed = {"exchange_rates": pd.DataFrame(rows, columns=columns), "effect_gains": gains}
+    assert list(seed_rates([seed] * 3)["test_language"]) == ["fr"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("shared", [False, True], ids=["own examples", "the same examples"])
 @pytest.mark.parametrize("spread", [0.0, 0.05, 0.2])

@@ -58,6 +58,14 @@ def test_harm_is_not_told_more_often_than_it_should_where_there_is_none():
     assert 0.01 < np.mean(np.array(p) < 0.05) < 0.1
 
 
+@pytest.mark.parametrize("right", [0.2, 0.34, 34 / 70, 0.5])
+def test_outcomes_that_are_all_the_same_tell_no_harm(right):
+    numbers, parts = designed()
+    y = np.array([np.mean([right] * 7) for _ in parts])
+    for law_of_others in ("nothing", "own", "alike"):
+        assert changes(law_of_others, numbers, y, 0, parts).isna().all(None)
+
+
 def test_nothing_is_said_of_a_language_that_is_always_there_or_of_too_few_parts():
     tunings = planted([law([1] * 5)], 0.1)
     y = tunings.outcomes["loss"][:, 0]

@@ -70,7 +70,7 @@ def test_a_law_of_few_languages_is_said_of_these_alone():
     run.tables["effect_overall"] = overall("own")
     first, nothing, *_ = language_effects.sentences(run)
     assert "judged by accuracy, of de alone: only a language’s own data counts" in first
-    assert nothing.startswith("Nothing predicts en and sw")
+    assert nothing.startswith("No law predicts en and sw")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
     assert small == ([yet] if law == "own" else [])
     assert first.startswith("In 3 fine-tunings on parts of the data, judged by accuracy: ")
     assert sentence in first and "cross-validated R² 0.90" in first
-    assert nothing == "Nothing predicts sw: neither how much data nor whose."
+    assert nothing == "No law predicts sw: neither how much data nor whose."
     if law in ("own", "alike"):
         assert agreement.endswith(" have no order that influence could show.")
     else:
@@ -112,6 +112,13 @@ def test_another_law_by_the_other_measure_is_told_too():
     )
     run.tables["effect_overall"] = pd.concat([overall("own"), overall("own", "loss", 0.8)])
     assert not any("another law" in text for text in language_effects.sentences(run))
+
+
+def test_rates_of_a_language_that_is_not_trained_on_are_not_counted_in_own_examples():
+    rates = {pair: rate for pair, rate in RATES.items() if pair[1] != "sw"}
+    trained = effects(dict.fromkeys(LANGUAGES, "each"), rates)
+    (first, *_) = language_effects.sentences(trained)
+    assert "Of 2 such rates, 2 are told from 0" in first  # de by en, and en by de, none of sw
 
 
 def test_a_language_whose_own_data_do_not_help_has_no_rates_in_the_matrix():
@@ -175,12 +182,12 @@ def test_rates_in_own_examples_that_help_nothing_are_not_told():
     run.tables["effect_gains"] = gains.reset_index()
     first, own, _ = language_effects.sentences(run)
     assert "An example of sw is worth 0.30 own ones, the least, and one of en 1.10" in first
-    assert own == "No effect of its own data on de is told; what helps it most is en."
+    assert own == "Its own data are not told to help de; what helps it most is en."
     gains["q"] = [0.4 if test == train else 0.001 for test, train in gains.index]
     run.tables["effect_gains"] = gains.reset_index()
     first, own, _ = language_effects.sentences(run)
     assert first.endswith("it matters whose data it is (cross-validated R² 0.90).")
-    assert own.startswith("No effect of its own data is told on de (helped most by en), en (")
+    assert own.startswith("Own data are not told to help de (helped most by en), en (")
 
 
 def test_several_languages_whose_own_data_bring_nothing_are_told_in_one_sentence():
@@ -189,7 +196,7 @@ def test_several_languages_whose_own_data_bring_nothing_are_told_in_one_sentence
     own = gains["test_language"] == gains["train_language"]
     run.tables["effect_gains"] = gains.assign(q=own.map({True: 0.4, False: 0.001}))
     assert language_effects.sentences(run)[1] == (
-        "No effect of its own data is told on de (helped most by en), en (helped most by de) and "
+        "Own data are not told to help de (helped most by en), en (helped most by de) and "
         "sw (helped most by any other)."
     )
 
@@ -273,7 +280,7 @@ def test_languages_with_another_law_than_all_together_are_named():
     run = effects({"de": "own", "en": "own", "sw": "each"}, RATES)
     assert "Taken alone, another law does better for sw (each)." in language_effects.sentences(run)
     (sentence, _) = language_effects.sentences(effects({"de": "nothing"}, RATES))
-    assert "nothing predicts any language" in sentence
+    assert "no law predicts the languages together" in sentence
 
 
 def test_the_measure_that_is_predicted_better_leads():

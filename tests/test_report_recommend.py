@@ -203,8 +203,7 @@ def test_that_it_does_not_matter_whose_data_is_a_recommendation():
         return pd.DataFrame(rows, columns=["mixture", "train_language", "examples"])
 
     assert recommend._mixture_sentence(mixtures(30, 30), "de") == (
-        "No mixture of 60 examples is told to do better for de than the balanced one: as far as "
-        "can be told, it does not matter whose they are."
+        "The balanced mixture is recommended: no other of 60 examples is told to do better for de."
     )
     said = recommend._mixture_sentence(mixtures(50, 10), "de")
     assert said == "The best mixture of 60 examples for de is 50 de and 10 en."
@@ -212,8 +211,8 @@ def test_that_it_does_not_matter_whose_data_is_a_recommendation():
     target = even[even["mixture"] == "recommended"].assign(mixture="target")
     said = recommend._mixture_sentence(pd.concat([even, target]), "de")
     assert said == (
-        "The best mixture of 60 examples for de is 50 de and 10 en: its own data first, and of the "
-        "rest it is not told that it matters whose it is."
+        "The best mixture of 60 examples for de is 50 de and 10 en: its own data first, and no "
+        "other rest is told to do better."
     )
 
 

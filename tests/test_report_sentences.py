@@ -48,7 +48,7 @@ def test_the_page_says_what_is_fine_tuned(reads, sentence, tmp_path):
 def test_finding_is_computed_from_the_table():
     def table(rows):
         columns = ["test_language", "train_language", "share", "low", "high", "base_rate"]
-        return pd.DataFrame(rows, columns=columns).assign(epoch=0, sign="+")
+        return pd.DataFrame(rows, columns=columns).assign(epoch=0, sign="+", q=0.01)
 
     rows = [
         ("de", "de", 0.24, 0.22, 0.26, 0.2),
@@ -57,8 +57,8 @@ def test_finding_is_computed_from_the_table():
     ]
     assert finding(table(rows), 100, MOST) == (
         "Each language’s own data holds 24–41% of the 100 training examples that TracIn estimates "
-        "to help its test examples most; by its size alone it would hold 20%. The 95% interval "
-        "lies above that base rate in 1 of 2 languages."
+        "to help its test examples most; by its size alone it would hold 20%. That is more than "
+        "that base rate in 1 of 2 languages (whole 95% interval, and q < 0.05)."
     )
     assert "every language" in finding(table(rows[:1]), 100, MOST)
     assert finding(table(rows[1:2]), 100, MOST).startswith("No test language has")

@@ -237,9 +237,10 @@ def seed_rates(evaluations: Sequence[Tables]) -> pd.DataFrame:
 
     Returns:
         Columns measure, test_language, train_language, law, rate, low, high, between, lowest,
-        highest (of a seed), seeds. A language's own rate, 1 by definition, is left out.
+        highest (of a seed), seeds. A language's own rate, 1 by definition, is left out, and so are
+        all rates of a seed in units of own data that are not told to help.
     """
-    every = pd.concat([run["exchange_rates"] for run in evaluations], ignore_index=True)
+    every = pd.concat([_with_unit(run) for run in evaluations], ignore_index=True)
     others = every[every["test_language"] != every["train_language"]].dropna(subset=["rate"])
     keys = ["measure", "test_language", "train_language", "law"]
     rows = []
@@ -251,6 +252,17 @@ def seed_rates(evaluations: Sequence[Tables]) -> pd.DataFrame:
         rows.append((*own, *numbers, rates.min(), rates.max(), len(rates)))
     columns = [*keys, "rate", "low", "high", "between", "lowest", "highest", "seeds"]
     return pd.DataFrame(rows, columns=columns)
+
+
+def _with_unit(evaluation: Tables) -> pd.DataFrame:
+    """Return the exchange rates of test languages whose own data are told to help."""
+    rates, gains = evaluation["exchange_rates"], evaluation.get("effect_gains")
+    if gains is None or gains.empty:
+        return rates
+    own = gains[gains["test_language"] == gains["train_language"]]
+    bare = own[~((own["q"] < SIGNIFICANT) & (own["gain"] > 0))][["measure", "test_language"]]
+    merged = rates.merge(bare, "left", ["measure", "test_language"], indicator=True)
+    return rates[(merged["_merge"] == "left_only").to_numpy()]
 
 
 def seed_laws(evaluations: Sequence[Tables]) -> pd.DataFrame:

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from xling.evaluation.choice import ROUNDING
 from xling.evaluation.laws import Fit, fit
 
 
@@ -34,7 +35,8 @@ def changes(
     y = np.bincount(parts, outcomes) / times
     numbers = counts[np.unique(parts, return_index=True)[1]].astype(float)
     rows = np.full((counts.shape[1], 4), np.nan)
-    for language in range(len(rows)):
+    same = np.ptp(y) <= ROUNDING * np.abs(y).max()  # means of the same differ in the last digit
+    for language in range(len(rows)) if not same else ():
         share = numbers[:, language] / max(1.0, numbers[:, language].max())
         if not np.ptp(share):
             continue

@@ -105,8 +105,8 @@ def best_mixture(
 
     Of equally good ones, the most balanced; and the balanced one itself, unless the interval of
     what the best is better by lies above 0: the best of many mixtures always seems to be better,
-    but as far as can be told it does not matter then whose data it is. So the best also gives way
-    to `target`, if that is told from the balanced one: it does not matter then whose the rest is.
+    and as far as can be told no other does better then. So the best also gives way to `target`, if
+    that is told from the balanced one.
 
     `target` beside it is the target's own data, as far as there are enough of them, and the rest
     balanced (not given for `mean` and `worst`, nor for a language that is not trained on).

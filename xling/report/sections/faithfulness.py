@@ -286,19 +286,17 @@ def of_method(tables: dict[str, pd.DataFrame], method: str) -> str:
         row, noise = of_level.loc[method], _ceiling(of_level)
         ends = _interval(row["low"], row["high"], 2) if pd.notna(row["low"]) else ""
         about = "; ".join(part for part in (ends, noise[2:]) if part)
-        text = f"{name} with ρ = {number(row['lds'], 2)}" + (f" ({about})" if about else "")
+        text = f"{name} at ρ = {number(row['lds'], 2)}" + (f" ({about})" if about else "")
         if pd.notna(row["beyond"]):
             text += f", {number(row['beyond'], 2)} beyond counts of labels and languages"
+        beats = tables["faithfulness_beats"]
+        beats = beats[(beats["method"] == method) & (beats["level"] == level)]
+        beats = beats[beats["control"].isin(CONTROLS)]
+        if len(beats) and not beats["beats"].all():
+            text += ", not told to be better than every control"
         parts.append(text)
     subsets = int(table.loc[[method], "subsets"].iloc[0])
-    beats = tables["faithfulness_beats"]
-    beats = beats[(beats["method"] == method) & beats["control"].isin(CONTROLS)]
-    won = beats.groupby("level")["beats"].all().any()
-    than = "" if beats.empty or won else " They are not told to do so better than every control."
-    return (
-        f"in {subsets} fine-tunings on random halves, these scores predicted {'; '.join(parts)}."
-        f"{than}"
-    )
+    return f"in {subsets} fine-tunings on random halves, these scores went with {'; '.join(parts)}."
 
 
 def _ceiling(scores: pd.DataFrame) -> str:
@@ -333,7 +331,7 @@ def _sentence(run: RunTables, level: str) -> str:
     beyond = ""
     if pd.notna(row["beyond"]):
         beyond = f", and {number(row['beyond'], 2)} beyond counts of labels and languages"
-    best_of = f"{best} predicts {LEVELS[level]} best: "
+    best_of = f"{best} goes furthest with {LEVELS[level]}: "
     if not row["low"] > 0:
         best_of = f"no method is shown to predict {LEVELS[level]}; the highest is {best}’s "
     text = (

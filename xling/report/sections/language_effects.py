@@ -8,7 +8,7 @@ from xling.report.charts.effects import curve_panels, laws_matrix, rates_matrix
 from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.sections.harms import SCHEMA, harm_sentences, harmful
-from xling.report.sections.told_rates import told_rates, useless_owns, without_unit
+from xling.report.sections.told_rates import told_rates, untrained, useless_owns, without_unit
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
@@ -253,7 +253,7 @@ def sentences(run: RunTables) -> list[str]:
     others = by_language[~by_language.isin([chosen["law"], "nothing"])]
     gains = _of(run.tables["effect_gains"], measure)
     useless = useless_owns(gains[~gains["test_language"].isin(nothing)])
-    unitless = without_unit(gains)
+    unitless = [*without_unit(gains), *untrained(gains)]
     told = by_language.index.difference([*nothing, *useless, *unitless], sort=False)
     rates = rates[rates["test_language"].isin(told)]
     said = [*_law_sentences(overall, rates), *told_rates(chosen["law"], rates)]
@@ -266,16 +266,14 @@ def sentences(run: RunTables) -> list[str]:
     ]
     texts.extend(_other_measure(run, measure, chosen["law"]))
     if len(nothing) and chosen["law"] != "nothing":
-        texts.append(f"Nothing predicts {listed(nothing)}: neither how much data nor whose.")
+        texts.append(f"No law predicts {listed(nothing)}: neither how much data nor whose.")
     if len(useless) == 1:
         ((language, best),) = useless.items()
-        texts.append(
-            f"No effect of its own data on {language} is told; what helps it most is {best}."
-        )
+        texts.append(f"Its own data are not told to help {language}; what helps it most is {best}.")
     elif useless:
         named = listed(f"{language} (helped most by {best})" for language, best in useless.items())
-        texts.append(f"No effect of its own data is told on {named}.")
-    bare = [name for name in unitless if name not in {*nothing, *useless}]
+        texts.append(f"Own data are not told to help {named}.")
+    bare = [name for name in without_unit(gains) if name not in {*nothing, *useless}]
     if bare and chosen["law"] in ("one", "each"):
         texts.append(f"No good of own data is told, so no rates in units of it: {listed(bare)}.")
     texts.extend(harm_sentences(run))
@@ -296,7 +294,7 @@ def _small_rates(run: RunTables) -> list[str]:
     for measure in MEASURES:
         gains = _of(run.tables["effect_gains"], measure)
         own = _of(rates, measure).dropna(subset="rate")
-        own = own[~own["test_language"].isin(without_unit(gains))]
+        own = own[~own["test_language"].isin([*without_unit(gains), *untrained(gains)])]
         others = own[own["test_language"] != own["train_language"]]
         told = others[others["q_none"] < SIGNIFICANT]
         if len(told):
@@ -317,7 +315,7 @@ def _other_measure(run: RunTables, lead_measure: str, law: str) -> list[str]:
             continue
         gains = _of(run.tables["effect_gains"], measure)
         rates = _of(run.tables["exchange_rates"], measure).dropna(subset="rate")
-        rates = rates[~rates["test_language"].isin(without_unit(gains))]
+        rates = rates[~rates["test_language"].isin([*without_unit(gains), *untrained(gains)])]
         how = f" (law {chosen[0]['law']}, R² {number(chosen[0]['r2'], 2)})"
         texts.append(
             f"By {measure} it is another law: {_law_sentence(chosen[0]['law'], how, rates)}"
@@ -364,7 +362,7 @@ def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
         rates: exchange rates of the test languages that it is told of.
     """
     if law == "nothing":
-        return "nothing predicts any language, neither how much data there is nor whose."
+        return "no law predicts the languages together, neither by how much data nor by whose."
     if law == "alike":
         return f"whose data it is does not matter, only how much there is{how}."
     if law == "own":

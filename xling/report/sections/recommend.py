@@ -291,9 +291,8 @@ def _mixture_sentence(mixtures: pd.DataFrame, target: str) -> str:
     chosen = mixtures[(mixtures["mixture"] == "recommended") & (mixtures["examples"] > 0)]
     if (by_mixture["recommended"] == by_mixture["balanced"]).all():
         return (
-            f"No mixture of {number(chosen['examples'].sum())} examples is told to do better for "
-            f"{target} than the balanced one: as far as can be told, it does not matter whose "
-            "they are."
+            f"The balanced mixture is recommended: no other of {number(chosen['examples'].sum())} "
+            f"examples is told to do better for {target}."
         )
     parts = [
         f"{number(row['examples'])} {row['train_language']}"
@@ -301,7 +300,7 @@ def _mixture_sentence(mixtures: pd.DataFrame, target: str) -> str:
     ]
     text = f"The best mixture of {number(chosen['examples'].sum())} examples for {target} is "
     if "target" in by_mixture and (by_mixture["recommended"] == by_mixture["target"]).all():
-        rest = ", and of the rest it is not told that it matters whose it is"
+        rest = ", and no other rest is told to do better"
         return f"{text}{listed(parts)}: its own data first{rest if len(parts) > 1 else ''}."
     return f"{text}{listed(parts)}."
 

@@ -52,6 +52,9 @@ SCHEMAS = {
 }
 
 
+TOLD = f"whole 95% interval, and q < {SIGNIFICANT}"
+"""By what a share is told from its base rate, in words."""
+
 MOST_CELLS = 1_600
 """Pairs of languages whose numbers are on the page; those of more are in the files alone."""
 
@@ -257,9 +260,10 @@ def finding(shares: pd.DataFrame, top_k: int, most: str) -> str:
     own = own_shares(shares, "+")
     if own.empty:
         return "No test language has training data of its own in this run."
+    told = ~(own["q"] >= SIGNIFICANT)
     above, below = (
-        int((own["low"] > own["base_rate"]).sum()),
-        int((own["high"] < own["base_rate"]).sum()),
+        int((told & (own["low"] > own["base_rate"])).sum()),
+        int((told & (own["high"] < own["base_rate"])).sum()),
     )
     subject = (
         "Each language’s own data" if len(own) > 1 else f"The {own.iloc[0].test_language} data"
@@ -281,12 +285,12 @@ def _traced(shares: pd.DataFrame) -> str:
 
 def _verdict(above: int, below: int, languages: int) -> str:
     if above == languages:
-        return "The whole 95% interval lies above that base rate in every language."
-    parts = [f"above that base rate in {above} of {languages} languages"] if above else []
-    parts += [f"below it in {below} of {languages}"] if below else []
+        return f"That is more than that base rate in every language ({TOLD})."
+    parts = [f"more than that base rate in {above} of {languages} languages"] if above else []
+    parts += [f"less in {below} of {languages}"] if below else []
     if not parts:
-        return "No 95% interval excludes that base rate."
-    return f"The 95% interval lies {listed(parts)}."
+        return f"In no language is it told from that base rate ({TOLD})."
+    return f"That is {listed(parts)} ({TOLD})."
 
 
 def _strongest(positive: pd.DataFrame) -> list[str]:

@@ -38,6 +38,12 @@ def useless_owns(gains: pd.DataFrame) -> dict[str, str]:
     return best
 
 
+def untrained(gains: pd.DataFrame) -> list[str]:
+    """Return test languages that are not trained on: their rates are relative to the mean."""
+    trained = set(gains["train_language"])
+    return [name for name in dict.fromkeys(gains["test_language"]) if name not in trained]
+
+
 def without_unit(gains: pd.DataFrame) -> list[str]:
     """Return test languages whose own data are not told to help, though they are trained on.
 
