@@ -6,6 +6,7 @@ import pytest
 from scipy import stats
 from seed_runs import tables
 
+from xling.analysis.rate_units import with_unit
 from xling.analysis.seed_intervals import (
     example_variance,
     over_seeds,
@@ -137,6 +138,13 @@ def test_accuracy_over_seeds_has_the_spread_of_both():
     assert row["low"] == pytest.approx(0.8 - half) and row["high"] == 1.0
 
 
+HELPING = pd.DataFrame(
+    [("loss", "de", "de", 0.1, 0.01)],
+    columns="measure test_language train_language gain q".split(),
+)
+"""German data help German."""
+
+
 def test_correlations_rates_and_laws_are_averaged_over_seeds():
     def evaluation(rho: float, rate: float, law: str) -> dict[str, pd.DataFrame]:
         pairs = [("loss", "de", "en", "each", rate), ("loss", "de", "de", "each", 1.0)]
@@ -146,6 +154,7 @@ def test_correlations_rates_and_laws_are_averaged_over_seeds():
             "distances": pd.DataFrame({"sign": ["+"], "distance": ["syntax"], "rho": [rho]}),
             "exchange_rates": pd.DataFrame(pairs, columns=columns).assign(low=0.0, high=0.0),
             "effect_overall": pd.DataFrame(laws, columns="measure law r2 chosen".split()),
+            "effect_gains": HELPING.assign(low=0.0, high=0.2),
         }
 
     runs = [evaluation(*own) for own in ((0.2, 0.1, "own"), (-0.1, 0.5, "own"), (0.5, 0.3, "own"))]
@@ -218,20 +227,21 @@ def test_what_no_seed_has_tested_has_no_interval_over_seeds():
 def test_rates_at_the_end_of_their_range_have_an_interval_of_their_fine_tunings():
     columns = "measure test_language train_language law rate low high".split()
     rates = pd.DataFrame([("loss", "de", "en", "each", 0.0, 0.0, 0.392)], columns=columns)
-    (row,) = seed_rates([{"exchange_rates": rates}] * 4).to_dict("records")
+    (row,) = seed_rates([{"exchange_rates": rates, "effect_gains": HELPING}] * 4).to_dict("records")
     assert (row["rate"], row["low"], row["between"], row["seeds"]) == (0, 0, 0, 4)
     assert row["high"] == pytest.approx(0.392 / 2 / 2, rel=1e-3)  # the root of four
 
 
 def test_rates_in_a_unit_that_helps_nothing_are_left_out_over_seeds():
     columns = "measure test_language train_language law rate low high".split()
-    rows = [("loss", test, "en", "each", 40.0, 1.0, 400.0) for test in ("de", "fr")]
+    rows = [("loss", test, "en", "each", 40.0, 1.0, 400.0) for test in ("de", "fr", "sw")]
     gains = pd.DataFrame(
         [("loss", "de", "de", -0.1, 0.01), ("loss", "fr", "fr", 0.1, 0.01)],
         columns="measure test_language train_language gain q".split(),
     )
     seed = {"exchange_rates": pd.DataFrame(rows, columns=columns), "effect_gains": gains}
-    assert list(seed_rates([seed] * 3)["test_language"]) == ["fr"]
+    assert list(seed_rates([seed] * 3)["test_language"]) == ["fr", "sw"]  # relative for Swahili
+    assert list(with_unit(seed["exchange_rates"], gains)["test_language"]) == ["fr"]
 
 
 @pytest.mark.slow

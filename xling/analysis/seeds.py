@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
+from xling.analysis.rate_units import with_unit
 from xling.analysis.seed_intervals import example_variance, over_seeds, overlap, shared_variance
 from xling.analysis.shares import SIGNS
 from xling.analysis.statistics import SIGNIFICANT, q_values
@@ -240,7 +241,13 @@ def seed_rates(evaluations: Sequence[Tables]) -> pd.DataFrame:
         highest (of a seed), seeds. A language's own rate, 1 by definition, is left out, and so are
         all rates of a seed in units of own data that are not told to help.
     """
-    every = pd.concat([_with_unit(run) for run in evaluations], ignore_index=True)
+    known = [
+        with_unit(run["exchange_rates"], run["effect_gains"], relative=True)
+        if "effect_gains" in run
+        else run["exchange_rates"]
+        for run in evaluations
+    ]
+    every = pd.concat(known, ignore_index=True)
     others = every[every["test_language"] != every["train_language"]].dropna(subset=["rate"])
     keys = ["measure", "test_language", "train_language", "law"]
     rows = []
@@ -252,17 +259,6 @@ def seed_rates(evaluations: Sequence[Tables]) -> pd.DataFrame:
         rows.append((*own, *numbers, rates.min(), rates.max(), len(rates)))
     columns = [*keys, "rate", "low", "high", "between", "lowest", "highest", "seeds"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def _with_unit(evaluation: Tables) -> pd.DataFrame:
-    """Return the exchange rates of test languages whose own data are told to help."""
-    rates, gains = evaluation["exchange_rates"], evaluation.get("effect_gains")
-    if gains is None or gains.empty:
-        return rates
-    own = gains[gains["test_language"] == gains["train_language"]]
-    bare = own[~((own["q"] < SIGNIFICANT) & (own["gain"] > 0))][["measure", "test_language"]]
-    merged = rates.merge(bare, "left", ["measure", "test_language"], indicator=True)
-    return rates[(merged["_merge"] == "left_only").to_numpy()]
 
 
 def seed_laws(evaluations: Sequence[Tables]) -> pd.DataFrame:

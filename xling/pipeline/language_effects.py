@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from xling.analysis.rate_units import with_unit
 from xling.config import Config
 from xling.evaluation.agreement import agreement
 from xling.evaluation.exchange_rates import FineTunings, language_effects
@@ -23,6 +24,7 @@ def effect_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return what the languages' data do, and how far the base run's influence agrees with it."""
     effects = language_effects(fine_tunings(model, parts, outcomes), config.seed)
+    rates = with_unit(effects.exchange_rates, effects.gains)
     return {
         "effect_overall": effects.overall,
         "effect_laws": effects.laws,
@@ -31,7 +33,7 @@ def effect_tables(
         "effect_changes": effects.changes,
         "effect_curves": effects.curves,
         "effect_points": effects.points.assign(fit=effects.points["fit"] + 1),
-        "effect_agreement": agreement(effects.exchange_rates, influence_matrices(model.paths.run)),
+        "effect_agreement": agreement(rates, influence_matrices(model.paths.run)),
     }
 
 
