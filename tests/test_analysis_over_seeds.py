@@ -242,6 +242,7 @@ def test_rates_in_a_unit_that_helps_nothing_are_left_out_over_seeds():
     seed = {"exchange_rates": pd.DataFrame(rows, columns=columns), "effect_gains": gains}
     assert list(seed_rates([seed] * 3)["test_language"]) == ["fr", "sw"]  # relative for Swahili
     assert list(with_unit(seed["exchange_rates"], gains)["test_language"]) == ["fr"]
+    assert list(with_unit(seed["exchange_rates"][:0], gains)) == columns
 
 
 @pytest.mark.slow

@@ -24,8 +24,9 @@ from xling.analysis.doubts import (
     subnetwork_doubts,
 )
 from xling.report.doubts import TITLES
-from xling.report.sections.readings import _side, readings
+from xling.report.sections.readings import readings
 from xling.report.sections.shares import findings
+from xling.report.sections.shares import side as told_side
 from xling.report.sections.what_was_run import summary
 from xling.report.sweep_page import write_sweep
 from xling.tracker import headline_metrics
@@ -281,5 +282,5 @@ def test_a_sweep_names_its_runs_that_have_not_learnt(opened, tmp_path):
 @pytest.mark.parametrize(("q", "side"), [(0.01, 1), (0.53, 0), (float("nan"), 1)])
 def test_a_share_stands_out_only_where_that_is_told_among_all_shares(q, side):
     row = pd.Series({"low": 0.3, "high": 0.4, "base_rate": 0.2, "q": q})
-    assert _side(row) == side
-    assert _side(row.drop("q")) == 1  # of an earlier version
+    assert told_side(row) == side
+    assert told_side(row.drop("q")) == 1  # of an earlier version

@@ -1,5 +1,6 @@
 """Which exchange rates have a unit: an own example, which is told to help."""
 
+import numpy as np
 import pandas as pd
 
 from xling.analysis.statistics import SIGNIFICANT
@@ -16,9 +17,31 @@ def with_unit(rates: pd.DataFrame, gains: pd.DataFrame, relative: bool = False) 
         gains: the table `effect_gains`.
         relative: return those of languages that are not trained on, too.
     """
-    own = gains[gains["test_language"] == gains["train_language"]]
-    helping = own[(own["q"] < SIGNIFICANT) & (own["gain"] > 0)]
+    own = _own_gains(gains)
+    helping = own[_helps(own)]
     pairs = set(zip(helping["measure"], helping["test_language"], strict=True))
     trained = set(gains["train_language"])
     at = zip(rates["measure"], rates["test_language"], strict=True)
-    return rates[[pair in pairs or (relative and pair[1] not in trained) for pair in at]]
+    kept = [pair in pairs or (relative and pair[1] not in trained) for pair in at]
+    return rates[np.array(kept, bool)]
+
+
+def without_unit(gains: pd.DataFrame) -> list[str]:
+    """Return test languages whose own data are not told to help, though they are trained on.
+
+    Where more data of its own make such a language worse, a high rate says that other data do so
+    even more.
+
+    Args:
+        gains: the table `effect_gains`, of one measure.
+    """
+    own = _own_gains(gains)
+    return list(own.loc[~_helps(own), "test_language"])
+
+
+def _own_gains(gains: pd.DataFrame) -> pd.DataFrame:
+    return gains[gains["test_language"] == gains["train_language"]]
+
+
+def _helps(gains: pd.DataFrame) -> pd.Series:
+    return (gains["q"] < SIGNIFICANT) & (gains["gain"] > 0)

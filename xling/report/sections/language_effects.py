@@ -4,11 +4,12 @@ from typing import Any
 
 import pandas as pd
 
+from xling.analysis.rate_units import with_unit, without_unit
 from xling.report.charts.effects import curve_panels, laws_matrix, rates_matrix
 from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.sections.harms import SCHEMA, harm_sentences, harmful
-from xling.report.sections.told_rates import told_rates, untrained, useless_owns, without_unit
+from xling.report.sections.told_rates import told_rates, useless_owns
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
 from xling.report.tables import RunTables, printed_rows
@@ -253,9 +254,7 @@ def sentences(run: RunTables) -> list[str]:
     others = by_language[~by_language.isin([chosen["law"], "nothing"])]
     gains = _of(run.tables["effect_gains"], measure)
     useless = useless_owns(gains[~gains["test_language"].isin(nothing)])
-    unitless = [*without_unit(gains), *untrained(gains)]
-    told = by_language.index.difference([*nothing, *useless, *unitless], sort=False)
-    rates = rates[rates["test_language"].isin(told)]
+    rates = with_unit(rates[~rates["test_language"].isin(nothing)], gains)
     said = [*_law_sentences(overall, rates), *told_rates(chosen["law"], rates)]
     known = by_language.index.difference(nothing, sort=False)
     few = 2 * len(known) <= len(by_language) and chosen["law"] != "nothing"
@@ -294,7 +293,7 @@ def _small_rates(run: RunTables) -> list[str]:
     for measure in MEASURES:
         gains = _of(run.tables["effect_gains"], measure)
         own = _of(rates, measure).dropna(subset="rate")
-        own = own[~own["test_language"].isin([*without_unit(gains), *untrained(gains)])]
+        own = with_unit(own, gains)
         others = own[own["test_language"] != own["train_language"]]
         told = others[others["q_none"] < SIGNIFICANT]
         if len(told):
@@ -315,7 +314,7 @@ def _other_measure(run: RunTables, lead_measure: str, law: str) -> list[str]:
             continue
         gains = _of(run.tables["effect_gains"], measure)
         rates = _of(run.tables["exchange_rates"], measure).dropna(subset="rate")
-        rates = rates[~rates["test_language"].isin([*without_unit(gains), *untrained(gains)])]
+        rates = with_unit(rates, gains)
         how = f" (law {chosen[0]['law']}, R² {number(chosen[0]['r2'], 2)})"
         texts.append(
             f"By {measure} it is another law: {_law_sentence(chosen[0]['law'], how, rates)}"

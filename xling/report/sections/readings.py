@@ -7,9 +7,9 @@ import pandas as pd
 from xling.analysis.doubts import NEGATIVE_TIES
 from xling.report.doubts import headline, own
 from xling.report.section import Section
-from xling.report.sections.shares import own_shares
+from xling.report.sections.shares import own_shares, side
 from xling.report.tables import Run
-from xling.report.words import FEW, SIGNIFICANT, listed, number, percent
+from xling.report.words import FEW, listed, number, percent
 
 
 def readings(run: Run) -> list[str]:
@@ -47,9 +47,9 @@ def _verdict_of(run: Run, language: str) -> str:
     if positive is None or negative is None:
         return ""
     if own(run.results, (NEGATIVE_TIES,)):
-        out = "stands out" if _side(positive) > 0 else "does not stand out"
+        out = "stands out" if side(positive) > 0 else "does not stand out"
         return f"{out} on the positive side, and the negative one is ties"
-    return _verdict(_side(positive), _side(negative))
+    return _verdict(side(positive), side(negative))
 
 
 def _verdict(positive: int, negative: int) -> str:
@@ -68,13 +68,6 @@ def _verdict(positive: int, negative: int) -> str:
     if positive < 0 and negative < 0:
         return "holds less than its size on both sides"
     return "stands out on neither side"
-
-
-def _side(row: "pd.Series[Any]") -> int:
-    """Tell on which side of its base rate a share is, if that is told among all shares, too."""
-    if row.get("q", 0.0) >= SIGNIFICANT:
-        return 0
-    return int(row["low"] > row["base_rate"]) - int(row["high"] < row["base_rate"])
 
 
 def _own(run: Run, language: str, sign: str) -> "pd.Series[Any] | None":

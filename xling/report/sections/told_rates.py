@@ -2,6 +2,7 @@
 
 import pandas as pd
 
+from xling.analysis.rate_units import without_unit
 from xling.report.words import SIGNIFICANT, listed
 
 
@@ -36,19 +37,3 @@ def useless_owns(gains: pd.DataFrame) -> dict[str, str]:
             alike = 1 < len(top) == others.sum()
             best[language] = "any other" if alike else listed(top["train_language"])
     return best
-
-
-def untrained(gains: pd.DataFrame) -> list[str]:
-    """Return test languages that are not trained on: their rates are relative to the mean."""
-    trained = set(gains["train_language"])
-    return [name for name in dict.fromkeys(gains["test_language"]) if name not in trained]
-
-
-def without_unit(gains: pd.DataFrame) -> list[str]:
-    """Return test languages whose own data are not told to help, though they are trained on.
-
-    Exchange rates of such a language are in a unit that is worth nothing, or nearly; where more
-    data make it worse, a high rate says that they do so even more.
-    """
-    own = gains[gains["test_language"] == gains["train_language"]]
-    return list(own.loc[~((own["q"] < SIGNIFICANT) & (own["gain"] > 0)), "test_language"])
