@@ -4,15 +4,16 @@ from dataclasses import replace
 from itertools import product
 
 import numpy as np
+import pandas as pd
 import pytest
 from planted_effects import LANGUAGES, law, planted
 
 from xling.evaluation.exchange_rates import FittedLaw, language_effects
 from xling.evaluation.laws import Fit
 from xling.evaluation.recommend import (
+    aimed_at,
     best_mixture,
     gains_of_target,
-    predicted_languages,
     without_each,
 )
 
@@ -177,9 +178,24 @@ def test_that_only_its_own_data_count_makes_it_not_certain_that_others_can_be_le
 
 def test_nothing_is_recommended_for_what_nothing_predicts():
     laws = fitted([1] * 5, [1] * 5, noise=1e3)
-    assert predicted_languages(laws) == []
-    with pytest.raises(ValueError, match="Nothing predicts the target, de, .* predicted are: none"):
-        best_mixture(laws, LANGUAGES, "de", 100, MOST)
+    for target in ("de", "mean", "worst"):
+        assert not aimed_at(laws, target)["aimed_at"].any()
+        with pytest.raises(ValueError, match=f"Nothing predicts the target, {target}: nothing"):
+            best_mixture(laws, LANGUAGES, target, 100, MOST)
+
+
+def test_the_mean_is_of_the_languages_that_something_predicts(two):
+    (noise,) = fitted([1] * 5, tests=("en",), noise=1e3)
+    laws = [two[0], noise]
+    aim = aimed_at(laws, "mean").set_index("test_language")["aimed_at"].to_dict()
+    assert (
+        aim
+        == {"de": True, "en": False}
+        == aimed_at(laws, "de")["aimed_at"].set_axis(["de", "en"]).to_dict()
+    )
+    assert not aimed_at(laws, "en")["aimed_at"].any()
+    of_both, of_one = (gains_of_target(own, LANGUAGES, "mean", MOST) for own in (laws, [two[0]]))
+    pd.testing.assert_frame_equal(of_both, of_one)
 
 
 def test_more_than_there_is_cannot_be_mixed(same):

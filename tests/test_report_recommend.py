@@ -5,6 +5,7 @@ import dataclasses
 import pandas as pd
 import pytest
 
+from xling.report.section import filled
 from xling.report.sections import recommend
 from xling.report.sweep_results import evaluation_tables
 from xling.report.tables import RunTables
@@ -194,6 +195,48 @@ def test_fine_tunings_at_chance_stand_on_the_page_and_among_its_findings():
     one.tables["retrainings"] = pd.DataFrame(rows, columns=columns)
     (doubt,) = recommend.of_run(one)["doubts"]
     assert doubt.startswith("8 of 8 fine-tunings that verify the recommendation have learnt noth")
+
+
+def aim(target: str, **laws: str) -> pd.DataFrame:
+    """Return the table of a target, given the law of each test language."""
+    rows = [
+        (name, law, law != "nothing" and target in (name, "mean", "worst"), target, "loss")
+        for name, law in laws.items()
+    ]
+    return pd.DataFrame(rows, columns="test_language law aimed_at target measure".split())
+
+
+def test_the_languages_that_a_mean_is_without_are_named():
+    (said,) = recommend._left_aside_sentence(aim("worst", de="one", en="one", sw="nothing"))
+    assert said == (
+        "Nothing predicts the loss of sw, so the worst test language is told of de and en alone."
+    )
+    for whole in (aim("mean", de="one", en="own"), aim("de", de="one", en="nothing"), None):
+        assert recommend._left_aside_sentence(whole) == []
+
+
+@pytest.mark.parametrize(
+    ("target", "laws", "said"),
+    [
+        ("sw", ("one", "nothing"), "predicts its loss in 9 fine-tunings, so nothing is recommended."
+         " Predicted is de. More fine-tunings (mixture.fits)"),
+        ("mean", ("nothing", "nothing"), "predicts any test language’s loss in 9 fine-tunings, so "
+         "nothing is recommended. More fine-tunings (mixture.fits)"),
+    ],
+)  # fmt: skip
+def test_what_nothing_predicts_has_a_page_that_says_so(target, laws, said):
+    rows = [(n, "mixture", 99, "de", 0.9, 1e-9) for n in range(9)]
+    columns = "retraining kind steps test_language accuracy p".split()
+    tables = {
+        "recommend_target": aim(target, **dict(zip(("de", "sw"), laws, strict=True))),
+        "retrainings": pd.DataFrame(rows, columns=columns),
+    }
+    one = RunTables(tables, ["de", "sw"], "xnli", "")
+    (sentence,) = recommend.sentences(one)
+    assert sentence.startswith(f"recommend.target={target}: nothing {said}")
+    assert recommend.figures(one) == [] and recommend.numbers(one) == {}
+    (part,) = filled((recommend.RUN,), one)
+    assert sentence in part.html() and "<caption>The target</caption>" in part.html()
 
 
 def test_that_it_does_not_matter_whose_data_is_a_recommendation():

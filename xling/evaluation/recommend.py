@@ -35,9 +35,21 @@ class Recommendation:
     predicted: pd.DataFrame
 
 
-def predicted_languages(laws: Sequence[FittedLaw]) -> list[str]:
-    """Return the test languages that something predicts."""
-    return [law.test_language for law in laws if law.fit.law != "nothing"]
+def aimed_at(laws: Sequence[FittedLaw], target: str) -> pd.DataFrame:
+    """Tabulate which test languages a target is made of.
+
+    Args:
+        laws: of one measure.
+
+    Returns:
+        Columns test_language, law (the one that predicts it, or "nothing"), aimed_at: of `mean` and
+        `worst` all languages that something predicts; none where nothing predicts the target.
+    """
+    table = pd.DataFrame(
+        [(law.test_language, law.fit.law) for law in laws], columns=["test_language", "law"]
+    )
+    wanted = target in ("mean", "worst") or table["test_language"] == target
+    return table.assign(aimed_at=wanted & (table["law"] != "nothing"))
 
 
 def gains_of_target(
@@ -290,11 +302,7 @@ def _aimed(laws: Sequence[FittedLaw], target: str) -> list[FittedLaw]:
     measures = {law.measure for law in laws}
     if len(measures) > 1:
         raise ValueError(f"Laws of several measures, {', '.join(sorted(measures))}: give one's.")
-    known = predicted_languages(laws)
-    wanted = known if target in ("mean", "worst") else [target] if target in known else []
-    if not wanted:
-        raise ValueError(
-            f"Nothing predicts the target, {target}, so nothing can be recommended for it; "
-            f"predicted are: {', '.join(known) or 'none'}."
-        )
-    return [law for law in laws if law.test_language in wanted]
+    aim = aimed_at(laws, target)["aimed_at"]
+    if not aim.any():
+        raise ValueError(f"Nothing predicts the target, {target}: nothing can be recommended.")
+    return [law for law, is_aimed_at in zip(laws, aim, strict=True) if is_aimed_at]

@@ -8,24 +8,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xling.analysis.unlearnt import unlearnt_doubts
 from xling.cli.console import say
 from xling.config import Config
-from xling.errors import UserError
 from xling.evaluation.dropped import ranked_first
 from xling.evaluation.exchange_rates import language_effects
 from xling.evaluation.mixtures import Retraining, of_sizes
 from xling.evaluation.recommend import (
     Recommendation,
+    aimed_at,
     best_mixture,
     gains_of_target,
-    predicted_languages,
     without_each,
 )
 from xling.evaluation.verification import Verification, differences, observed
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.language_effects import fine_tunings
-from xling.pipeline.retrain import outcome_table, outcomes_of, retraining_tables
+from xling.pipeline.retrain import outcomes_of, retraining_tables
 from xling.pipeline.score import scores_of_group
 from xling.pipeline.trace import both_sides
 from xling.training.bank import Outcomes
@@ -40,10 +38,8 @@ def recommend_tables(
 ) -> dict[str, pd.DataFrame]:
     """Return gains of further data, the best mixture, and whether it does as predicted.
 
-    The recommended examples are left in the folder `recommended`, as ids and as JSON lines.
-
-    Raises:
-        UserError: nothing predicts the target, or the best mixture would be larger than the data.
+    The recommended examples are left in the folder `recommended`, as ids and as JSON lines. Where
+    nothing predicts the target, nothing is recommended, and the table of the target says so.
     """
     if config.recommend.by == "example":
         return example_tables(config, model, folder)
@@ -51,19 +47,10 @@ def recommend_tables(
     tunings = fine_tunings(model, parts, outcomes)
     effects = language_effects(tunings, config.seed)
     laws = [law for law in effects.fitted if law.measure == measure]
-    known = predicted_languages(laws)
-    if not known or (wanted.target in config.languages and wanted.target not in known):
-        at_chance = unlearnt_doubts(outcome_table(config, parts, outcomes, model))
-        raise UserError(
-            f"recommend.target={wanted.target}: nothing predicts its {measure} in "
-            f"{len(parts)} fine-tunings, so nothing can be recommended. "
-            + (
-                " ".join(doubt["sentence"] for doubt in at_chance)
-                or "More of them (mixture.fits), more test examples (data.test_per_language) or "
-                "the other recommend.measure may tell more. Predicted are: "
-                f"{', '.join(known) or 'none'}."
-            )
-        )
+    aim = aimed_at(laws, wanted.target).assign(target=wanted.target, measure=measure)
+    if not aim["aimed_at"].any():  # no mixture can be promised to do better than any other
+        return {"recommend_target": aim}
+    known = aim.loc[aim["law"] != "nothing", "test_language"].tolist()
     names, available = list(tunings.train_languages), tunings.counts.max(0)
     new = np.isin(names, wanted.candidates)
     at = np.where(new, 0, available)
@@ -80,6 +67,7 @@ def recommend_tables(
     there = dict(zip(names, at.tolist(), strict=True))
     left_out = without_each(laws, names, wanted.target, at, wanted.margin)
     return {
+        "recommend_target": aim,
         "recommend_gains": gains.assign(examples=gains["train_language"].map(there)),
         "recommend_leave_out": left_out[~new],
         "recommend_mixtures": best.mixtures,

@@ -26,8 +26,8 @@ MIXTURE = (
 TRAIN = "language of the training examples"
 STUDENT = "end of the 95% interval over seeds and test examples together (Student's t)"
 
-DIFFERENCES = "recommend_differences"
-"""A table that runs of earlier versions are without."""
+TARGET, DIFFERENCES = "recommend_target", "recommend_differences"
+"""Tables that runs of earlier versions are without."""
 
 LOPSIDED = 1.5
 """From this many times its share of the data on, a label is said to be much of what is chosen."""
@@ -50,6 +50,16 @@ TARGETS = {"mean": "the mean of the test languages", "worst": "the worst test la
 """What targets that are no language are called, in sentences."""
 
 SCHEMAS = {
+    TARGET: across_runs(
+        "Which test languages the target is made of. Where that is none, nothing is recommended.",
+        {
+            "test_language": "language of the test examples",
+            "law": "the law that predicts it, as in effect_laws; or nothing",
+            "aimed_at": "whether the target is of it; of mean and worst, all that a law predicts",
+            "target": "a test language, mean or worst",
+            "measure": "loss or accuracy",
+        },
+    ),
     "recommend_gains": across_runs(
         "What 100 further examples of each language bring the target, best first.",
         {
@@ -143,12 +153,13 @@ def of_run(run: RunTables) -> dict[str, Any]:
     """Return what the template of one run prints."""
     shown = {
         name: printed_rows(run.tables[f"recommend_{name}"])
-        for name in ("gains", "leave_out", "verified", "differences")
+        for name in ("target", "gains", "leave_out", "verified", "differences")
         if f"recommend_{name}" in run.tables
     }
     doubts = unlearnt_sentences(run)
-    none = dict.fromkeys(("gains", "leave_out", "differences"))
-    return {"title": run.title, "doubts": doubts, **none, **shown}
+    none = dict.fromkeys(("target", "gains", "leave_out", "verified", "differences"))
+    nothing = None if recommended(run) else _nothing_sentence(run)
+    return {"title": run.title, "doubts": doubts, "nothing": nothing, **none, **shown}
 
 
 def numbers(run: RunTables) -> dict[str, float]:
@@ -156,6 +167,8 @@ def numbers(run: RunTables) -> dict[str, float]:
 
     The difference is by how much the recommended mixture is better.
     """
+    if not recommended(run):
+        return {}
     verified, apart = run.tables["recommend_verified"], run.tables[DIFFERENCES]
     came = {f"observed/{row.mixture}": float(row.observed) for row in verified.itertuples()}
     asked = apart[apart["asked"]].itertuples()
@@ -164,6 +177,8 @@ def numbers(run: RunTables) -> dict[str, float]:
 
 def figures(run: RunTables) -> list[Figure]:
     """Return what further data brings, the mixtures, and what was predicted and came out."""
+    if not recommended(run):
+        return []
     mixtures, verified = (run.tables[f"recommend_{name}"] for name in ("mixtures", "verified"))
     drawn = []
     if by_language(run):
@@ -194,11 +209,14 @@ def findings(sweep: SweepResults) -> list[str]:
 
 def sentences(run: RunTables) -> list[str]:
     """Say what to add, what can be left out, and whether the recommendation does better."""
+    if not recommended(run):
+        return [_nothing_sentence(run)]
     verified, apart = run.tables["recommend_verified"], run.tables.get(DIFFERENCES)
     target, measure = _asked(apart)
     if by_language(run):
         told = [
             _gain_sentence(run.tables["recommend_gains"], target, measure),
+            *_left_aside_sentence(run.tables.get(TARGET)),
             _leave_out_sentence(run.tables["recommend_leave_out"]),
             _mixture_sentence(run.tables["recommend_mixtures"], target),
         ]
@@ -210,7 +228,44 @@ def sentences(run: RunTables) -> list[str]:
 
 def by_language(run: RunTables) -> bool:
     """Tell whether languages were recommended, not single examples."""
-    return "recommend_gains" in run.tables
+    return "recommend_gains" in run.tables or TARGET in run.tables
+
+
+def recommended(run: RunTables) -> bool:
+    """Tell whether anything was recommended."""
+    return "recommend_mixtures" in run.tables
+
+
+def _nothing_sentence(run: RunTables) -> str:
+    """Say that nothing predicts the target, and what might help."""
+    aim, count = run.tables[TARGET], run.tables["retrainings"]["retraining"].nunique()
+    target, measure = aim[["target", "measure"]].iloc[0]
+    known = aim.loc[aim["law"] != "nothing", "test_language"]
+    whose = f"its {measure}" if target not in TARGETS else f"any test language’s {measure}"
+    text = (
+        f"recommend.target={target}: nothing predicts {whose} in {count} fine-tunings, so nothing "
+        "is recommended."
+    )
+    if len(known):
+        text += f" Predicted {'is' if len(known) == 1 else 'are'} {listed(known)}."
+    if unlearnt_sentences(run):  # these say what to change
+        return text
+    return (
+        f"{text} More fine-tunings (mixture.fits), more test examples (data.test_per_language) or "
+        "the other recommend.measure may tell more."
+    )
+
+
+def _left_aside_sentence(aim: pd.DataFrame | None) -> list[str]:
+    """Say which test languages the mean, or the worst, is without."""
+    if aim is None or aim["target"].iloc[0] not in TARGETS or aim["aimed_at"].all():
+        return []
+    by_aim = {own: names.tolist() for own, names in aim.groupby("aimed_at")["test_language"]}
+    target, measure = aim[["target", "measure"]].iloc[0]
+    return [
+        f"Nothing predicts the {measure} of {listed(by_aim[False])}, so {TARGETS[target]} is told "
+        f"of {listed(by_aim[True])} alone."
+    ]
 
 
 def _asked(apart: pd.DataFrame | None) -> tuple[str, str]:
