@@ -57,10 +57,18 @@ def make_run(
         tables["distances"] = pd.DataFrame(rows, columns="sign distance rho p pairs".split())
     if parallel:
         rows = [
-            (sign, language, value := float(rng.uniform(0.2, 0.5)), value - 0.04, value + 0.04, 900)
+            (
+                sign,
+                language,
+                value := float(rng.uniform(0.2, 0.5)),
+                value - 0.04,
+                value + 0.04,
+                900,
+                0.1,
+            )
             for sign, language in itertools.product("+-", trained)
         ]
-        columns = ["sign", "test_language", "reinforcing", "low", "high", "members"]
+        columns = "sign test_language reinforcing low high members expected".split()
         tables["reinforcing"] = pd.DataFrame(rows, columns=columns)
     (folder / "tables").mkdir(parents=True)
     for name, table in tables.items():

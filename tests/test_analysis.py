@@ -13,7 +13,7 @@ from xling.analysis.example_metadata import Examples, examples
 from xling.analysis.influential import influential, traced
 from xling.analysis.means import mean_influence
 from xling.analysis.shares import labels, own_language_share, shares
-from xling.analysis.translations import reinforcing, translations
+from xling.analysis.translations import expected, reinforcing, translations, versions
 from xling.attribution import Ranking, Traces
 from xling.sketch import Sketches, SketchMetadata
 
@@ -130,6 +130,25 @@ def test_reinforcing_members_translate_one_of_the_test_language():
     assert cell(table, "reinforcing", sign="+", test_language="en") == pytest.approx(1 / 4)
     # Negative: de8 has no German member, de9 neither: 0 of 6.
     assert cell(table, "reinforcing", sign="-", test_language="de") == 0
+
+
+def test_random_members_reinforce_too_by_as_much_as_shuffling_shows():
+    table = reinforcing(traces(), TRAIN, TEST)
+    # de8 has de1, whose translations are 1 of 2 of en and 1 of 2 of fr; of de9's de1 and de2, 1 of
+    # 2 of fr is one: (1/2 + 1/2 + 1/2) / 3. All of German translates en8's, none what en9 lacks.
+    assert cell(table, "expected", sign="+", test_language="de") == pytest.approx(1 / 2)
+    assert cell(table, "expected", sign="+", test_language="en") == pytest.approx(1 / 4)
+    assert cell(table, "expected", sign="-", test_language="de") == 0
+
+    rng, languages = np.random.default_rng(0), np.repeat(np.arange(3), [30, 20, 25])
+    contents = np.concatenate([rng.choice(40, size, replace=False) for size in (30, 20, 25)])
+    train = Examples((), ("de", "en", "fr"), languages, languages * 0, contents)
+    own, drawn = np.arange(8), []
+    for _ in range(4000):
+        en, fr = (rng.choice(np.flatnonzero(languages == of), of * 4, False) for of in (1, 2))
+        drawn.append(translations(np.r_[own, en, fr], train, "de").sum())
+    mean = expected(np.r_[own, en, fr], train, "de", versions(train))
+    assert mean == pytest.approx(np.mean(drawn), abs=4 * np.std(drawn) / 4000**0.5)
 
 
 def test_reinforcing_has_no_row_where_it_is_not_defined():

@@ -17,8 +17,11 @@ def test_a_run_whose_own_scores_were_not_compared_says_so(tmp_path):
     def quoted(influence, **more) -> str:
         results = {"config": {"influence": dataclasses.asdict(influence)}}
         (text,) = measured(Run(tmp_path, results | {"evaluations": [check | more]}, {}))
-        return text.split("(a): ")[1]
+        return text.split("(a")[1].removeprefix("): ")
 
     assert quoted(other) == "its own."
     assert quoted(own) == "bm25 is best. This run’s own scores are not among those compared."
     assert quoted(own, evaluate="recommend", methods={}) == "bm25 is best."
+    both = ["Only own data counts.", "The data of sw harm."]
+    effects = quoted(own, evaluate="language_effects", methods={}, quoted=both, equal_steps=True)
+    assert effects == ", as many steps each): Only own data counts. The data of sw harm."

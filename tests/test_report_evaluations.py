@@ -97,6 +97,14 @@ def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
         assert "the 6 pairs of different languages" in agreement and "ρ = 0.43" in agreement
 
 
+def test_where_only_a_language_without_own_data_is_predicted_no_other_law_is_better():
+    run = effects({"de": "nothing", "en": "nothing", "sw": "alike"}, RATES)
+    run.tables["effect_overall"] = overall("nothing")
+    first, alone, _ = language_effects.sentences(run)
+    assert "no law predicts the languages together" in first
+    assert alone == "Taken alone, a law predicts sw (alike)."
+
+
 def test_another_law_by_the_other_measure_is_told_too():
     run = effects(dict.fromkeys(LANGUAGES, "own"), RATES)
     assert not any("another law" in text for text in language_effects.sentences(run))
@@ -243,6 +251,8 @@ def test_data_that_harm_are_told_in_a_sentence_and_a_table():
         "The data of sw harm: with all of them, loss is 0.100 to 0.250 higher for de and en and "
         "accuracy is 0.020 lower for de (q < 0.05)."
     ) in language_effects.sentences(run)
+    first, harm = language_effects.quoted(run)  # on the page of the run that was evaluated
+    assert first == language_effects.sentences(run)[0] and harm.startswith("The data of sw harm: ")
     told = language_effects.of_run(run)
     assert [row[2] for row in told["harms"]["rows"]] == ["sw"] * 3
     by_loss = pd.DataFrame([*rows[:2], *((*row[:-1], 0.3) for row in rows[2:])], columns=columns)

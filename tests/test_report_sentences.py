@@ -136,8 +136,19 @@ def test_what_is_missing_is_named(tmp_path, spoil, words):
     assert not (folder / "report.html").exists()
 
 
-def _change(folder, change):
-    file = folder / "tables" / "shares.parquet"
+def test_a_run_of_an_earlier_version_lacks_newer_columns_and_has_a_page(tmp_path):
+    folder = make_run(tmp_path / "run", ("de", "en"), epochs=1, traced_per_language=1)
+    assert "; random ones: 10.0%" in report.write_page(folder).read_text("utf-8")
+    _change(folder, lambda table: table.drop(columns="expected"), "reinforcing")
+    page = report.write_page(folder).read_text("utf-8")
+    assert "translate own ones" in page and "random ones:" not in page
+    _change(folder, lambda table: table.drop(columns="members"), "reinforcing")
+    with pytest.raises(UserError, match="no column members"):
+        report.write_page(folder)
+
+
+def _change(folder, change, name="shares"):
+    file = folder / "tables" / f"{name}.parquet"
     change(pd.read_parquet(file)).to_parquet(file)
 
 

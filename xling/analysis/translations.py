@@ -9,6 +9,17 @@ from xling.analysis.statistics import bootstrap_interval, pooled_share
 from xling.attribution import Traces
 
 
+def contents(train: Examples) -> np.ndarray:
+    """Return the (examples,) numbers that translations of each other share.
+
+    Raises:
+        ValueError: the task is not parallel.
+    """
+    if train.parallel is None:
+        raise ValueError("Only the examples of a parallel task have translations.")
+    return train.parallel
+
+
 def translations(members: np.ndarray, train: Examples, language: str) -> np.ndarray:
     """Mark members from other languages that translate a member from the given language.
 
@@ -22,13 +33,42 @@ def translations(members: np.ndarray, train: Examples, language: str) -> np.ndar
     Raises:
         ValueError: the task is not parallel.
     """
-    if train.parallel is None:
-        raise ValueError("Only the examples of a parallel task have translations.")
+    parallel = contents(train)[members]
     if language not in train.languages:
         return np.zeros(len(members), dtype=bool)
     own = train.language[members] == train.languages.index(language)
-    parallel = train.parallel[members]
     return ~own & np.isin(parallel, parallel[own])
+
+
+def versions(train: Examples) -> np.ndarray:
+    """Count the examples of each content in each language: (contents, languages).
+
+    Raises:
+        ValueError: the task is not parallel.
+    """
+    parallel = contents(train)
+    counts = np.zeros((parallel.max() + 1, len(train.languages)), dtype=np.int64)
+    np.add.at(counts, (parallel, train.language), 1)
+    return counts
+
+
+def expected(members: np.ndarray, train: Examples, language: str, of_content: np.ndarray) -> float:
+    """Return how many members would be translations if those from other languages were random.
+
+    As many as there are are drawn from each other language (the mean of the hypergeometric
+    distribution).
+
+    Args:
+        members: (k,) rows of training examples, the influential ones of one test example.
+        train: the training examples of a parallel task.
+        language: that of the test example, one of the training languages.
+        of_content: see `versions`.
+    """
+    own = train.languages.index(language)
+    drawn = np.bincount(train.language[members], minlength=len(train.languages))
+    translated = np.unique(contents(train)[members[train.language[members] == own]])
+    hits = drawn * of_content[translated].sum(0) / of_content.sum(0)
+    return float(hits.sum() - hits[own])
 
 
 def reinforcing(traces: Traces, train: Examples, test: Examples, seed: int = 0) -> pd.DataFrame:
@@ -38,10 +78,14 @@ def reinforcing(traces: Traces, train: Examples, test: Examples, seed: int = 0) 
     fewer than two test examples that have a member from another language, has no row: the share,
     or its interval, is not defined.
 
+    By chance, too, members translate one another, the more so the more members there are and the
+    fewer examples. `expected` is the mean share if, with the members from the test language as they
+    are, those from each other language were as many of its examples drawn at random.
+
     Returns:
-        Columns sign, test_language, reinforcing, low, high, members.
+        Columns sign, test_language, reinforcing, low, high, members, expected.
     """
-    rows = []
+    rows, of_content = [], versions(train)
     for sign in SIGNS:
         index = ranking(traces, sign).index
         for language in test.languages:
@@ -50,12 +94,15 @@ def reinforcing(traces: Traces, train: Examples, test: Examples, seed: int = 0) 
             top = index[test.rows_of(language)]
             others = (train.language[top] != train.languages.index(language)).sum(1)
             same = np.array([translations(members, train, language).sum() for members in top])
+            by_chance = sum(expected(members, train, language, of_content) for members in top)
             has = others > 0  # the rest does not enter the ratio
             if has.sum() < 2:
                 continue
             low, high = bootstrap_interval(
                 same[has], others[has], statistic=pooled_share, seed=seed
             )
-            rows.append((sign, language, pooled_share(same, others), low, high, others.sum()))
-    columns = "sign test_language reinforcing low high members"
+            number = others.sum()
+            share, chance = pooled_share(same, others), by_chance / number
+            rows.append((sign, language, share, low, high, number, chance))
+    columns = "sign test_language reinforcing low high members expected"
     return pd.DataFrame(rows, columns=columns.split())

@@ -52,7 +52,7 @@ SECTIONS: dict[str, ModuleType] = {
     "faithfulness": faithfulness,
     "recommend": recommend,
 }
-"""What the tables of an evaluation say: each has `sentences`, `figures` and `numbers`."""
+"""What the tables of an evaluation say: each has `sentences`, `quoted`, `figures`, `numbers`."""
 
 
 def quiet(line: str) -> None:
@@ -110,6 +110,7 @@ def _evaluate(
     results |= {"warnings": doubts}
     write_json(folder / "results.json", results)
     check = {"name": paths.run.name, "evaluate": config.evaluate, "findings": sentences}
+    check |= {"quoted": section.quoted(told), "equal_steps": config.mixture.steps == "equal"}
     check |= {"warnings": [doubt["sentence"] for doubt in doubts]}
     record_check(base, check | {"methods": method_findings(config, tables)})
     if tracked:

@@ -32,7 +32,9 @@ SIGN = "+ for the most positive, - for the most negative training examples"
 
 @dataclasses.dataclass(frozen=True)
 class Schema:
-    """A table's purpose and its columns with what they hold; `gaps` may lack values.
+    """A table's purpose and its columns with what they hold.
+
+    Columns in `gaps` may lack values, and runs of earlier versions are without those in `newer`.
 
     Where the attribution method matters, columns have `{scores}`, `{mean}` or `{noise}` for
     what `xling.report.methods.MethodWords` says of them.
@@ -42,6 +44,7 @@ class Schema:
     columns: dict[str, str]
     required: bool = True
     gaps: tuple[str, ...] = ()
+    newer: tuple[str, ...] = ()
 
     def in_words(self, words: MethodWords) -> "Schema":
         """Return the schema in the words of an attribution method."""

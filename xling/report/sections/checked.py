@@ -26,7 +26,8 @@ def measured(run: Run) -> list[str]:
     checks = run.results.get("evaluations", [])
     method = scored_by(run.results["config"]["influence"]) if checks else ""
     return [
-        f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}): "
+        f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}"
+        + (", as many steps each): " if check.get("equal_steps") else "): ")
         + " ".join([*check.get("warnings", []), _quoted(check, method)])
         for check in sorted(checks, key=lambda check: [*KINDS].index(check["evaluate"]))
     ]
@@ -40,11 +41,14 @@ def unmeasured(run: Run) -> list[str]:
 
 
 def _quoted(check: dict[str, Any], method: str) -> str:
-    """Return what an evaluation says of the run's own method; else that it says nothing of it."""
+    """Return what an evaluation says of the run's own method; else that it says nothing of it.
+
+    Evaluations of earlier versions did not say what to quote of them.
+    """
     if method in check["methods"]:
         return check["methods"][method]
-    others = " This run’s own scores are not among those compared." if check["methods"] else ""
-    return check["findings"][0] + others
+    others = ["This run’s own scores are not among those compared."] if check["methods"] else []
+    return " ".join([*check.get("quoted", check["findings"][:1]), *others])
 
 
 def scored_by(influence: dict[str, Any]) -> str:

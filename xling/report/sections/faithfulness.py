@@ -277,6 +277,11 @@ def sentences(run: RunTables) -> list[str]:
     return told
 
 
+def quoted(run: RunTables) -> list[str]:
+    """Return what a run's page quotes."""
+    return sentences(run)[:1]
+
+
 def of_method(tables: dict[str, pd.DataFrame], method: str) -> str:
     """Say what the scores of one method are worth."""
     table = tables["faithfulness"].set_index("method")

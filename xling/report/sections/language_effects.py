@@ -279,12 +279,21 @@ def sentences(run: RunTables) -> list[str]:
     texts.extend(_untried_sentence(laws))
     if len(others):
         named = listed(f"{language} ({law})" for language, law in others.items())
-        texts.append(f"Taken alone, another law does better for {named}.")
+        better = "a law predicts" if chosen["law"] == "nothing" else "another law does better for"
+        texts.append(f"Taken alone, {better} {named}.")
     if chosen["law"] == "own":
         texts.extend(_small_rates(run))
     if chosen["law"] in UNORDERED:
         return [*texts, UNORDERED[chosen["law"]]]
     return [*texts, *_agreement_sentence(_of(run.tables["effect_agreement"], measure))]
+
+
+def quoted(run: RunTables) -> list[str]:
+    """Return what a run's page quotes: which law holds, and what speaks against it."""
+    overall = _of(run.tables["effect_overall"], lead(run))
+    (law,) = overall.loc[overall["chosen"], "law"]
+    small = _small_rates(run) if law == "own" else []
+    return [sentences(run)[0], *harm_sentences(run), *small]
 
 
 def _small_rates(run: RunTables) -> list[str]:

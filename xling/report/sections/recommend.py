@@ -226,6 +226,11 @@ def sentences(run: RunTables) -> list[str]:
     return told if apart is None else [*told, _verified_sentence(apart)]
 
 
+def quoted(run: RunTables) -> list[str]:
+    """Return what a run's page quotes."""
+    return sentences(run)[:1]
+
+
 def by_language(run: RunTables) -> bool:
     """Tell whether languages were recommended, not single examples."""
     return "recommend_gains" in run.tables or TARGET in run.tables

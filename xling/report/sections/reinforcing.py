@@ -25,8 +25,11 @@ SCHEMAS = {
             "low": f"lower {INTERVAL}",
             "high": f"upper {INTERVAL}",
             "members": "number of members from other languages",
+            "expected": "mean share if as many examples were drawn at random from each other "
+            "language, 0 to 1",
         },
         required=False,
+        newer=("expected",),
     ),
 }
 
@@ -36,7 +39,10 @@ def content(run: Run) -> dict[str, Any] | None:
     if "reinforcing" not in run.tables:
         return None
     printed = paper(run).reinforcing
-    return {"source": printed["source"].iloc[0] if len(printed) else ""}
+    return {
+        "source": printed["source"].iloc[0] if len(printed) else "",
+        "chance": "expected" in run.tables["reinforcing"],
+    }
 
 
 def figures(run: Run) -> list[Figure]:
@@ -55,8 +61,9 @@ def reinforcing_bars(
 ) -> alt.LayerChart:
     """Draw the share of the influential examples from other languages that reinforce.
 
-    Choenni et al. 2023, §8.1 and Tab. 4. The figures of a `paper` (columns sign, test_language,
-    reinforcing, source) are marked by diamonds on the bars of the same languages.
+    Choenni et al. 2023, §8.1 and Tab. 4. Strokes mark what random examples would have, where the
+    table knows it. The figures of a `paper` (columns sign, test_language, reinforcing, source) are
+    marked by diamonds on the bars of the same languages.
     """
     table = reinforcing.copy()
     order = list(languages) if languages else list(dict.fromkeys(table["test_language"]))
@@ -87,6 +94,11 @@ def reinforcing_bars(
         x=alt.X("low:Q"), x2=alt.X2("high:Q")
     )
     chart = bars + whiskers
+    if "expected" in table:
+        at_random = alt.Tooltip("expected:Q", title="random examples", format=".1%")
+        chart += base.mark_tick(color=INK, thickness=2, size=11).encode(
+            x=alt.X("expected:Q"), tooltip=at_random
+        )
     if paper is not None:
         paper = paper[paper["test_language"].isin(table["test_language"])]
         chart = chart if paper.empty else chart + _diamonds(paper, place)
@@ -126,7 +138,10 @@ def key_figures(run: Run) -> list[KeyFigure]:
     if positive.empty:
         return []
     mean = percent(positive["reinforcing"].mean())
-    return [("Reinforcing", mean, "of the positive in other languages translate own ones")]
+    what = "of the positive in other languages translate own ones"
+    if "expected" in positive:
+        what += f"; random ones: {percent(positive['expected'].mean())}"
+    return [("Reinforcing", mean, what)]
 
 
 SECTION = Section(
