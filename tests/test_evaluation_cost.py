@@ -140,6 +140,8 @@ def test_jobs_that_share_fine_tunings_count_each_once():
         stage_cost(Stage("evaluation", run_paths(job).run, job, {}), speed, done) for job in jobs
     )
     assert first.seconds > 100
+    assert first.fine_tunings == 40 + 3 + 3  # mixtures, all data, and without each language
+    assert [cost_.fine_tunings for cost_ in workers] == [0, 0] and advice.fine_tunings == 2 * 3
     assert [cost_.seconds for cost_ in workers] == [cost.START_SECONDS] * 2
     alone = stage_cost(Stage("evaluation", run_paths(jobs[-1]).run, jobs[-1], {}), speed)
     assert cost.START_SECONDS < advice.seconds < alone.seconds - 0.9 * first.seconds

@@ -58,10 +58,11 @@ class Speed:
 
 @dataclasses.dataclass(frozen=True)
 class Cost:
-    """Seconds (None if unknown) and bytes."""
+    """Seconds (None if unknown), bytes, and how many fine-tunings of evaluations these hold."""
 
     seconds: float | None
     bytes: float
+    fine_tunings: int = 0
 
 
 def silent(line: str) -> None:
@@ -95,7 +96,8 @@ def estimate_total(
         costs.append(stage_cost(stage, speeds[key], fine_tunings))
     known = all(cost.seconds is not None for cost in costs)
     seconds = sum(cost.seconds for cost in costs) if known else None
-    return Cost(seconds, sum(cost.bytes for cost in costs))
+    again = sum(cost.fine_tunings for cost in costs)
+    return Cost(seconds, sum(cost.bytes for cost in costs), again)
 
 
 def _measured(config: Config) -> str:
@@ -191,9 +193,8 @@ def evaluation_cost(config: Config, speed: Speed, fine_tunings: set[Path]) -> Co
         len(train) * speed.tokens["train"] * step, tests * speed.tokens["test"] * step, speed.update
     )
     seconds = evaluation_seconds(config, mine, len(train), spent)
-    return Cost(
-        seconds if speed.seconds is not None else None, 100_000 + (600 + 5 * tests) * len(mine)
-    )
+    known = seconds if speed.seconds is not None else None
+    return Cost(known, 100_000 + (600 + 5 * tests) * len(mine), len(mine))
 
 
 def subnetwork_passes(config: Config) -> int:

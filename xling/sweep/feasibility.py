@@ -35,6 +35,9 @@ def cost_lines(jobs: Sequence[PlannedJob], runs_here: bool, details: bool = Fals
     if cost.seconds is not None:
         serially = " one after the other" if len(jobs) > 1 else ""
         time = f"about {format_duration(cost.seconds)}{serially}, less if training stops early"
+    if cost.fine_tunings:
+        count = "1 fine-tuning" if cost.fine_tunings == 1 else f"{cost.fine_tunings:,} fine-tunings"
+        time += f"; {count} on parts of the data"
     yield f"Time: {time}"
     yield f"Disk: at most {format_bytes(cost.bytes)}; {format_bytes(free)} are free"
     if cost.bytes > free:
