@@ -127,6 +127,9 @@ def test_rates_of_a_language_that_is_not_trained_on_are_not_counted_in_own_examp
     trained = effects(dict.fromkeys(LANGUAGES, "each"), rates)
     (first, *_) = language_effects.sentences(trained)
     assert "Of 2 such rates, 2 are told from 0" in first  # de by en, and en by de, none of sw
+    assert language_effects.of_run(trained)["untrained"] == ["sw"]
+    whole = effects(dict.fromkeys(LANGUAGES, "each"), RATES)
+    assert language_effects.of_run(whole)["untrained"] == []
 
 
 def test_a_language_whose_own_data_do_not_help_has_no_rates_in_the_matrix():

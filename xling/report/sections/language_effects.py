@@ -182,7 +182,15 @@ def of_run(run: RunTables) -> dict[str, Any]:
         "harms": printed_rows(harmful(run)) if len(harmful(run)) else None,
         "changes": printed_rows(run.tables.get("effect_changes", run.tables["effect_gains"][:0])),
         "wide": len(run.languages) > PAIRED,
+        "untrained": _untrained(run),
     }
+
+
+def _untrained(run: RunTables) -> list[str]:
+    """Return the test languages with exchange rates though they are not trained on."""
+    rates = run.tables["exchange_rates"].dropna(subset="rate")
+    with_rates = set(rates["test_language"]) - set(rates["train_language"])
+    return [name for name in run.languages if name in with_rates]
 
 
 def numbers(run: RunTables) -> dict[str, float]:
