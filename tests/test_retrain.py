@@ -178,6 +178,8 @@ def test_a_recommendation_is_verified_and_exported(tmp_path):
     assert mixtures.groupby("mixture")["examples"].sum().eq(50).all()
     assert mixtures["examples"].between(0, 40).all()
     assert set(verified["mixture"]) == {"recommended", "balanced", "target"}
+    wide = mixtures.pivot(index="train_language", columns="mixture", values="examples")
+    assert f"Fine-tuning again on {2 * wide.T.drop_duplicates().shape[0]} parts" in done.stdout
     assert verified["fits"].eq(2).all() and verified["examples"].eq(50).all()
     assert set(tables["recommend_gains"]["examples"]) == {40}
     apart = tables["recommend_differences"]

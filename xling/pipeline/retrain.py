@@ -99,7 +99,8 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
     folder = bank_folder(config, model.paths, model.kept, len(inputs.encoded["train"]))
     bank = Bank(base, inputs.classifier, inputs.encoded, inputs.collate, model.kept, steps)
     at_once = processes(config)
-    there = sum((folder / f"{part_of(part).name}.npz").exists() for part in parts)
+    names = {part_of(part).name for part in parts}  # some may be on the same, under the same seed
+    there = sum((folder / f"{name}.npz").exists() for name in names)
     lasts = "1 epoch" if folder.name == "1-epochs" else folder.name.replace("-", " ")
     taken = [steps or model.kept * updates(config, len(part.rows)) for part in parts]
     if steps is None:
@@ -107,13 +108,13 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
         many = f"{most:,} {'step' if most == 1 else 'steps'}"
         lasts += f" ({many})" if least == most else f" ({least:,} to {many})"
     say(
-        f"Fine-tuning again on {len(parts)} parts of the training data, {lasts} each, "
+        f"Fine-tuning again on {len(names)} parts of the training data, {lasts} each, "
         f"{at_once} at a time" + (f"; {there} are done" if there else "")
     )
     if steps is None:
         for warning in few_steps(model, taken, {part.kind for part in parts}):
             say(warning)
-    progress = partial(reported, missing=len(parts) - there)
+    progress = partial(reported, missing=len(names) - there)
     return bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
 
 
