@@ -72,3 +72,8 @@ def test_long_tables_of_a_sweep_are_cut_in_the_page_alone():
     table = pd.DataFrame({"k": range(PRINTED_ROWS + 7)})
     printed = printed_rows(table)
     assert len(printed["rows"]) == PRINTED_ROWS and printed["total"] == PRINTED_ROWS + 7
+
+
+def test_numbers_of_a_printed_table_have_a_true_minus_and_none_at_nothing():
+    printed = printed_rows(pd.DataFrame({"change": [-0.00004, -0.25, None]}))
+    assert printed["rows"] == [["0.000"], ["−0.250"], ["–"]]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from xling.errors import UserError, nearest
 from xling.report.section import Schema
-from xling.report.words import FEW, too_few
+from xling.report.words import FEW, number, too_few
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,10 +138,10 @@ def _check(table: pd.DataFrame, schema: Schema, file: Path) -> None:
 
 def printed_rows(table: pd.DataFrame) -> dict[str, Any]:
     """Return a table as a sweep's page prints it: columns, which are words, rows of texts."""
-    numbers = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
+    numeric = [pd.api.types.is_numeric_dtype(table[column]) for column in table]
     return {
         "columns": list(table.columns),
-        "words": [not number for number in numbers],
+        "words": [not is_number for is_number in numeric],
         "rows": [
             [_short(value) for value in row] for row in table[:PRINTED_ROWS].itertuples(index=False)
         ],
@@ -154,4 +154,4 @@ def _short(value: Any) -> str:
         return "–"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
+    return number(value, 3) if isinstance(value, float) else str(value)
