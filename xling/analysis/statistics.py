@@ -203,8 +203,14 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def q_values(p: np.ndarray) -> np.ndarray:
-    """Control the false discovery rate over all p-values given (Benjamini and Hochberg 1995)."""
-    return stats.false_discovery_control(p.ravel()).reshape(p.shape)
+    """Control the false discovery rate over all p-values given (Benjamini and Hochberg 1995).
+
+    Those that are missing (NaN), where there was nothing to test, stay so and do not count.
+    """
+    q, known = np.full(p.shape, np.nan), ~np.isnan(p)
+    if known.any():
+        q[known] = stats.false_discovery_control(p[known])
+    return q
 
 
 @dataclasses.dataclass(frozen=True)

@@ -308,10 +308,7 @@ def _controlled(table: pd.DataFrame, column: str, by: list[str]) -> np.ndarray:
     """Control the false discovery rate of p-values in each group; missing ones take no part."""
     q = np.full(len(table), np.nan)
     for rows in table.groupby(by).indices.values():
-        p = table[column].to_numpy(float)[rows]
-        known = ~np.isnan(p)
-        if known.any():
-            q[rows[known]] = q_values(p[known])
+        q[rows] = q_values(table[column].to_numpy(float)[rows])
     return q
 
 
