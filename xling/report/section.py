@@ -34,6 +34,8 @@ SIGN = "+ for the most positive, - for the most negative training examples"
 class Schema:
     """A table's purpose and its columns with what they hold; `gaps` may lack values.
 
+    Tables of earlier versions may be without the columns `newer`.
+
     Where the attribution method matters, columns have `{scores}`, `{mean}` or `{noise}` for
     what `xling.report.methods.MethodWords` says of them.
     """
@@ -42,6 +44,7 @@ class Schema:
     columns: dict[str, str]
     required: bool = True
     gaps: tuple[str, ...] = ()
+    newer: tuple[str, ...] = ()
 
     def in_words(self, words: MethodWords) -> "Schema":
         """Return the schema in the words of an attribution method."""
