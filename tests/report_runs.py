@@ -54,7 +54,8 @@ def make_run(
         rows = [
             (*kind, rho, 0.0004, 6) for kind, rho in zip(kinds, (-0.5, -0.7, 0.1, 0.2), strict=True)
         ]
-        tables["distances"] = pd.DataFrame(rows, columns="sign distance rho p pairs".split())
+        columns = "sign distance rho p pairs".split()
+        tables["distances"] = pd.DataFrame(rows, columns=columns).assign(least_p=0.0002)
     if parallel:
         rows = [
             (

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from xling.evaluation.agreement import agreement, permuted_p
+from xling.analysis.statistics import pair_correlation
+from xling.evaluation.agreement import agreement
 
 NAMES = ["de", "en", "fr", "ru"]
 
@@ -19,16 +20,48 @@ def table(values, rates, tests=NAMES, trained=NAMES, own=False):
     return pd.DataFrame(rows, columns=["test_language", "train_language", "value", "rate"])
 
 
-def test_p_is_the_share_of_permuted_languages_that_correlate_as_far():
+def permuted_p(pairs: pd.DataFrame) -> float:
+    return pair_correlation(pairs, "value", "rate").rho_p
+
+
+@pytest.mark.parametrize("own", [False, True])
+def test_p_is_the_share_of_permuted_languages_that_correlate_as_far(own):
     rng = np.random.default_rng(0)
     values, rates = rng.normal(size=(2, 4, 4))
-    off = ~np.eye(4, dtype=bool)
-    rhos = [
-        stats.spearmanr(values[np.ix_(order, order)][off], rates[off])[0]
-        for order in permutations(range(4))
-    ]
-    expected = np.mean(np.abs(rhos) >= abs(rhos[0]) - 1e-9)
-    assert permuted_p(table(values, rates)) == pytest.approx(expected)
+    used = np.ones((4, 4), dtype=bool) if own else ~np.eye(4, dtype=bool)
+    found = pair_correlation(table(values, rates, own=own), "value", "rate")
+    for by_scipy, of, p in (
+        (stats.spearmanr, found.rho, found.rho_p),
+        (stats.pearsonr, found.r, found.r_p),
+    ):
+        drawn = [
+            by_scipy(values[np.ix_(order, order)][used], rates[used])[0]
+            for order in permutations(range(4))
+        ]
+        assert of == pytest.approx(drawn[0])
+        assert p == pytest.approx(np.mean(np.abs(drawn) >= abs(drawn[0]) - 1e-9))
+    assert (found.points, found.least_p) == (used.sum(), 1 / 24)
+
+
+def test_a_language_without_values_takes_nobody_s_place():
+    rng = np.random.default_rng(3)
+    values, rates = rng.normal(size=(2, 5, 5))
+    four = pair_correlation(table(values, rates), "value", "rate")
+    holes = values.copy()
+    holes[4] = holes[:, 4] = np.nan
+    five = table(holes, rates, [*NAMES, "sw"], [*NAMES, "sw"])
+    assert pair_correlation(five, "value", "rate") == four
+    # As a test language alone, it is still trained on: only the others can take its place.
+    holes[:, 4] = values[:, 4]
+    found = pair_correlation(table(holes, rates, [*NAMES, "sw"], [*NAMES, "sw"]), "value", "rate")
+    assert found.least_p == 1 / 24 and found.points == 16
+
+
+def test_many_permutations_are_looked_at_some_at_a_time(monkeypatch):
+    values, rates = np.random.default_rng(4).normal(size=(2, 4, 4))
+    once = pair_correlation(table(values, rates), "value", "rate")
+    monkeypatch.setattr("xling.analysis.statistics.AT_ONCE", 50)
+    assert pair_correlation(table(values, rates), "value", "rate") == once
 
 
 def test_columns_that_differ_at_random_are_not_told_to_agree():

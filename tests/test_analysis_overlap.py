@@ -1,5 +1,7 @@
 """Masks, their overlap and what it correlates with, against cases computed by hand."""
 
+from itertools import permutations
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -92,41 +94,48 @@ def test_similarity_is_tabulated_with_the_influence():
 
 
 def test_similarity_correlation_is_corrected_for_the_layers():
-    """Four pairs: in layer 1 all rise, in layer 2 one is out of order, in layer 3 all are equal."""
-    share = [0.1, 0.2, 0.3, 0.4]
-    cosines = {
-        0: [0.1, 0.3, 0.2, 0.4],
-        1: [0.1, 0.2, 0.3, 0.5],
-        2: [0.2, 0.1, 0.3, np.nan],
-        3: [0.5] * 4,
-        4: [0.9, 0.8, 0.7, 0.1],
-    }
+    """Four languages: layer 1 rises with the shares, 2 is at random, 3 all equal, 4 falls."""
+    names = ["de", "en", "fr", "ko"]
+    rng = np.random.default_rng(0)
+    share, other, third = rng.normal(size=(3, 4, 4))
+    cosines = {0: other, 1: share**3, 2: third, 3: np.full((4, 4), 0.5), 4: -share}
+    cosines[2][3] = cosines[2][:, 3] = np.nan  # a language without heads in that layer
     rows = [
-        (sign, layer, cosine, 1 - cosine, part)
+        (names[a], names[b], sign, layer, matrix[a, b], -matrix[a, b], share[a, b])
         for sign in "-+"
-        for layer, column in cosines.items()
-        for cosine, part in zip(column, share, strict=True)
+        for layer, matrix in cosines.items()
+        for a, b in permutations(range(4), 2)
     ]
-    table = pd.DataFrame(rows, columns=["sign", "layer", "cosine", "part", "share"])
+    columns = "test_language train_language sign layer cosine part share"
+    table = pd.DataFrame(rows, columns=columns.split())
     correlations = similarity_correlation(table)
-    assert list(correlations.columns) == "sign measure layer r r_p rho rho_p p_holm pairs".split()
+    columns = "sign measure layer r r_p rho rho_p p_holm pairs least_p"
+    assert list(correlations.columns) == columns.split()
     assert len(correlations) == 2 * 2 * 5
     assert list(dict.fromkeys(correlations.sign)) == ["-", "+"]  # as in the table
     negative = correlations[correlations.sign == "-"]
     cosine = negative[negative.measure == "cosine"].set_index("layer")
-    assert cosine.r[0] == pytest.approx(stats.pearsonr(cosines[0], share).statistic)
-    assert cosine.r_p[0] == pytest.approx(stats.pearsonr(cosines[0], share).pvalue)
-    assert cosine.rho.to_list() == pytest.approx([0.8, 1, 0.5, np.nan, -1], nan_ok=True)
-    assert cosine.pairs.to_list() == [4, 4, 3, 4, 4]
-    # Of 24 orders, one rises and one falls; of 6, all are at least as far as 1/2.
-    assert cosine.rho_p[1] == cosine.rho_p[4] == pytest.approx(2 / 24) and cosine.rho_p[2] == 1
+    off = ~np.eye(4, dtype=bool)
+    assert cosine.r[0] == pytest.approx(stats.pearsonr(other[off], share[off]).statistic)
+    permuted = [
+        stats.pearsonr(other[np.ix_(order, order)][off], share[off]).statistic
+        for order in permutations(range(4))
+    ]
+    assert cosine.r_p[0] == pytest.approx(np.mean(np.abs(permuted) >= abs(permuted[0]) - 1e-9))
+    assert cosine.rho[[1, 3, 4]].to_list() == pytest.approx([1, np.nan, -1], nan_ok=True)
+    assert cosine.pairs.to_list() == [12, 12, 6, 12, 12]
+    # Of 24 orders of four languages one is as it is; so would be one of 12! orders of the pairs.
+    assert cosine.rho_p[1] == cosine.rho_p[4] == pytest.approx(1 / 24)
+    assert cosine.least_p.to_list() == pytest.approx(
+        [1 / 24, 1 / 24, 1 / 6, np.nan, 1 / 24], nan_ok=True
+    )
     # Three layers were tested, not four.
-    assert cosine.p_holm[1] == pytest.approx(3 * 2 / 24) and cosine.p_holm[2] == 1
+    assert cosine.p_holm[1] == pytest.approx(3 / 24)
     assert (
         cosine.p_holm[0] == cosine.rho_p[0] < 1
         and np.isnan(cosine.p_holm[3])
         and np.isnan(cosine.rho_p[3])
     )
     part = negative[negative.measure == "part"].set_index("layer")
-    assert part.rho[1] == pytest.approx(-1) and part.p_holm[1] == pytest.approx(3 * 2 / 24)
+    assert part.rho[1] == pytest.approx(-1) and part.p_holm[1] == pytest.approx(3 / 24)
     assert similarity_correlation(table[:0]).empty

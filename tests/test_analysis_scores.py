@@ -255,8 +255,15 @@ def test_correlation_of_shares_with_distances():
     assert row.sign == "+" and row.rho == pytest.approx(
         stats.spearmanr(positive.share, by_hand).statistic
     )
-    # Six pairs are few: of their 720 orders, the share that go together as far is counted.
-    orders = [stats.spearmanr(order, by_hand).statistic for order in permutations(positive.share)]
-    assert row.p == pytest.approx(np.mean(np.abs(orders) >= abs(row.rho) - 1e-9))
+    # Pairs share languages, so that the 6 orders of these are counted, not the 720 of the pairs.
+    rhos = []
+    for order in permutations(range(3)):
+        named = [
+            apart[order[place[a]], order[place[b]]]
+            for a, b in zip(positive.test_language, positive.train_language, strict=True)
+        ]
+        rhos.append(stats.spearmanr(positive.share, named).statistic)
+    assert row.p == pytest.approx(np.mean(np.abs(rhos) >= abs(row.rho) - 1e-9))
+    assert row.least_p == pytest.approx(1 / 6) and row.p >= row.least_p
     apart[2] = apart[:, 2] = np.nan  # a language that the database lacks leaves two pairs
     assert distance_correlations(table, {"a": apart}, languages).empty

@@ -178,6 +178,9 @@ def test_q_values_control_the_rate_over_all_cells_of_a_table():
     q = q_values(np.array([[0.01, 0.04], [0.03, 0.5]]))
     assert q.shape == (2, 2)
     assert q.ravel().tolist() == pytest.approx([0.04, 0.16 / 3, 0.16 / 3, 0.5])
+    some = q_values(np.array([0.01, np.nan, 0.04]))  # a missing one is no test
+    assert some.tolist() == pytest.approx([0.02, np.nan, 0.04], nan_ok=True)
+    assert np.isnan(q_values(np.full(2, np.nan))).all()
 
 
 def test_rank_correlations_of_few_points_count_all_orders():

@@ -41,6 +41,38 @@ def test_accuracy_is_tested_against_the_larger_of_chance_and_majority():
     assert not_learnt(table) == ["de"]
 
 
+def test_of_many_languages_that_are_not_learnt_none_counts_as_learnt_by_chance():
+    """Of thirty guesses of a hundred, one or two are right 59 times: p = 0.044 of each."""
+    languages = np.repeat([f"l{number}" for number in range(30)], 100)
+    labels = np.tile([0, 1], 1500)
+    right = np.concatenate(
+        [np.arange(100) < count for count in (59, *range(42, 56), *range(43, 57), 59)]
+    )
+    guessed = np.where(right, labels, 1 - labels)
+    table = learnt(languages.tolist(), labels, guessed, right, CLASSES)
+    single = table[:-1]
+    assert (single["p"] < 0.05).sum() == 2 and not single["learnt"].any()
+    assert single["q"].tolist() == pytest.approx(
+        stats.false_discovery_control(single["p"]).tolist()
+    )
+    every = table.iloc[-1]  # one test, by itself
+    assert every["q"] == every["p"]
+    pruning = pd.DataFrame(
+        {"language": single["language"], "step": 0, "accuracy": single["accuracy"]}
+    )
+    weak = unlearnt_subnetworks(pruning, languages.tolist(), labels, 2)
+    assert weak == single["language"].tolist()
+
+
+def test_where_most_languages_are_learnt_another_needs_hardly_more():
+    languages = np.repeat([f"l{number}" for number in range(10)], 100)
+    labels = np.tile([0, 1], 500)
+    right = np.array([True] * 900 + [True] * 60 + [False] * 40)  # the last: p = 0.028
+    predictions = np.where(right, labels, 1 - labels)
+    last = learnt(languages.tolist(), labels, predictions, right, CLASSES).iloc[-2]
+    assert 0.02 < last["p"] == pytest.approx(last["q"]) and last["learnt"]
+
+
 def test_translations_count_once_where_all_languages_are_tested_together():
     labels = np.tile([0, 1], 30)
     right = np.tile([True] * 6 + [False] * 4, 6)

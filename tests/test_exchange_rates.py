@@ -4,7 +4,7 @@ import dataclasses
 
 import numpy as np
 import pytest
-from planted_effects import LANGUAGES, designed, law, planted
+from planted_effects import LANGUAGES, OFFSET, designed, law, planted
 
 from xling.evaluation import exchange_rates
 from xling.evaluation.choice import choose, cross_validated
@@ -202,13 +202,38 @@ def test_many_fine_tunings_are_left_out_by_twentieths():
 def test_the_simplest_law_within_a_standard_error_is_chosen():
     noise = np.random.default_rng(0).random(40) * 0.02
     errors = {"nothing": noise + 1, "alike": noise + 0.2, "own": noise + 0.5, "each": noise + 0.2}
-    assert choose(errors, 1.0) == "alike"
+    assert choose(errors, 1.0, 3) == "alike"
     errors["each"] = noise + np.linspace(0.05, 0.3, 40)  # better by 0.025 ± 0.012
-    assert choose(errors, 1.0) == "each"
+    assert choose(errors, 1.0, 3) == "each"
     errors["each"] = noise + np.linspace(-0.8, 1.15, 40)  # better by 0.025 ± 0.09
-    assert choose(errors, 1.0) == "alike"
-    assert choose({**errors, "own": noise + 0.1}, 1.0) == "own"  # as simple as alike, and better
-    assert choose({"nothing": noise + 1, "alike": noise + 0.95}, 1.0) == "nothing"  # R² of 0.04
+    assert choose(errors, 1.0, 3) == "alike"
+    assert choose({**errors, "own": noise + 0.1}, 1.0, 3) == "own"  # as simple as alike, and better
+    assert choose({"nothing": noise + 1, "alike": noise + 0.95}, 1.0, 3) == "nothing"  # R² of 0.04
+
+
+def test_of_laws_with_as_many_numbers_the_better_is_chosen():
+    """With two languages: α, β, n₀ and τ; α, two β and n₀."""
+    noise = np.random.default_rng(0).random(40) * 0.02
+    errors = dict.fromkeys(("one", "each"), noise + 0.2)
+    errors |= {"nothing": noise + 1, "alike": noise + 0.5, "separate": noise + 0.195}
+    assert choose(errors, 1.0, languages=2) == "separate"
+    assert choose(errors, 1.0, languages=3) == "one"  # of five numbers then, for 0.005 of R²
+    errors["separate"] = noise + 0.205
+    assert choose(errors, 1.0, languages=2) == "one"
+    del errors["one"]  # of a language that is not trained on
+    assert choose(errors, 1.0, languages=2) == choose(errors, 1.0, languages=3) == "each"
+
+
+def test_two_languages_that_do_not_stand_in_for_one_another():
+    def separate(numbers):
+        return np.log(OFFSET + numbers) @ [0.6, 0.5]
+
+    made = planted([separate], 0.5, languages=("de", "en"), seed=7)
+    laws = language_effects(made, resamples=20).laws.set_index("law")
+    assert laws["parameters"].to_dict() == dict(
+        nothing=1, alike=3, own=3, one=4, separate=4, each=4
+    )
+    assert laws.index[laws["chosen"]].tolist() == ["separate"]
 
 
 def test_curves_and_points_are_of_the_chosen_law():

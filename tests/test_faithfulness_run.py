@@ -108,6 +108,22 @@ def test_scores_are_the_rank_correlations_of_sums_with_losses(ended, model, tmp_
     assert table["lds"]["count"] == 0 and table["constant"]["count"] == 60  # all halves are alike
 
 
+def test_every_two_methods_are_compared_and_controls_take_no_part(ended):
+    found = tables(ended.folder)
+    score = found["faithfulness"].set_index(["level", "method"])
+    pairs = found["faithfulness_pairs"].set_index("level")
+    assert [tuple(row) for row in pairs[["method", "other"]].to_numpy()] == [("tracin", "bm25")] * 2
+    for level, row in pairs.iterrows():
+        ahead = score["lds"][level, "tracin"] - score["lds"][level, "bm25"]
+        assert row["difference"] == pytest.approx(ahead)
+        assert row["low"] < row["difference"] < row["high"]
+        p = score["p"][level].loc[["tracin", "bm25"]]
+        assert score["q"][level].loc[p.index].tolist() == pytest.approx(
+            stats.false_discovery_control(p).tolist()
+        )
+        assert score["q"][level].drop(p.index).isna().all()
+
+
 def test_what_is_left_out_is_what_scores_highest_and_the_differences_are_of_those_losses(
     ended, model, tmp_path
 ):

@@ -32,7 +32,14 @@ MEASURED = dict(nothing=0.049, alike=0.849, own=0.269, one=0.847, separate=0.875
     ],
 )
 def test_what_predicts_practically_as_well_with_no_more_numbers_is_told(chosen, r2, told):
-    assert practically_as_good(r2, chosen) == told
+    assert practically_as_good(r2, chosen, languages=5) == told
+
+
+def test_with_two_languages_as_many_numbers_tell_all_that_languages_do():
+    r2 = dict(nothing=0.0, alike=0.5, own=0.4, one=0.88, separate=0.87, each=0.88)
+    assert practically_as_good(r2, "one", languages=2) == ["separate"]  # `each` is the same law
+    assert practically_as_good(r2, "one", languages=3) == []
+    assert practically_as_good(r2, "separate", languages=2) == ["one"]
 
 
 def overall(rates: dict[str, list[float]], noise: float):
@@ -57,7 +64,7 @@ def test_what_predicts_no_language_by_itself_is_not_told_of_all_together():
         {"nothing": 1 + 0.3 * rng.random(30), "alike": 0.6 + 0.3 * rng.random(30)} for _ in "abc"
     ]
     for predicted, told in ((True, "alike"), (False, "nothing")):
-        table = try_together([(True, predicted, error) for error in errors]).set_index("law")
+        table = try_together([(True, predicted, error) for error in errors], 5).set_index("law")
         assert table.index[table["chosen"]].tolist() == [told]
         assert table["r2"]["alike"] == pytest.approx(
             1 - np.mean([error["alike"] for error in errors])

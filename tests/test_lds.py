@@ -9,6 +9,7 @@ from xling.evaluation.lds import (
     beats,
     covariates_of,
     lds,
+    method_pairs,
     noise_ceiling,
     scores,
 )
@@ -164,6 +165,58 @@ def test_methods_are_compared_with_controls_pair_by_pair():
     assert (same["p"] == 1).all() and not same["beats"].any()
 
 
+def test_methods_are_compared_with_each_other_once():
+    inside, influence, outcomes = made_up()
+    rng = np.random.default_rng(0)
+    of_method = {
+        "true": influence,
+        "nearly": influence + rng.normal(size=influence.shape),
+        "nothing": rng.normal(size=influence.shape),
+        "as little": rng.normal(size=influence.shape),
+    }
+    results = {
+        name: lds(inside @ scored, outcomes, LANGUAGES) for name, scored in of_method.items()
+    }
+    results["count"] = lds(inside.sum(1, keepdims=True), outcomes, LANGUAGES)
+    table = method_pairs(results, ["count"])
+    assert len(table) == 6 * 2  # every two of four, without controls
+    table = table.query("level == 'example'").set_index(["method", "other"])
+    row = table.loc[("true", "nothing")]
+    one, other = (results[name].example for name in ("true", "nothing"))
+    assert row["difference"] == pytest.approx(one.value - other.value)
+    drawn = one.draws - other.draws  # the resamples are those of both
+    assert (row["low"], row["high"]) == pytest.approx(tuple(np.percentile(drawn, [2.5, 97.5])))
+    assert table["told"].to_dict() == {
+        ("true", "nearly"): True,
+        ("true", "nothing"): True,
+        ("true", "as little"): True,
+        ("nearly", "nothing"): True,
+        ("nearly", "as little"): True,
+        ("nothing", "as little"): False,
+    }
+
+
+def test_a_score_is_tested_against_nothing_among_the_methods_of_its_level():
+    inside, influence, outcomes = made_up(20)
+    rng = np.random.default_rng(1)
+    noise = {f"noise {n}": rng.normal(size=influence.shape) for n in range(3)}
+    of_method = {"true": influence, **noise, "random": rng.normal(size=influence.shape)}
+    results = {
+        name: lds(inside @ scored, outcomes, LANGUAGES) for name, scored in of_method.items()
+    }
+    table = scores(results, others=["random"])
+    for level in ("example", "language"):
+        rows = table[table["level"] == level].set_index("method")
+        p = rows["p"].drop("random")
+        assert rows["q"].drop("random").tolist() == pytest.approx(
+            stats.false_discovery_control(p).tolist()
+        )
+        assert np.isnan(rows.loc["random", "q"]) and rows.loc["true", "q"] < 0.05
+        draws = getattr(results["noise 0"], level).draws
+        below = (draws <= 0).mean()
+        assert p["noise 0"] == pytest.approx(2 * min(below, 1 - below), abs=0.003)
+
+
 def test_resamples_do_not_depend_on_how_many_are_drawn_at_once(monkeypatch):
     inside, influence, outcomes = made_up(20)
     once = lds(inside @ influence, outcomes, LANGUAGES, resamples=40)
@@ -212,6 +265,7 @@ def test_few_subsets_have_no_interval_and_beat_no_control():
     row = beats(results, ["count"]).iloc[0]
     assert row["difference"] == pytest.approx(1 - results["count"].example.value)
     assert row[["low", "high", "p", "q"]].isna().all() and not row["beats"]
+    assert scores(results)[["p", "q"]].isna().all(axis=None)
 
 
 def test_what_does_not_fit_together_is_refused():

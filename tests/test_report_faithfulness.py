@@ -1,6 +1,7 @@
 """What a page says of how well scores predict fine-tunings, and of what is lost without some."""
 
 import dataclasses
+from itertools import combinations
 
 import pandas as pd
 import pytest
@@ -15,13 +16,21 @@ LANGUAGES = ["de", "en", "sw"]
 
 
 def scores(**lds: float) -> RunTables:
-    """Return the tables of a run whose methods have these scores; `dot` beats all controls."""
+    """Return the tables of a run whose methods have these scores; `dot` beats all controls.
+
+    Scores above 0.05 are told from 0, and those that differ by 0.1 or more from each other.
+    """
     rows = [
-        (name, level, value, value - 0.05, value + 0.05, 0, 100, 40, value / 2, 0.0, 1.0)
+        (name, level, value, value - 0.05, value + 0.05, 0.01 if value > 0.05 else 0.3, 0, 100, 40)
         for name, value in {**lds, "noise ceiling": 0.46}.items()
         for level in ("example", "language")
     ]
-    columns = "method level lds low high constant tests subsets beyond beyond_low beyond_high"
+    columns = "method level lds low high q constant tests subsets"
+    pairs = [
+        (one, other, level, lds[one] - lds[other], abs(lds[one] - lds[other]) > 0.099)
+        for one, other in combinations((name for name in lds if name != "count"), 2)
+        for level in ("example", "language")
+    ]
     beats = [
         (name, control, level, lds[name], 0.0, 1.0, 0.01, 0.01, name == "dot")
         for name in lds
@@ -30,7 +39,12 @@ def scores(**lds: float) -> RunTables:
     ]
     beats_columns = "method control level difference low high p q beats".split()
     tables = {
-        "faithfulness": pd.DataFrame(rows, columns=columns.split()),
+        "faithfulness": pd.DataFrame(rows, columns=columns.split()).assign(
+            beyond=lambda table: table["lds"] / 2, beyond_low=0.0, beyond_high=1.0
+        ),
+        "faithfulness_pairs": pd.DataFrame(
+            pairs, columns="method other level difference told".split()
+        ),
         "faithfulness_beats": pd.DataFrame(beats, columns=beats_columns),
         "faithfulness_languages": pd.DataFrame(
             {"method": ["dot"], "test_language": ["de"], "lds": [0.4]}
@@ -42,12 +56,75 @@ def scores(**lds: float) -> RunTables:
 def test_the_best_method_is_named_with_the_ceiling_and_what_it_beats():
     example, language = faithfulness.sentences(scores(dot=0.3, cosine=0.1))
     assert example == (
-        "In 40 fine-tunings on random halves, dot goes furthest with each test example’s loss: "
-        "linear datamodelling score 0.30 (0.25 to 0.35; noise ceiling 0.46, 0.41 to 0.51), and "
-        "0.15 beyond counts of labels and languages. Better than every control (count and "
-        "random): dot."
+        "In 40 fine-tunings on random halves, dot goes furthest with each test example’s loss, "
+        "told from the next, cosine: linear datamodelling score 0.30 (0.25 to 0.35; noise ceiling "
+        "0.46, 0.41 to 0.51), and 0.15 beyond counts of labels and languages. Better than every "
+        "control (count and random): dot."
     )
     assert "each test language’s mean loss" in language
+    alone, _ = faithfulness.sentences(scores(dot=0.3))
+    assert "random halves, dot is shown to predict each test example’s loss: linear" in alone
+
+
+def test_a_method_leads_only_if_it_is_told_from_the_next():
+    run = scores(bm25=0.02, cosine=0.25, dot=0.3)
+    example, _ = faithfulness.sentences(run)
+    assert (
+        "halves, dot and cosine are not told apart in how well they predict each test example’s "
+        "loss; the highest is dot’s linear datamodelling score 0.30 (0.25 to 0.35; " in example
+    )
+    assert "languages. Shown to predict at all: dot and cosine. Better than every" in example
+    printed = faithfulness.of_run(run)["ranked"]["example"]
+    assert printed["rows"] == [
+        ["dot", "bm25", "–"],
+        ["cosine", "bm25", "–"],
+        ["bm25", "–", "dot, cosine"],
+    ]
+    # What is worse than another cannot lead, though it is not told from the highest.
+    pairs = run.tables["faithfulness_pairs"]
+    told = (pairs["method"] == "bm25") & (pairs["other"] == "cosine")
+    run.tables["faithfulness_pairs"] = pairs.assign(told=told)
+    assert "halves, dot and cosine are not told apart" in faithfulness.sentences(run)[0]
+    run.tables["faithfulness_pairs"] = pairs.assign(told=False)
+    assert "dot, cosine and bm25 are not told apart" in faithfulness.sentences(run)[0]
+
+
+def test_a_lower_score_that_is_told_from_nothing_is_not_overlooked():
+    run = scores(dot=0.12, cosine=0.1)
+    table = run.tables["faithfulness"]
+    wide = table["method"] == "dot"
+    run.tables["faithfulness"] = table.assign(
+        low=table["low"].mask(wide, -0.1), q=table["q"].mask(wide, 0.2)
+    )
+    example, _ = faithfulness.sentences(run)
+    assert "halves, dot and cosine are not told apart in how well they predict" in example
+    assert "Shown to predict at all: cosine." in example
+
+
+def test_the_highest_of_many_is_not_shown_to_predict_by_its_own_interval():
+    run = scores(dot=0.06, cosine=0.01)
+    assert run.tables["faithfulness"].query("method == 'dot'")["low"].gt(0).all()
+    run.tables["faithfulness"] = run.tables["faithfulness"].assign(q=0.06)
+    example, _ = faithfulness.sentences(run)
+    assert "halves, no method is shown to predict each test example’s loss; the highest" in example
+    negative = scores(dot=-0.3, cosine=-0.35)  # told from 0, on the wrong side
+    negative.tables["faithfulness"] = negative.tables["faithfulness"].assign(q=0.001)
+    assert "halves, no method is shown to predict" in faithfulness.sentences(negative)[0]
+
+
+def test_evaluations_of_earlier_versions_compared_no_methods():
+    run = scores(dot=0.3, cosine=0.25)
+    del run.tables["faithfulness_pairs"], run.tables["faithfulness"]["q"]
+    example, _ = faithfulness.sentences(run)
+    assert (
+        "halves, dot is highest with each test example’s loss, methods not having been compared "
+        "with each other: linear datamodelling score 0.30 (" in example
+    )
+    printed = faithfulness.of_run(run)
+    assert printed["pairs"] is None and printed["ranked"] == {"example": None, "language": None}
+    low = scores(dot=0.04)
+    del low.tables["faithfulness_pairs"], low.tables["faithfulness"]["q"]
+    assert "halves, no method is shown to predict" in faithfulness.sentences(low)[0]
 
 
 def test_a_score_that_is_not_told_from_nothing_or_below_a_control_is_not_the_best():
@@ -60,7 +137,7 @@ def test_a_score_that_is_not_told_from_nothing_or_below_a_control_is_not_the_bes
     beats = run.tables["faithfulness_beats"]
     run.tables["faithfulness_beats"] = beats[beats["method"] == "dot"].assign(beats=False)
     example, _ = faithfulness.sentences(run)
-    assert "dot goes furthest with each test example’s loss: " in example
+    assert "dot is shown to predict each test example’s loss: " in example
     assert example.endswith(
         "The control count has 0.35. No method is told from all controls (count and random)."
     )

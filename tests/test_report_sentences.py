@@ -95,6 +95,9 @@ def test_sentences_beside_the_shares_are_computed(run_folder):
     none = epoch_tests.sentence(tests.assign(p_holm=0.9))
     assert none.endswith("none differs (p < 0.05 after Holm’s correction).")
     assert "go most with geography: closer languages" in distances.sentence(tables["distances"])
+    assert distances.whose_p(tables["distances"]).endswith("of permuted languages (Mantel).")
+    earlier = tables["distances"].drop(columns="least_p")
+    assert distances.whose_p(earlier).endswith("so p is too small: read it as a hint.")
 
 
 def test_positive_pairs_are_counted_within_and_between_languages():

@@ -9,6 +9,7 @@ from report_subnetworks import HEADS, LAYERS, make_subnetwork_run
 
 from xling import report
 from xling.errors import UserError
+from xling.report.section import filled
 from xling.report.sections import (
     change,
     heads,
@@ -122,6 +123,25 @@ def test_sentences_are_computed(subnetwork_folder, subnetwork_tables):
     )
     facts = dict(summary(results, {}))
     assert facts["Subnetworks"] == "identified; on for test and training examples"
+
+
+def test_p_values_are_said_to_be_of_permuted_languages(subnetwork_folder, subnetwork_tables):
+    table = subnetwork_tables["similarity_correlation"]
+    assert set(table["least_p"]) == {1 / 6}  # three languages
+    run = report.load(subnetwork_folder)
+    told = "so p is of permuted languages (Mantel): of so few it is 0.167 at least."
+    assert similarity.content(run)["whose_p"].endswith(told)
+    assert "Of so few languages none could be: p is 0.667 at least then." in (
+        similarity.layers_sentence(table)
+    )
+    seven = similarity.layers_sentence(table.assign(least_p=1 / 5040))
+    assert "none could be" not in seven
+    # Of earlier versions, which took pairs as independent.
+    run.tables["similarity_correlation"] = table.drop(columns="least_p")
+    assert similarity.content(run)["whose_p"].endswith("so p is too small: read it as a hint.")
+    assert "none could be" not in similarity.content(run)["layers"]
+    html = filled((similarity.SECTION,), run)[0].html()
+    assert "p is too small: read it as a hint." in html
 
 
 def test_what_cannot_be_computed_is_stated(subnetwork_tables):

@@ -23,7 +23,10 @@ from xling.analysis.doubts import (
     size_doubts,
     subnetwork_doubts,
 )
+from xling.errors import UserError
 from xling.report.doubts import TITLES
+from xling.report.section import filled
+from xling.report.sections import accuracy
 from xling.report.sections.readings import readings
 from xling.report.sections.shares import findings
 from xling.report.sections.shares import side as told_side
@@ -35,10 +38,10 @@ from xling.tracker import headline_metrics
 def learnt_table(accuracies: dict[str, float], only: str = "") -> pd.DataFrame:
     """The table of 100 test examples of each language, two classes and a majority of 0.55."""
     rows = [
-        (name, value, value - 0.1, value + 0.1, 0.5, 0.55, 0.5, value > 0.7, only, 100)
+        (name, value, value - 0.1, value + 0.1, 0.5, 0.55, 0.5, 0.6, value > 0.7, only, 100)
         for name, value in accuracies.items()
     ]
-    columns = "language accuracy low high chance majority p learnt only_class examples"
+    columns = "language accuracy low high chance majority p q learnt only_class examples"
     return pd.DataFrame(rows, columns=columns.split())
 
 
@@ -244,6 +247,30 @@ def test_a_language_is_read_in_one_sentence(tmp_path):
     )
     assert english.endswith("not only among what is positive.") and german.count(". ") == 0
     assert korean.endswith("not shown to be learnt, so that these shares mean little.")
+
+
+def test_languages_are_told_by_q_and_those_of_earlier_versions_by_p(tmp_path):
+    folder = make_run(tmp_path / "run", traced_per_language=6)
+    file, table = folder / "tables/learnt.parquet", learnt_table(GOOD | {"ko": 0.56})
+    for written, told, header in (
+        (
+            table,
+            "(exact binomial test, q &lt; 0.05 over the languages)",
+            '>p</th><th scope="col">q<',
+        ),
+        (
+            table.drop(columns="q"),
+            "(exact binomial test, p &lt; 0.05)",
+            '>p</th><th scope="col">te',
+        ),
+    ):
+        written.to_parquet(file)
+        html = filled((accuracy.SECTION,), report.load(folder))[0].html()
+        assert f"above both chance and the most frequent class in 2 of 3 languages {told}" in html
+        assert header in html and ("0.600" in html) == ("q" in written)
+    table.drop(columns="majority").to_parquet(file)
+    with pytest.raises(UserError, match="no column majority"):
+        report.load(folder)
 
 
 def test_trackers_get_every_flag_as_a_number():

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from xling.analysis.statistics import correlation
+from xling.analysis.statistics import pair_correlation
 
 DISTANCES = {
     "syntax": ("feature_predictions", "S_"),
@@ -67,8 +67,9 @@ def distance_correlations(
         matrices: see `distances`.
 
     Returns:
-        Columns sign, distance, rho, p, pairs. Kinds of distance without a correlation, as those
-        that are the same for all pairs, are left out, see `xling.analysis.statistics.Correlation`.
+        Columns sign, distance, rho, p (of permuted languages), pairs, least_p (that p can be of so
+        many languages). Kinds of distance without a correlation, as those that are the same for all
+        pairs, are left out, see `xling.analysis.statistics.Correlation`.
     """
     place = {language: number for number, language in enumerate(languages)}
     rows = []
@@ -76,7 +77,7 @@ def distance_correlations(
         table = table[table["test_language"] != table["train_language"]]
         a, b = (table[side].map(place) for side in ("test_language", "train_language"))
         for kind, matrix in matrices.items():
-            numbers = correlation(table["share"].to_numpy(float), matrix[a, b])
-            if not np.isnan(numbers.rho):
-                rows.append((sign, kind, numbers.rho, numbers.rho_p, numbers.points))
-    return pd.DataFrame(rows, columns="sign distance rho p pairs".split())
+            found = pair_correlation(table.assign(distance=matrix[a, b]), "share", "distance")
+            if not np.isnan(found.rho):
+                rows.append((sign, kind, found.rho, found.rho_p, found.points, found.least_p))
+    return pd.DataFrame(rows, columns="sign distance rho p pairs least_p".split())

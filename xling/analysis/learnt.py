@@ -1,16 +1,23 @@
-"""Has the model learnt the task? Its accuracy beside chance and beside the majority class."""
+"""Has the model learnt the task? Its accuracy beside chance and beside the majority class.
+
+A language counts as learnt unless chance could do as well. With each of thirty languages tested for
+itself at 0.05, 1.5 that a model has not learnt would count as learnt, and their shares as findings.
+So the false discovery rate is controlled over the languages: of those that count as learnt, 5 % are
+expected not to be. Where most are learnt, that asks hardly more of the others than a single test.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 
-from xling.analysis.statistics import SIGNIFICANT, above_p, wilson_interval
+from xling.analysis.statistics import SIGNIFICANT, above_p, q_values, wilson_interval
 
 ALL = "all"
 """Stands for all languages together in the column `language`."""
 
-COLUMNS = "language accuracy low high chance majority p learnt only_class examples"
+MEASURED = "language accuracy low high chance majority p only_class examples"
+COLUMNS = "language accuracy low high chance majority p q learnt only_class examples"
 
 
 def learnt(
@@ -35,8 +42,9 @@ def learnt(
     Returns:
         Columns language, accuracy, low, high (95 % Wilson interval), chance, majority (share of
         the most frequent class; of all languages, its mean over the examples), p (exact one-sided
-        binomial test against the larger of the two), learnt (p < 0.05), only_class (the class that
-        is predicted for every example, else ""), examples.
+        binomial test against the larger of the two), q (p with the false discovery rate controlled
+        over the languages; of all languages, which is one test, p itself), learnt (q < 0.05),
+        only_class (the class that is predicted for every example, else ""), examples.
     """
     names = np.array(languages)
     rows = []
@@ -48,7 +56,10 @@ def learnt(
     majority = float(np.average([row[5] for row in rows], weights=sizes))
     independent = len(names) if contents is None else len(set(contents))
     rows.append(_row(ALL, correct, majority, classes, predictions, independent))
-    return pd.DataFrame(rows, columns=COLUMNS.split())
+    table = pd.DataFrame(rows, columns=MEASURED.split())
+    p = table["p"].to_numpy(float)
+    q = np.append(q_values(p[:-1]), p[-1])
+    return table.assign(q=q, learnt=q < SIGNIFICANT)[COLUMNS.split()]
 
 
 def _row(
@@ -65,7 +76,7 @@ def _row(
     p = above_p(accuracy, independent or count, max(chance, majority))
     predicted = np.unique(predictions)
     only = classes[predicted[0]] if len(predicted) == 1 else ""
-    return (language, accuracy, low, high, chance, majority, p, p < SIGNIFICANT, only, count)
+    return (language, accuracy, low, high, chance, majority, p, only, count)
 
 
 def not_learnt(table: pd.DataFrame) -> list[str]:
@@ -79,18 +90,21 @@ def unlearnt_subnetworks(
 ) -> list[str]:
     """Return the languages whose subnetwork was identified in a model that has not learnt.
 
+    By q-values over the languages, each of which has a model of its own.
+
     Args:
         pruning: the table of the steps, whose step 0 is the model with all heads.
         languages, labels: of the development examples that it was measured on.
         classes: how many there are.
     """
     names, before = np.array(languages), pruning[pruning["step"] == 0]
-    weak = []
+    p = {}
     for language, accuracy in zip(before["language"], before["accuracy"], strict=True):
         mine = labels[names == language]
-        if not len(mine):
-            continue
-        majority = np.bincount(mine).max() / len(mine)
-        if above_p(accuracy, len(mine), max(1 / classes, majority)) >= SIGNIFICANT:
-            weak.append(language)
-    return weak
+        if len(mine):
+            majority = np.bincount(mine).max() / len(mine)
+            p[language] = above_p(accuracy, len(mine), max(1 / classes, majority))
+    q = q_values(np.array([*p.values()]))
+    return [
+        language for language, of_language in zip(p, q, strict=True) if of_language >= SIGNIFICANT
+    ]

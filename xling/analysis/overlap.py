@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from xling.analysis.statistics import correlation, holm
+from xling.analysis.statistics import holm, pair_correlation
 
 
 def mask_table(masks: Mapping[str, np.ndarray]) -> pd.DataFrame:
@@ -94,19 +94,18 @@ def similarity_correlation(similarity: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         Columns sign, measure ("cosine" or "part"), layer (0 for all together), r, r_p (Pearson),
-        rho, rho_p (Spearman), p_holm, pairs (those with both values). `p_holm` is `rho_p` corrected
+        rho, rho_p (Spearman), p_holm, pairs (those with both values), least_p. `r_p` and `rho_p`
+        are of permuted languages, and can be no less than `least_p`. `p_holm` is `rho_p` corrected
         for the number of layers that have one; that of all layers together is not corrected. See
-        `xling.analysis.statistics.Correlation` for what is missing where.
+        `xling.analysis.statistics.PairCorrelation` for what is missing where.
     """
     rows = []
     for sign, of_sign in similarity.groupby("sign", sort=False):
         for measure in ("cosine", "part"):
             for layer, pairs in of_sign.groupby("layer"):
-                numbers = correlation(
-                    pairs[measure].to_numpy(float), pairs["share"].to_numpy(float)
-                )
+                numbers = pair_correlation(pairs, measure, "share")
                 rows.append((sign, measure, layer, *dataclasses.astuple(numbers)))
-    table = pd.DataFrame(rows, columns="sign measure layer r r_p rho rho_p pairs".split())
+    table = pd.DataFrame(rows, columns="sign measure layer r r_p rho rho_p pairs least_p".split())
     table.insert(7, "p_holm", table["rho_p"].astype(float))
     tested = table[(table["layer"] > 0) & table["rho_p"].notna()]
     for _, layers in tested.groupby(["sign", "measure"]):

@@ -40,6 +40,7 @@ DIFFERENCES = {
     "effect_gains": (("measure", "train_language", "test_language"), "gain"),
     "effect_changes": (("measure", "train_language", "test_language"), "change"),
     "faithfulness_beats": (("method", "control", "level"), "difference"),
+    "faithfulness_pairs": (("method", "other", "level"), "difference"),
     "faithfulness_dropped": (("method", "against", "test_language"), "difference"),
     "recommend_differences": (("against", "test_language"), "difference"),
 }
@@ -355,9 +356,6 @@ def _of(traced: pd.DataFrame, language: str) -> list[str]:
 
 def _with_q(table: pd.DataFrame) -> pd.DataFrame:
     """Add q-values behind the p-values, for the whole table."""
-    q = np.full(len(table), np.nan)
-    known = table["p"].notna().to_numpy()
-    if known.any():
-        q[known] = q_values(table["p"].to_numpy(float)[known])
+    q = q_values(table["p"].to_numpy(float))
     table.insert(list(table.columns).index("p") + 1, "q", q)
     return table

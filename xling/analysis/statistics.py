@@ -15,6 +15,12 @@ scipy decides: the signed-rank test stays exact up to 50 differences without tie
 otherwise, corrected for ties, and Spearman's rho is compared with Student's t. Pearson's r has no
 such rule: its p-value holds for normally distributed values, whatever the number of points.
 
+Pairs of languages. Those that share a language are not independent: two matrices whose columns
+differ at random, as where one language's data are poor, go together more often than as many
+independent numbers would. So p-values of their correlations are of permutations of the languages in
+one of the matrices, its rows and columns alike (Mantel 1967): what names of languages without a
+meaning would give.
+
 Nothing to tell. Without a single pair or point a number is missing (NaN). With pairs that do not
 differ, p is 1. Intervals need two test examples, correlations `LEAST_POINTS` points that spread.
 
@@ -23,11 +29,14 @@ All tests are two-sided but for that of an accuracy above chance; all intervals 
 
 import dataclasses
 import warnings
-from collections.abc import Callable
-from itertools import permutations
+from collections.abc import Callable, Sequence
+from functools import cache
+from itertools import pairwise, permutations, product
+from math import factorial, prod
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 SIGNIFICANT = 0.05
@@ -47,6 +56,9 @@ EXACT_TEST_MAX_N = 13
 
 EXACT_CORRELATION_MAX_N = 7
 """Up to so many points, the p-value of a rank correlation counts all their orders."""
+
+PERMUTATIONS = 5040
+"""Of languages: all of up to seven; of more, so many at random."""
 
 LEAST_POINTS = 3
 """Fewer points than this have no correlation."""
@@ -203,8 +215,14 @@ def holm(p: np.ndarray) -> np.ndarray:
 
 
 def q_values(p: np.ndarray) -> np.ndarray:
-    """Control the false discovery rate over all p-values given (Benjamini and Hochberg 1995)."""
-    return stats.false_discovery_control(p.ravel()).reshape(p.shape)
+    """Control the false discovery rate over all p-values given (Benjamini and Hochberg 1995).
+
+    Those that are missing (NaN), where there was nothing to test, stay so and do not count.
+    """
+    q, known = np.full(p.shape, np.nan), ~np.isnan(p)
+    if known.any():
+        q[known] = stats.false_discovery_control(p[known])
+    return q
 
 
 @dataclasses.dataclass(frozen=True)
@@ -251,6 +269,83 @@ def _share_of_orders(x: np.ndarray, y: np.ndarray) -> float:
     )  # so that the products are covariances, and 0 where nothing goes together
     products = np.array(list(permutations(x))) @ centered
     return float(_as_far(products, x @ centered, np.abs(products).max()).mean())
+
+
+@dataclasses.dataclass(frozen=True)
+class PairCorrelation(Correlation):
+    """How far two quantities of pairs of languages go together.
+
+    Attributes:
+        r_p, rho_p: of permuted languages, see the module.
+        least_p: the least p-value that so many languages can have; NaN where there is none.
+    """
+
+    least_p: float
+
+
+def pair_correlation(pairs: pd.DataFrame, left: str, right: str) -> PairCorrelation:
+    """Correlate two columns over the pairs of languages that have both values.
+
+    Only languages that are tested and trained on alike take each other's places; those that are
+    one of the two take places among themselves.
+
+    Args:
+        pairs: columns test_language, train_language and the two. A permutation that takes a pair to
+            one without values counts as one in which they go together as far.
+    """
+    known = pairs.dropna(subset=[left, right])
+    x, y = (known[column].to_numpy(float) for column in (left, right))
+    plain = correlation(x, y)
+    if np.isnan(plain.rho):
+        return PairCorrelation(**dataclasses.asdict(plain), least_p=np.nan)
+    tests, trained = (known[side].tolist() for side in ("test_language", "train_language"))
+    own, rows, columns = set(tests) & set(trained), dict.fromkeys(tests), dict.fromkeys(trained)
+    groups = (
+        [name for name in rows if name in own],
+        [name for name in rows if name not in own],
+        [name for name in columns if name not in own],
+    )
+    place = {name: number for number, name in enumerate(sum(groups, []))}
+    orders = _orders(tuple(map(len, groups)))
+    pair = np.full((len(place), len(place)), -1)
+    row, column = ([place[name] for name in names] for names in (tests, trained))
+    pair[row, column] = np.arange(len(x))
+    stands_for = [
+        pair[some[:, row], some[:, column]]
+        for some in np.array_split(orders, -(-orders.shape[0] * len(x) // AT_ONCE))
+    ]
+    r_p, rho_p = (
+        float(_as_near(values, other, stands_for).mean())
+        for values, other in ((x, y), (_ranks(x), _ranks(y)))
+    )
+    return PairCorrelation(plain.r, r_p, plain.rho, rho_p, plain.points, 1 / len(orders))
+
+
+@cache
+def _orders(sizes: tuple[int, ...]) -> np.ndarray:
+    """Return (permutations, languages) places of languages in groups of these sizes.
+
+    Each takes that of one of its group; first its own.
+    """
+    groups = [np.arange(*ends) for ends in pairwise(np.cumsum([0, *sizes]))]
+    if prod(map(factorial, sizes)) <= PERMUTATIONS:
+        every = product(*(permutations(group) for group in groups))
+        return np.array([sum(order, ()) for order in every])
+    rng = np.random.default_rng(0)
+    random = [rng.permuted(np.tile(group, (PERMUTATIONS, 1)), axis=1) for group in groups]
+    return np.vstack([np.concatenate(groups), np.hstack(random)])
+
+
+def _as_near(x: np.ndarray, y: np.ndarray, stands_for: Sequence[np.ndarray]) -> np.ndarray:
+    """Tell in which permutations values go together at least as far as in the first, as they are.
+
+    Args:
+        x, y: (pairs,)
+        stands_for: parts of (permutations, pairs) which pair's x each has; -1 for none.
+    """
+    known = np.append(x - x.mean(), np.nan)
+    together = np.concatenate([known[part] @ (y - y.mean()) for part in stands_for])
+    return ~(np.abs(together) < (1 - 1e-9) * abs(together[0]))
 
 
 def share_differences(before: np.ndarray, after: np.ndarray) -> np.ndarray:

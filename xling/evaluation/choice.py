@@ -3,11 +3,13 @@
 Every law of `xling.evaluation.laws` is tried on every test language, and cross-validation chooses:
 the simplest whose mean squared error is within one standard error of the least, where the standard
 error is that of the difference of the two (fine-tuning by fine-tuning), or whose R² is within
-`AS_GOOD_R2` of the best: with hardly any noise, effects of no importance are told from none. A
-language is said to be
-predicted by nothing if the best law's cross-validated R² is below `LEAST_R2`, or below `SURE_R2`
-and its squared error less than two standard errors below the mean's. (On noise alone, with 9 to 65
-parts of the data and all laws tried, that failed to be said in at most 3 of 100 simulations.)
+`AS_GOOD_R2` of the best: with hardly any noise, effects of no importance are told from none. The
+fewer numbers a law is made of, the simpler it is; how many these are goes by how many languages are
+trained on: with two, `one`, `separate` and `each` have as many. Of those, the better counts as the
+simpler. A language is said to be predicted by nothing if the best law's cross-validated R² is
+below `LEAST_R2`, or below `SURE_R2` and its squared error less than two standard errors below the
+mean's. (On noise alone, with 9 to 65 parts of the data and all laws tried, that failed to be said
+in at most 3 of 100 simulations.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,9 +34,6 @@ ROUNDING = 1e-9
 
 PRACTICALLY_R2 = 0.03
 """Laws whose R² differ by no more predict practically equally well."""
-
-SIZES = {"alike": 3, "own": 3, "one": 4, "separate": 5, "each": 5}
-"""Of how many numbers each law is made, with three languages: their order."""
 
 GENERAL = {
     "alike": ("one", "each"),
@@ -67,12 +66,13 @@ def cross_validated(
     return fit(law, counts, y, own, left_in).predict(counts)[fold, np.arange(len(y))]
 
 
-def choose(errors: Mapping[str, np.ndarray], spread: float) -> str:
+def choose(errors: Mapping[str, np.ndarray], spread: float, languages: int) -> str:
     """Choose the simplest law that is as good as the best (see the module).
 
     Args:
         errors: (parts,) squared errors of each law that was tried, `nothing` among them.
         spread: the mean squared deviation of the outcomes from their mean.
+        languages: number of those trained on.
     """
     ordered = sorted(errors, key=lambda law: (errors[law].mean(), LAWS.index(law)))
     best = ordered[0]
@@ -80,16 +80,17 @@ def choose(errors: Mapping[str, np.ndarray], spread: float) -> str:
     r2 = _r2(errors[best], spread)
     if not spread or r2 < LEAST_R2 or (r2 < SURE_R2 and worse < 2 * uncertain):
         return "nothing"
-    for law in _by_simplicity([law for law in ordered if law != "nothing"]):
+    known = [law for law in ordered if law != "nothing"]
+    for law in sorted(known, key=lambda law: _size(law, languages)):
         worse, uncertain = _difference(errors[law], errors[best])
         if worse <= max(uncertain, AS_GOOD_R2 * spread) and _r2(errors[law], spread) >= LEAST_R2:
             return law
     return best
 
 
-def _by_simplicity(laws: Sequence[str]) -> list[str]:
-    """Order laws that come best first; `alike` and `own` have as many numbers: the better first."""
-    return sorted(laws, key=lambda law: LAWS.index("alike" if law == "own" else law))
+def _size(law: str, languages: int) -> int:
+    """Return of how many numbers a law is made that exists, as those that were tried do."""
+    return parameters(law, languages, own=0)
 
 
 def _difference(left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
@@ -134,17 +135,22 @@ def try_laws(
         size = parameters(law, counts.shape[1], own)
         rows.append((law, size, len(y), number, r2, rho, why))
     table = pd.DataFrame(rows, columns="law parameters fits parts r2 rho why".split())
-    table = table.assign(chosen=table["law"] == choose(errors, spread))
+    table = table.assign(chosen=table["law"] == choose(errors, spread, counts.shape[1]))
     # Of outcomes that are all the same, a law explains nothing, though it is never wrong.
     relative = {law: error / spread if spread else np.ones(number) for law, error in errors.items()}
     return table, relative
 
 
-def try_together(tried: Sequence[tuple[bool, bool, dict[str, np.ndarray]]]) -> pd.DataFrame:
+def try_together(
+    tried: Sequence[tuple[bool, bool, dict[str, np.ndarray]]], languages: int
+) -> pd.DataFrame:
     """Choose a law for all test languages: (trained on, predicted, errors) of each.
 
     Of those that are trained on and predicted. Where nothing predicts any of them by itself,
     nothing predicts them together: what is told of all has to be told of some.
+
+    Args:
+        languages: number of those trained on.
     """
     predicted = any(language[1] for language in tried)
     for place in (0, 1):
@@ -152,30 +158,32 @@ def try_together(tried: Sequence[tuple[bool, bool, dict[str, np.ndarray]]]) -> p
     errors = [language[2] for language in tried]
     laws = [law for law in LAWS if all(law in error for error in errors)]
     pooled = {law: np.mean([error[law] for error in errors], axis=0) for law in laws}
-    chosen = choose(pooled, 1.0) if predicted else "nothing"
+    chosen = choose(pooled, 1.0, languages) if predicted else "nothing"
     r2 = {law: _r2(pooled[law], 1.0) for law in laws}
-    near = practically_as_good(r2, chosen)
+    near = practically_as_good(r2, chosen, languages)
     rows = [(law, len(errors), r2[law], law == chosen, law in near) for law in laws]
     return pd.DataFrame(rows, columns="law languages r2 chosen as_good".split())
 
 
-def practically_as_good(r2: Mapping[str, float], chosen: str) -> list[str]:
+def practically_as_good(r2: Mapping[str, float], chosen: str, languages: int) -> list[str]:
     """Return other laws that have to be told beside the chosen one, the best first.
 
     They predict practically as well and are made of no more numbers, so that nothing but a little
-    R² speaks for the chosen one. A generalisation of another of them that is hardly better than
-    this special case is left out.
+    R² speaks for the chosen one. Its generalisations are left out, and a generalisation of another
+    of them that is hardly better than this special case.
 
     Args:
         r2: cross-validated, of the laws that were tried.
+        languages: number of those trained on.
     """
     if chosen == "nothing":
         return []
     near = [
         law
-        for law in SIZES
-        if law in r2 and law != chosen and abs(r2[law] - r2[chosen]) <= PRACTICALLY_R2
-        if SIZES[law] <= SIZES[chosen]
+        for law in GENERAL
+        if law in r2 and law not in (chosen, *GENERAL[chosen])
+        if abs(r2[law] - r2[chosen]) <= PRACTICALLY_R2
+        if _size(law, languages) <= _size(chosen, languages)
     ]
     hardly_better = {
         general

@@ -157,7 +157,8 @@ def language_effects(
             changed.append(change.assign(train_language=list(tunings.train_languages), **key))
             curves.append(_curves(fitted[-1], tunings).assign(**key))
             points.append(_points(fitted[-1], tunings, y).assign(**key))
-        overall.append(try_together(tried).assign(measure=measure))
+        together = try_together(tried, len(tunings.train_languages))
+        overall.append(together.assign(measure=measure))
     rates_table = _tidy(rates, "train_language rate low high p_alike p_none law")
     for against in ("alike", "none"):
         controlled = _controlled(rates_table, f"p_{against}", ["measure", "law"])
@@ -307,10 +308,7 @@ def _controlled(table: pd.DataFrame, column: str, by: list[str]) -> np.ndarray:
     """Control the false discovery rate of p-values in each group; missing ones take no part."""
     q = np.full(len(table), np.nan)
     for rows in table.groupby(by).indices.values():
-        p = table[column].to_numpy(float)[rows]
-        known = ~np.isnan(p)
-        if known.any():
-            q[rows[known]] = q_values(p[known])
+        q[rows] = q_values(table[column].to_numpy(float)[rows])
     return q
 
 

@@ -23,13 +23,14 @@ Scores with the same seed are resampled alike, so that they can be compared pair
 """
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xling.analysis.statistics import AT_ONCE, DIGITS, PERCENTILES, q_values
+from xling.analysis.statistics import AT_ONCE, DIGITS, PERCENTILES, SIGNIFICANT, q_values
 from xling.evaluation.mixtures import counts
 
 RESAMPLES = 1000
@@ -178,22 +179,31 @@ def covariates_of(
     return np.concatenate(columns, axis=1)
 
 
-def scores(results: Mapping[str, Lds]) -> pd.DataFrame:
+def scores(results: Mapping[str, Lds], others: Sequence[str] = ()) -> pd.DataFrame:
     """Tabulate how well each method predicts.
 
+    Args:
+        others: names of results that are no methods: controls and the noise ceiling.
+
     Returns:
-        Columns method, level, lds, low, high, constant (for how many test examples or languages the
-        score does not vary), tests (examples or languages), subsets.
+        Columns method, level, lds, low, high, p (of 0, bootstrap, two-sided), q (the false
+        discovery rate controlled over the methods of a level; missing for `others`), constant (for
+        how many test examples or languages the score does not vary), tests (examples or languages),
+        subsets.
     """
     rows = []
     for method, result in results.items():
         for level in LEVELS:
             found: Prediction = getattr(result, level)
             tests = int((~np.isnan(found.single)).sum())
-            numbers = (found.value, found.low, found.high, found.constant, tests)
-            rows.append((method, level, *numbers, result.subsets))
-    columns = "method level lds low high constant tests subsets".split()
-    return pd.DataFrame(rows, columns=columns)
+            numbers = (found.value, found.low, found.high, _p(found.draws), np.nan)
+            rows.append((method, level, *numbers, found.constant, tests, result.subsets))
+    columns = "method level lds low high p q constant tests subsets".split()
+    table = pd.DataFrame(rows, columns=columns)
+    for level in LEVELS:
+        family = (table["level"] == level) & ~table["method"].isin(others)
+        table.loc[family, "q"] = q_values(table.loc[family, "p"].to_numpy(float))
+    return table
 
 
 def beats(results: Mapping[str, Lds], controls: Sequence[str]) -> pd.DataFrame:
@@ -208,27 +218,51 @@ def beats(results: Mapping[str, Lds], controls: Sequence[str]) -> pd.DataFrame:
         false discovery rate controlled over the table), beats (q below 0.05, and better). Missing
         where one of the two is; all but the difference, where one has no interval.
     """
+    methods = [name for name in results if name not in controls]
+    table = _differences(results, product(methods, [name for name in controls if name in results]))
+    table = table.rename(columns={"other": "control"})
+    return table.assign(beats=(table["q"] < SIGNIFICANT) & (table["difference"] > 0))
+
+
+def method_pairs(results: Mapping[str, Lds], controls: Sequence[str]) -> pd.DataFrame:
+    """Tell which methods predict better than which others, each two once.
+
+    Args:
+        results, controls: see `beats`.
+
+    Returns:
+        Columns method, other, level, difference (the method's score minus the other's), low, high,
+        p, q (see `beats`), told (q below 0.05: one of the two is better).
+    """
+    table = _differences(
+        results, combinations((name for name in results if name not in controls), 2)
+    )
+    return table.assign(told=table["q"] < SIGNIFICANT)
+
+
+def _differences(results: Mapping[str, Lds], pairs: Iterable[tuple[str, str]]) -> pd.DataFrame:
+    """Tabulate the differences of the scores of pairs, which were resampled alike; see `beats`."""
     rows = []
-    for method in results:
-        for control in controls:
-            if method in controls or control not in results:
-                continue
-            for level in LEVELS:
-                mine: Prediction = getattr(results[method], level)
-                other: Prediction = getattr(results[control], level)
-                drawn = mine.draws - other.draws
-                low, high = np.percentile(drawn, PERCENTILES)
-                tail = min((drawn <= 0).sum(), (drawn >= 0).sum())
-                difference = mine.value - other.value
-                known = not np.isnan(drawn).any()
-                p = min(1.0, 2 * (1 + tail) / (1 + len(drawn))) if known else np.nan
-                rows.append((method, control, level, difference, low, high, p))
-    table = pd.DataFrame(rows, columns="method control level difference low high p".split())
-    q = np.full(len(table), np.nan)
-    known = table["p"].notna().to_numpy()
-    if known.any():
-        q[known] = q_values(table["p"].to_numpy(float)[known])
-    return table.assign(q=q, beats=(q < 0.05) & (table["difference"] > 0))
+    for method, other in pairs:
+        for level in LEVELS:
+            pair: list[Prediction] = [getattr(results[name], level) for name in (method, other)]
+            difference = pair[0].value - pair[1].value
+            drawn = pair[0].draws - pair[1].draws
+            low, high = np.percentile(drawn, PERCENTILES)
+            rows.append((method, other, level, difference, low, high, _p(drawn)))
+    table = pd.DataFrame(rows, columns="method other level difference low high p".split())
+    return table.assign(q=q_values(table["p"].to_numpy(float)))
+
+
+def _p(draws: np.ndarray) -> float:
+    """Return the two-sided p-value of 0 by draws of a bootstrap; NaN if there are none.
+
+    The least possible is 2 / (draws + 1).
+    """
+    if np.isnan(draws).any():
+        return np.nan
+    tail = min((draws <= 0).sum(), (draws >= 0).sum())
+    return min(1.0, 2 * (1 + tail) / (1 + len(draws)))
 
 
 def _projection(subsets: int, covariates: np.ndarray | None) -> np.ndarray | None:

@@ -14,7 +14,15 @@ from xling.cli.console import say
 from xling.cli.methods import influences
 from xling.config import CONTROLS, Config
 from xling.evaluation.dropped import drops, loss_differences, ranked_first, retrainings_without
-from xling.evaluation.lds import Lds, beats, covariates_of, lds, noise_ceiling, scores
+from xling.evaluation.lds import (
+    Lds,
+    beats,
+    covariates_of,
+    lds,
+    method_pairs,
+    noise_ceiling,
+    scores,
+)
 from xling.evaluation.mixtures import Retraining, kept, numbered
 from xling.pipeline.fine_tune import FineTuned
 from xling.pipeline.paths import run_paths
@@ -51,11 +59,11 @@ def faithfulness_tables(
     keys = ["method", "level"]
     left = scores(beyond)[[*keys, "lds", "low", "high"]]
     left = left.rename(columns={"lds": "beyond", "low": "beyond_low", "high": "beyond_high"})
+    compared = {name: of_method for name, of_method in plain.items() if name != CEILING}
     tables = {
-        "faithfulness": scores(plain).merge(left, "left", keys),
-        "faithfulness_beats": beats(
-            {name: of_method for name, of_method in plain.items() if name != CEILING}, CONTROLS
-        ),
+        "faithfulness": scores(plain, (*CONTROLS, CEILING)).merge(left, "left", keys),
+        "faithfulness_pairs": method_pairs(compared, CONTROLS),
+        "faithfulness_beats": beats(compared, CONTROLS),
         "faithfulness_languages": language_table(plain, list(dict.fromkeys(tests))),
     }
     if not scores_of_all:

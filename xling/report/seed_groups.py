@@ -27,6 +27,7 @@ READ: dict[str, list[str] | None] = {
     "effect_changes": None,
     "faithfulness": None,
     "faithfulness_beats": None,
+    "faithfulness_pairs": None,
     "faithfulness_dropped": None,
     "recommend_differences": None,
 }

@@ -7,7 +7,7 @@ import pandas as pd
 from xling.analysis.shares import SIGNS
 from xling.report.section import SIGN, Schema, Section
 from xling.report.tables import Run, records, there
-from xling.report.words import number
+from xling.report.words import number, p_value
 
 SCHEMAS = {
     "distances": Schema(
@@ -16,10 +16,14 @@ SCHEMAS = {
             "sign": SIGN,
             "distance": "what the languages are compared by",
             "rho": "Spearman's rank correlation of share and distance",
-            "p": "p-value; pairs that share a language are not independent",
+            "p": "p-value of permuted languages (Mantel), as pairs that share a language are not "
+            "independent",
             "pairs": "number of pairs of different languages",
+            "least_p": "the least p that so many languages can have; tables of earlier versions "
+            "are without it, and their p takes pairs as independent",
         },
         required=False,
+        newer=("least_p",),
     ),
 }
 
@@ -29,7 +33,25 @@ def content(run: Run) -> dict[str, Any] | None:
     if not there(run.tables, "distances"):
         return None
     distances = run.tables["distances"]
-    return {"sentence": sentence(distances), "rows": distance_rows(distances)}
+    return {
+        "sentence": sentence(distances),
+        "whose_p": whose_p(distances),
+        "rows": distance_rows(distances),
+    }
+
+
+def whose_p(pairs: pd.DataFrame) -> str:
+    """Say what p-values of correlations over pairs of languages are of.
+
+    Args:
+        pairs: column least_p; those of earlier versions have none.
+    """
+    shared = "Pairs that share a language are not independent, so p is"
+    if "least_p" not in pairs:
+        return f"{shared} too small: read it as a hint."
+    least = pairs["least_p"].max()
+    few = f": of so few it is {p_value(least)} at least" if least >= 0.001 else ""
+    return f"{shared} of permuted languages (Mantel){few}."
 
 
 def distance_rows(distances: pd.DataFrame) -> list[dict[str, Any]]:

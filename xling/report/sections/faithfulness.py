@@ -14,8 +14,8 @@ from xling.report.section import Figure, FilledSection, Section, filled
 from xling.report.style import HUES, LINES, QUIET
 from xling.report.sweep_results import SweepResults
 from xling.report.sweep_schema import across_runs
-from xling.report.tables import RunTables, printed_rows
-from xling.report.words import listed, number, p_equals
+from xling.report.tables import RunTables, printed_rows, there
+from xling.report.words import SIGNIFICANT, listed, number, p_equals
 
 CEILING = "noise ceiling"
 """How well fine-tunings predict those on the same examples with another seed."""
@@ -24,6 +24,7 @@ LEVELS = {"example": "each test example’s loss", "language": "each test langua
 KINDS = {"method": "method", "control": "control", "ceiling": CEILING}
 
 BOOTSTRAP = "end of the 95% bootstrap interval over halves and test examples together"
+TWO_SIDED = "two-sided, of the bootstrap; at least 0.002"
 STUDENT = "end of the 95% interval over fine-tunings and test examples together"
 METHOD = "attribution method, control, or noise ceiling: fine-tunings with another seed"
 LEVEL = (
@@ -32,6 +33,9 @@ LEVEL = (
 )
 
 BELOW = alt.Legend(symbolOpacity=1, labelLimit=320, orient="bottom", columns=1)
+PAIRS = "faithfulness_pairs"
+"""The table of methods against each other, which evaluations of earlier versions are without."""
+
 ALL = "all"
 AGAINST = {"random": "random examples", "matched": "same language and label"}
 THAN = {
@@ -54,6 +58,9 @@ SCHEMAS = {
             "lds": "linear datamodelling score, -1 to 1",
             "low": f"lower {BOOTSTRAP}; missing with fewer than 8 halves",
             "high": f"upper {BOOTSTRAP}",
+            "p": f"of a score of 0, {TWO_SIDED}",
+            "q": "p with the false discovery rate controlled over the methods of a level; missing "
+            "for controls and the noise ceiling",
             "constant": "test examples, or languages, whose sums do not vary; they count as 0",
             "tests": "test examples, or languages",
             "subsets": "number of halves; for the noise ceiling, those fine-tuned twice",
@@ -72,9 +79,23 @@ SCHEMAS = {
             "difference": "of the two linear datamodelling scores",
             "low": f"lower {BOOTSTRAP}",
             "high": f"upper {BOOTSTRAP}",
-            "p": "two-sided, of the bootstrap",
+            "p": TWO_SIDED,
             "q": "p with the false discovery rate controlled over the table",
             "beats": "whether q is below 0.05, and the method is better",
+        },
+    ),
+    "faithfulness_pairs": across_runs(
+        "Which methods predict better than which others, over the same halves.",
+        {
+            "method": "attribution method",
+            "other": "another",
+            "level": LEVEL,
+            "difference": "the linear datamodelling score of the method minus that of the other",
+            "low": f"lower {BOOTSTRAP}",
+            "high": f"upper {BOOTSTRAP}",
+            "p": TWO_SIDED,
+            "q": "p with the false discovery rate controlled over the table",
+            "told": "whether q is below 0.05: one of the two is better",
         },
     ),
     "faithfulness_languages": across_runs(
@@ -139,10 +160,26 @@ def of_run(run: RunTables) -> dict[str, Any]:
         "doubts": unlearnt_sentences(run),
         "dropped": None if dropped is None else printed_rows(dropped),
         "levels": LEVELS,
+        "ranked": {level: _ranked_rows(run, level) for level in LEVELS},
         "scores": printed_rows(run.tables["faithfulness"]),
+        "pairs": printed_rows(run.tables[PAIRS]) if there(run.tables, PAIRS) else None,
         "beats": printed_rows(run.tables["faithfulness_beats"]),
         "languages": printed_rows(run.tables["faithfulness_languages"]),
     }
+
+
+def _ranked_rows(run: RunTables, level: str) -> dict[str, Any] | None:
+    """Return which methods each is told from, as it is printed; None if nothing compares two."""
+    if not there(run.tables, PAIRS):
+        return None
+    better = _better(run, level)
+    names = _methods(run, level).index
+    rows = {
+        "method": [*names],
+        "better than": [", ".join(n for n in names if (name, n) in better) for name in names],
+        "worse than": [", ".join(n for n in names if (n, name) in better) for name in names],
+    }
+    return printed_rows(pd.DataFrame(rows).replace("", "–"))
 
 
 def numbers(run: RunTables) -> dict[str, float]:
@@ -319,10 +356,51 @@ def _ceiling(scores: pd.DataFrame) -> str:
     return f"; noise ceiling {number(row['lds'], 2)}, {ends}"
 
 
-def _sentence(run: RunTables, level: str) -> str:
+def _of_level(run: RunTables, level: str) -> pd.DataFrame:
+    """Return the scores of a level, by method."""
     table = run.tables["faithfulness"]
-    table = table[table["level"] == level].set_index("method")
-    methods = table.drop([*CONTROLS, CEILING], errors="ignore").dropna(subset="lds")
+    return table[table["level"] == level].set_index("method")
+
+
+def _methods(run: RunTables, level: str) -> pd.DataFrame:
+    """Return the scores of a level by method, the best first, without controls and ceiling."""
+    table = _of_level(run, level).drop([*CONTROLS, CEILING], errors="ignore")
+    return table.dropna(subset="lds").sort_values("lds", ascending=False, kind="stable")
+
+
+def _better(run: RunTables, level: str) -> set[tuple[str, str]]:
+    """Return the pairs of methods of which the first is told to be the better one."""
+    pairs = run.tables[PAIRS]
+    told = pairs[(pairs["level"] == level) & pairs["told"].astype(bool)]
+    columns = zip(told["method"], told["other"], told["difference"], strict=True)
+    return {(one, other) if ahead > 0 else (other, one) for one, other, ahead in columns}
+
+
+def _shown(methods: pd.DataFrame) -> list[str]:
+    """Return the methods that are told to predict; by their intervals, of earlier versions."""
+    above = methods["q"] < SIGNIFICANT if "q" in methods else methods["low"] > 0
+    return [*methods.index[above & (methods["lds"] > 0)]]
+
+
+def _ahead(run: RunTables, level: str) -> str:
+    """Say which method leads, or which are not told apart, up to the first one's score."""
+    methods, what = _methods(run, level), LEVELS[level]
+    best, *others = methods.index
+    if not _shown(methods):
+        return f"no method is shown to predict {what}; the highest is {best}’s "
+    if not others:
+        return f"{best} is shown to predict {what}: "
+    if PAIRS not in run.tables:  # of an earlier version
+        return f"{best} is highest with {what}, methods not having been compared with each other: "
+    beaten = {worse for _, worse in _better(run, level)}
+    if tied := [name for name in others if name not in beaten]:
+        apart = f"{listed([best, *tied])} are not told apart"
+        return f"{apart} in how well they predict {what}; the highest is {best}’s "
+    return f"{best} goes furthest with {what}, told from the next, {others[0]}: "
+
+
+def _sentence(run: RunTables, level: str) -> str:
+    table, methods = _of_level(run, level), _methods(run, level)
     noise = _ceiling(table)
     beats = run.tables["faithfulness_beats"]
     beats = beats[beats["level"] == level]
@@ -331,19 +409,17 @@ def _sentence(run: RunTables, level: str) -> str:
     every = [name for name in methods.index if controls and won.get(name, set()) >= {*controls}]
     if methods.empty:
         return f"No method was compared with {LEVELS[level]}."
-    best = methods["lds"].idxmax()
-    row = methods.loc[best]
+    row, shown = methods.iloc[0], _shown(methods)
     beyond = ""
     if pd.notna(row["beyond"]):
         beyond = f", and {number(row['beyond'], 2)} beyond counts of labels and languages"
-    best_of = f"{best} goes furthest with {LEVELS[level]}: "
-    if not row["low"] > 0:
-        best_of = f"no method is shown to predict {LEVELS[level]}; the highest is {best}’s "
     text = (
-        f"In {row['subsets']} fine-tunings on random halves, {best_of}"
+        f"In {row['subsets']} fine-tunings on random halves, {_ahead(run, level)}"
         f"linear datamodelling score {number(row['lds'], 2)} "
         f"({_interval(row['low'], row['high'], 2)}{noise}){beyond}."
     )
+    if 0 < len(shown) < len(methods):
+        text += f" Shown to predict at all: {listed(shown)}."
     higher = table.loc[table.index.intersection(controls), "lds"]
     if (higher > row["lds"]).any():
         text += f" The control {higher.idxmax()} has {number(higher.max(), 2)}."

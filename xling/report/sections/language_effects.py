@@ -46,8 +46,9 @@ SCHEMAS = {
             "languages": "number of test languages; those that nothing predicts take no part",
             "r2": "cross-validated share of the variance that it explains, mean over them",
             "chosen": "whether it is the simplest law that is as good as the best",
-            "as_good": "whether it is to be told beside the chosen one: within 0.03 of its r2, and "
-            "simpler, or telling what an example is worth where that one does not",
+            "as_good": "whether it is to be told beside the chosen one: within 0.03 of its r2, "
+            "of no more numbers, and neither a general case of it nor one of another such law that "
+            "is hardly better than that",
         },
     ),
     "effect_laws": across_runs(

@@ -63,6 +63,7 @@ EVALUATED = {
     "effect_gains": "more data of a language help, or harm, a language",
     "effect_changes": "all data of a language harm a language",
     "faithfulness_beats": "a method predicts better, or worse, than a control",
+    "faithfulness_pairs": "a method predicts better, or worse, than another",
     "faithfulness_dropped": "the loss is higher, or lower, without a method’s first examples",
     "recommend_differences": "a recommendation does better, or worse, than something else",
 }
@@ -163,9 +164,9 @@ SCHEMAS = {
         {
             "table": "table of the evaluation",
             "what": "its row: measure, training and test language of effect_gains and "
-            "effect_changes; method, control and level of faithfulness_beats; method, control and "
-            "test language of faithfulness_dropped; other mixture and test language of "
-            "recommend_differences",
+            "effect_changes; method, control and level of faithfulness_beats; method, other and "
+            "level of faithfulness_pairs; method, control and test language of "
+            "faithfulness_dropped; other mixture and test language of recommend_differences",
             "difference": "mean over seeds, in the table's own unit",
             "low": f"lower {OVER_FITS}",
             "high": f"upper {OVER_FITS}",

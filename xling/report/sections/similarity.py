@@ -9,6 +9,7 @@ import pandas as pd
 from xling.analysis.shares import SIGNS
 from xling.report.charts.lines import SOLID, by_language, dashed, sign_hues
 from xling.report.section import SIGN, Figure, Schema, Section
+from xling.report.sections.distances import whose_p
 from xling.report.sections.specialization import CORRELATION
 from xling.report.tables import Run, RunTables, there
 from xling.report.words import SIGNIFICANT, coefficients, listed, number, p_value
@@ -37,12 +38,17 @@ SCHEMAS = {
             "measure": "of the overlap: cosine of the masks, or share of the test language's heads",
             "layer": "layer that the overlap is of, from 1; 0 is all layers together",
             **CORRELATION,
+            "r_p": "its p-value of permuted languages (Mantel), as pairs that share a language are "
+            "not independent",
+            "rho_p": "its p-value of permuted languages",
             "p_holm": "rho_p corrected for the number of layers (Holm); uncorrected in layer 0",
-            "pairs": "number of ordered pairs of languages; those that share a language are not "
-            "independent",
+            "pairs": "number of ordered pairs of languages",
+            "least_p": "the least r_p or rho_p that so many languages can have; tables of earlier "
+            "versions are without it, and their p-values take pairs as independent",
         },
         required=False,
-        gaps=(*CORRELATION, "p_holm"),
+        gaps=(*CORRELATION, "p_holm", "least_p"),
+        newer=("least_p",),
     ),
 }
 
@@ -56,6 +62,7 @@ def content(run: Run | RunTables) -> dict[str, Any] | None:
         return None
     return {
         "similarity": similar,
+        "whose_p": whose_p(correlation.query("layer == 0")),
         "interference": interference_sentence(correlation),
         "layers": layers_sentence(correlation),
     }
@@ -229,6 +236,11 @@ def layers_sentence(similarity_correlation: pd.DataFrame, measure: str = "cosine
         f"By single layers, the rank correlation is significant (p < {SIGNIFICANT} after Holm’s "
         f"correction) in {listed(parts)}."
     )
+    if "least_p" in table:
+        tested = table.dropna(subset="least_p").groupby("sign")["least_p"]
+        least = (tested.max() * tested.size()).min()
+        if least >= SIGNIFICANT:
+            sentence += f" Of so few languages none could be: p is {p_value(least)} at least then."
     missing = sorted(set(table.loc[table["rho"].isna(), "layer"]))
     if missing:
         sentence += (
