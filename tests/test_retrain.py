@@ -97,6 +97,16 @@ def test_candidates_are_refused_where_examples_are_chosen_among_all():
         config(*SMALL, "evaluate=recommend", *switches)
 
 
+def test_a_target_without_development_examples_is_not_replaced_by_all_languages():
+    switches = ("exclude=[fr]", "recommend.by=example", "recommend.target=")
+    with pytest.raises(
+        UserError, match=r"recommend\.target=fr: .*development examples.* one of de"
+    ):
+        config(*SMALL, "evaluate=recommend", *switches[:2], switches[2] + "fr")
+    for target in ("de", "mean"):
+        config(*SMALL, "evaluate=recommend", *switches[:2], switches[2] + target)
+
+
 def test_a_language_with_too_few_examples_for_a_quarter_is_refused_before_training(tmp_path):
     done = run_xling(
         *SMALL, "evaluate=language_effects", "data.train_per_language=7", folder=tmp_path

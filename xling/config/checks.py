@@ -277,6 +277,12 @@ def _check_recommend(config: Config) -> None:
             f"recommend.candidates={','.join(wanted.candidates)} has no effect on "
             "recommend.by=example, which chooses among all training examples: omit one of the two."
         )
+    if wanted.by == "example" and wanted.target in config.exclude:
+        raise UserError(
+            f"recommend.target={wanted.target}: recommend.by=example ranks by the target's "
+            "development examples, and a language that is left out of training has none here. "
+            f"Write one of {', '.join(config.train_languages)}, or mean, or recommend.by=language."
+        )
     for language in wanted.candidates:
         if language not in config.train_languages:
             raise UserError(
