@@ -76,7 +76,7 @@ def test_a_law_of_few_languages_is_said_of_these_alone():
 @pytest.mark.parametrize(
     ("law", "sentence"),
     [
-        ("own", "only a language’s own data counts; no other is told to add to it"),
+        ("own", "only a language’s own data counts; what others add hardly helps to predict it"),
         ("alike", "whose data it is does not matter, only how much there is"),
         ("one", "an example of any other language is worth 0.90–1.10 of an own one"),
         ("separate", "the languages’ data do not stand in for one another"),
@@ -95,6 +95,19 @@ def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
         assert agreement.endswith(" have no order that influence could show.")
     else:
         assert "the 6 pairs of different languages" in agreement and "ρ = 0.43" in agreement
+
+
+def test_that_no_other_language_adds_anything_is_said_where_no_rate_is_told_from_none():
+    run = effects(dict.fromkeys(LANGUAGES, "own"), RATES)
+    run.tables["exchange_rates"]["q_none"] = 0.2
+    first, *_ = language_effects.sentences(run)
+    assert "only a language’s own data counts; no other is told to add to it (cross" in first
+
+
+def test_one_rate_that_is_the_same_for_all_test_languages_does_not_depend_on_them():
+    alike = {pair: 1.0 if len(set(pair)) == 1 else 0.08 for pair in RATES}
+    first, *_ = language_effects.sentences(effects(dict.fromkeys(LANGUAGES, "one"), alike))
+    assert "any other language is worth 0.08 of an own one (cross-validated" in first
 
 
 def test_where_only_a_language_without_own_data_is_predicted_no_other_law_is_better():
@@ -164,7 +177,7 @@ def test_it_is_said_how_many_rates_are_told_from_nothing_and_from_an_own_example
 def test_laws_that_predict_practically_as_well_are_said_in_the_same_breath():
     run = effects({"de": "separate", "en": "separate", "sw": "separate"}, RATES)
     (clear, *_) = language_effects.sentences(run)
-    assert clear.endswith("each adds something of its own (cross-validated R² 0.90).")
+    assert clear.endswith("each has an effect of its own (cross-validated R² 0.90).")
     near = pd.DataFrame(
         [("accuracy", "alike", 2, 0.88, False), ("accuracy", "each", 2, 0.89, False)],
         columns=run.tables["effect_overall"].columns,

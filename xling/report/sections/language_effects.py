@@ -19,6 +19,12 @@ MEASURES = {"loss": "loss", "accuracy": "accuracy"}
 PAIRED = 15
 """Languages whose two matrices stand side by side; those of more have the page's whole width."""
 
+RANGE = "–"
+"""Between the ends of several rates."""
+
+NO_OTHER = "no other is told to add to it"
+"""Of the law `own`, where no rate of another language is told from 0."""
+
 MOST_DRAWN = 12
 """Languages whose curves are drawn; those of more are in the tables alone."""
 
@@ -382,21 +388,24 @@ def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
         return "no law predicts the languages together, neither by how much data nor by whose."
     if law == "alike":
         return f"whose data it is does not matter, only how much there is{how}."
+    across = rates[rates["test_language"] != rates["train_language"]]
     if law == "own":
-        return f"only a language’s own data counts; no other is told to add to it{how}."
+        told = across["law"].isin(["each", "one"]) & (across["q_none"] < SIGNIFICANT)
+        others = "what others add hardly helps to predict it" if told.any() else NO_OTHER
+        return f"only a language’s own data counts; {others}{how}."
     if law == "separate":
         return (
-            "the languages’ data do not stand in for one another: each adds something of its own"
+            "the languages’ data do not stand in for one another: each has an effect of its own"
             f"{how}."
         )
-    others = rates[(rates["law"] == law) & (rates["test_language"] != rates["train_language"])]
+    others = across[across["law"] == law]
     if others.empty:
         return f"it matters whose data it is{how}."
     if law == "one":
-        worth = others.groupby("test_language")["rate"].first()
+        worth = _span(others.groupby("test_language")["rate"].first())
         return (
-            f"an example of any other language is worth {_span(worth)} of an own one"
-            + (", depending on the test language" if len(worth) > 1 else "")
+            f"an example of any other language is worth {worth} of an own one"
+            + (", depending on the test language" if RANGE in worth else "")
             + f"{how}."
         )
     means = others.groupby("train_language")["rate"].mean().sort_values()
@@ -424,7 +433,7 @@ def _untried_sentence(laws: pd.DataFrame) -> list[str]:
 
 def _span(values: pd.Series) -> str:
     low, high = number(values.min(), 2), number(values.max(), 2)
-    return low if low == high else f"{low}–{high}"
+    return low if low == high else f"{low}{RANGE}{high}"
 
 
 def _agreement_sentence(agreement: pd.DataFrame) -> list[str]:
