@@ -1,10 +1,12 @@
 """What the page of a run quotes of what was checked by fine-tuning again."""
 
 import dataclasses
+import html
+import re
 
 from conftest import config
 
-from xling.report.sections.checked import measured, scored_by
+from xling.report.sections.checked import measured, not_checked, scored_by
 from xling.report.tables import Run
 
 
@@ -25,3 +27,14 @@ def test_a_run_whose_own_scores_were_not_compared_says_so(tmp_path):
     both = ["Only own data counts.", "The data of sw harm."]
     effects = quoted(own, evaluate="language_effects", methods={}, quoted=both, equal_steps=True)
     assert effects == ", as many steps each): Only own data counts. The data of sw harm."
+
+
+def test_the_command_that_checks_a_run_is_of_no_other_job(tmp_path):
+    own = (
+        "'languages=[de,en]' leave_out.example=0 leave_out.k=5 retrain.worker=2 evaluate=recommend"
+    )
+    run = Run(tmp_path, {"command": f"xling task=xnli {own} seed=1"}, {})
+    (command,) = re.findall("<code>(.*)</code>", str(not_checked(run)))
+    assert html.unescape(command) == (
+        "xling experiment=language_effects task=xnli 'languages=[de,en]' seed=1"
+    )

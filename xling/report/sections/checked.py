@@ -20,6 +20,9 @@ KINDS = {
 
 EXPERIMENT = "language_effects"
 
+OF_OTHER_JOBS = ("evaluate=", "leave_out.", "retrain.worker=")
+"""How switches begin that say which other job the run was made for."""
+
 
 def measured(run: Run) -> list[str]:
     """Quote the evaluations of the run's fine-tuning."""
@@ -69,7 +72,8 @@ def scored_by(influence: dict[str, Any]) -> str:
 def not_checked(run: Run) -> Markup:
     """Say that influence is an estimate that nobody has checked, and how to check it."""
     words = shlex.split(run.results.get("command", "xling"))
-    command = shlex.join([words[0], f"experiment={EXPERIMENT}", *words[1:]])
+    kept = [word for word in words[1:] if not word.startswith(OF_OTHER_JOBS)]
+    command = shlex.join([words[0], f"experiment={EXPERIMENT}", *kept])
     file = run.folder / "run.json"
     spent = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     seconds = spent.get("seconds_to_check")
