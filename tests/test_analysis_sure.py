@@ -6,6 +6,7 @@ import pytest
 import torch
 from scipy import stats
 
+from xling.analysis.doubts import LANGUAGES, MODEL, OWN
 from xling.analysis.effective_dimension import (
     effective_dimension,
     label_decides,
@@ -16,6 +17,7 @@ from xling.analysis.example_metadata import Examples
 from xling.analysis.learnt import learnt, not_learnt, unlearnt_subnetworks
 from xling.analysis.ties import bands, difference_variance, joined, shares_at_random, tie_tables
 from xling.attribution import Ranking, Tile, Traces
+from xling.pipeline.certainty import say_doubts
 from xling.sketch import Projection, Sketches
 
 CLASSES = ("no", "yes")
@@ -231,3 +233,12 @@ def test_as_many_examples_are_compared_as_memory_allows():
     assert len(sample(50, 1024, 2.0)) == 50
     assert len(sample(5000, 1024, 2.0)) == 1024
     assert len(sample(5000, 10_000_000, 2.0)) == 25
+
+
+def test_a_warning_of_some_languages_says_nothing_of_the_others(capsys):
+    some = {"code": LANGUAGES, "model": OWN, "languages": ["ko"], "sentence": "Not in ko."}
+    every = {"code": MODEL, "model": OWN, "languages": [], "sentence": "Not at all."}
+    say_doubts([some, every])
+    told = capsys.readouterr().out
+    assert "WARNING: Not in ko. What influenced predictions in these means little: " in told
+    assert "WARNING: Not at all. What influenced its predictions means little: " in told

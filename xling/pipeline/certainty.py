@@ -59,8 +59,9 @@ def certainty_tables(
 def say_doubts(doubts: list[Doubt]) -> list[Doubt]:
     """Print warnings, with what may help, and return them."""
     for doubt in doubts:
+        where = "predictions in these" if doubt["languages"] else "its predictions"
         advice = (
-            " Its influences mean little: train longer, on more data, or with another "
+            f" What influenced {where} means little: train longer, on more data, or with another "
             "tuning.learning_rate."
         )
         say(f"WARNING: {doubt['sentence']}{advice if doubt['code'] in LEARNING else ''}")
