@@ -150,7 +150,7 @@ def test_where_no_method_beats_the_controls_that_is_said():
 
 def test_a_run_quotes_what_its_own_method_is_worth():
     text = faithfulness.of_method(scores(dot=0.3, cosine=0.1).tables, "cosine")
-    assert text.startswith("in 40 fine-tunings on random halves, these scores went with each test ")
+    assert text.startswith("In 40 fine-tunings on random halves, these scores went with each test ")
     assert "ρ = 0.10 (0.05 to 0.15; noise ceiling 0.46, 0.41 to 0.51), 0.05 beyond counts" in text
     than = ", not told to be better than every control"
     assert text.count(than) == 2  # of each level

@@ -1,13 +1,14 @@
 """What a page says of a recommendation: never more than its fine-tunings have told."""
 
 import dataclasses
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from xling.report.section import filled
 from xling.report.sections import recommend
-from xling.report.sweep_results import evaluation_tables
+from xling.report.sweep_results import SweepResults, evaluation_tables
 from xling.report.tables import RunTables
 
 COLUMNS = "against test_language asked difference low high p q told measure fits predicted".split()
@@ -215,6 +216,34 @@ def test_the_languages_that_a_mean_is_without_are_named():
         assert recommend._left_aside_sentence(whole) == []
 
 
+def test_a_run_quotes_whom_a_mean_is_without_and_whether_chosen_examples_do_better():
+    gains = pd.DataFrame(
+        {"train_language": ["de", "en"], "gain": 0.05, "low": 0.02, "high": 0.1,
+         "behind_low": 0.0, "behind_high": 0.0}
+    )  # fmt: skip
+    rows = [
+        (name, language, 9) for name in ("recommended", "balanced") for language in ("de", "en")
+    ]
+    tables = {
+        "recommend_target": aim("mean", de="one", en="one", sw="nothing"),
+        "recommend_gains": gains,
+        "recommend_leave_out": gains.assign(verdict="keep"),
+        "recommend_mixtures": pd.DataFrame(rows, columns="mixture train_language examples".split()),
+        "recommend_verified": pd.DataFrame(
+            {"mixture": ["recommended"], "observed": -0.5, "examples": 9}
+        ),
+        "recommend_differences": apart(("balanced", "mean", 0.0, 0.0, "same examples", 0.0)),
+    }
+    more, without = recommend.quoted(RunTables(tables, ["de", "en", "sw"], "xnli", ""))
+    assert more.startswith("By loss, 100 further examples bring the mean of the test languages")
+    assert without.endswith("so the mean of the test languages is told of de and en alone.")
+    chosen = {name: tables[name] for name in ("recommend_mixtures", "recommend_verified")}
+    chosen["recommend_differences"] = apart(("random", "de", -0.1, 0.05, "worse", 0.0))
+    first, verified = recommend.quoted(RunTables(chosen, ["de", "en"], "xnli", ""))
+    assert first.startswith("The 9 examples that score highest for de are recommended.")
+    assert "It is told from as many random examples: worse by 0.100 in loss" in verified
+
+
 @pytest.mark.parametrize(
     ("target", "laws", "said"),
     [
@@ -237,6 +266,13 @@ def test_what_nothing_predicts_has_a_page_that_says_so(target, laws, said):
     assert recommend.figures(one) == [] and recommend.numbers(one) == {}
     (part,) = filled((recommend.RUN,), one)
     assert sentence in part.html() and "<caption>The target</caption>" in part.html()
+    assert recommend.quoted(one) == [sentence]
+    (page,) = filled(
+        (recommend.SECTION,), SweepResults(Path(), {}, {}, {}, evaluations={"recommend": [one]})
+    )
+    assert sentence in page.html()
+    for done in ("It was then fine-tuned", "The recommended examples lie"):  # nothing was
+        assert done not in page.html()
 
 
 def test_that_it_does_not_matter_whose_data_is_a_recommendation():

@@ -92,7 +92,8 @@ def dropped_tables(
     }
     count, seeds = len(next(iter(ranked.values()))), wanted.drop_seeds
     what = "example" if count == 1 else f"{count:,} examples"
-    say(f"Leaving out the {what} that each of {len(ranked)} methods ranks first")
+    whose = f"each of {len(ranked)} methods" if len(ranked) > 1 else next(iter(ranked))
+    say(f"Leaving out the {what} that {whose} ranks first")
     sets = drops(ranked, languages, labels, config.seed, seeds)
     more = retrainings_without(sets, languages, config.seed)
     left = outcomes_of(config, model, more)

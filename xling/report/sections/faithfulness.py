@@ -338,7 +338,7 @@ def of_method(tables: dict[str, pd.DataFrame], method: str) -> str:
             text += ", not told to be better than every control"
         parts.append(text)
     subsets = int(table.loc[[method], "subsets"].iloc[0])
-    return f"in {subsets} fine-tunings on random halves, these scores went with {'; '.join(parts)}."
+    return f"In {subsets} fine-tunings on random halves, these scores went with {'; '.join(parts)}."
 
 
 def _ceiling(scores: pd.DataFrame) -> str:

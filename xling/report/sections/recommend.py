@@ -140,8 +140,11 @@ SCHEMAS = {
 
 def content(sweep: SweepResults) -> dict[str, Any] | None:
     """Return what the template prints; None where nothing was to be recommended."""
-    kinds = {by_language(run) for run in sweep.evaluated("recommend")}
-    return {"languages": True in kinds, "examples": False in kinds} if kinds else None
+    runs = sweep.evaluated("recommend")
+    kinds = {by_language(run) for run in runs}
+    verified = any(map(recommended, runs))
+    told = {"languages": True in kinds, "examples": False in kinds, "verified": verified}
+    return told if kinds else None
 
 
 def groups(sweep: SweepResults) -> list[FilledSection]:
@@ -227,8 +230,15 @@ def sentences(run: RunTables) -> list[str]:
 
 
 def quoted(run: RunTables) -> list[str]:
-    """Return what a run's page quotes."""
-    return sentences(run)[:1]
+    """Return what a run's page quotes.
+
+    Of languages what to add, and which of them a mean is without; of examples whether they do
+    better than others, as they are chosen by the scores that the page is about.
+    """
+    told = sentences(run)
+    if by_language(run) or DIFFERENCES not in run.tables:
+        return [told[0], *(_left_aside_sentence(run.tables.get(TARGET)) if told[1:] else [])]
+    return [told[0], told[-1]]
 
 
 def by_language(run: RunTables) -> bool:
