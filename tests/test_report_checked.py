@@ -2,11 +2,14 @@
 
 import dataclasses
 import html
+import json
 import re
 
+import pandas as pd
 from conftest import config
 
-from xling.report.sections.checked import measured, not_checked, scored_by
+from xling.cli.messages import closing
+from xling.report.sections.checked import measured, not_checked, scored_by, unmeasured
 from xling.report.tables import Run
 
 
@@ -24,6 +27,12 @@ def test_a_run_whose_own_scores_were_not_compared_says_so(tmp_path):
     assert quoted(other) == "its own."
     assert quoted(own) == "bm25 is best. This run’s own scores are not among those compared."
     assert quoted(own, evaluate="recommend", methods={}) == "bm25 is best."
+    through = Run(tmp_path, {"config": {"influence": dataclasses.asdict(other)},
+        "evaluations": [check], "subnetwork": {"name": "identified"}}, {})  # fmt: skip
+    assert measured(through) == [
+        "How far scores predict fine-tunings was measured by fine-tuning again (a, of the model "
+        "with all heads): bm25 is best. This run’s own scores are not among those compared."
+    ]
     both = ["Only own data counts.", "The data of sw harm."]
     effects = quoted(own, evaluate="language_effects", methods={}, quoted=both, equal_steps=True)
     assert effects == ", as many steps each): Only own data counts. The data of sw harm."
@@ -38,3 +47,20 @@ def test_the_command_that_checks_a_run_is_of_no_other_job(tmp_path):
     assert html.unescape(command) == (
         "xling experiment=language_effects task=xnli 'languages=[de,en]' seed=1"
     )
+
+
+def test_the_terminal_promises_no_check_of_what_the_page_gives_no_command_for(tmp_path):
+    names = {
+        "shares": "epoch sign test_language train_language",
+        "accuracy": "split epoch language",
+    }
+    (tmp_path / "tables").mkdir()
+    for name, columns in names.items():
+        values = pd.DataFrame(columns=[*columns.split(), "accuracy"], dtype=object)
+        values.to_parquet(tmp_path / "tables" / f"{name}.parquet")
+    for heads, told in (("full", True), ("identified", False)):
+        about = {"kept_epoch": 1, "top_k": 9, "languages": [], "evaluations": []}
+        about |= {"subnetwork": {"name": heads}, "command": "xling task=xnli"}
+        (tmp_path / "results.json").write_text(json.dumps(about))
+        assert ("Nobody has checked" in closing(tmp_path)) is told
+        assert len(unmeasured(Run(tmp_path, about, {}))) == told

@@ -137,6 +137,8 @@ def closing(folder: Path) -> str:
     """Tabulate a finished run's headline figures and name its report."""
     import pandas as pd
 
+    from xling.report.sections.checked import is_unmeasured
+
     results = json.loads((folder / "results.json").read_text("utf-8"))
     shares = pd.read_parquet(folder / "tables" / "shares.parquet")
     accuracy = pd.read_parquet(folder / "tables" / "accuracy.parquet")
@@ -168,7 +170,7 @@ def closing(folder: Path) -> str:
         lines.append(coverage_line(results["sketch"]))
     if results.get("twin"):
         lines.append(twin_line(results["twin"], shares))
-    if results.get("evaluations") == []:
+    if is_unmeasured(results):
         lines.append(
             "Nobody has checked these estimates by fine-tuning again; the report says how."
         )

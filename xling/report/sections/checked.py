@@ -25,11 +25,15 @@ OF_OTHER_JOBS = ("evaluate=", "leave_out.", "retrain.worker=")
 
 
 def measured(run: Run) -> list[str]:
-    """Quote the evaluations of the run's fine-tuning."""
-    checks = run.results.get("evaluations", [])
-    method = scored_by(run.results["config"]["influence"]) if checks else ""
+    """Quote the evaluations of the run's fine-tuning.
+
+    They are of the model with all heads; scores through subnetworks are others.
+    """
+    checks, whole = run.results.get("evaluations", []), _whole(run.results)
+    method = scored_by(run.results["config"]["influence"]) if checks and whole else ""
     return [
         f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}"
+        + ("" if whole else ", of the model with all heads")
         + (", as many steps each): " if check.get("equal_steps") else "): ")
         + " ".join([*check.get("warnings", []), _quoted(check, method)])
         for check in sorted(checks, key=lambda check: [*KINDS].index(check["evaluate"]))
@@ -38,9 +42,19 @@ def measured(run: Run) -> list[str]:
 
 def unmeasured(run: Run) -> list[str]:
     """Say that nobody has evaluated the run's fine-tuning, where it is so and can be done."""
-    whole = run.results.get("subnetwork", {}).get("name", "full") == "full"
-    checks = run.results.get("evaluations")  # those of an earlier version are not known
-    return [not_checked(run)] if whole and checks == [] else []
+    return [not_checked(run)] if is_unmeasured(run.results) else []
+
+
+def is_unmeasured(results: dict[str, Any]) -> bool:
+    """Tell whether nobody has evaluated a run's fine-tuning though it can be done.
+
+    Of runs of an earlier version it is not known.
+    """
+    return _whole(results) and results.get("evaluations") == []
+
+
+def _whole(results: dict[str, Any]) -> bool:
+    return results.get("subnetwork", {}).get("name", "full") == "full"
 
 
 def _quoted(check: dict[str, Any], method: str) -> str:
