@@ -35,20 +35,21 @@ def test_languages_that_can_be_left_out_can_be_one_at_a_time():
     left_out = pd.DataFrame(
         {"train_language": ["de", "en", "sw"], "verdict": ["keep", "leave out", "leave out"]}
     )
-    assert recommend._leave_out_sentence(left_out) == (
-        "Can be left out, each by itself: en and sw. Not to be left out: de."
+    assert recommend._leave_out_sentence(left_out, "de") == (
+        "For de, can be left out, each by itself: en and sw; not to be left out: de."
     )
-    assert recommend._leave_out_sentence(left_out[:2]).startswith("Can be left out: en. Not")
+    told = recommend._leave_out_sentence(left_out[:2], recommend.TARGETS["mean"])
+    assert told.startswith("For the mean of the test languages, can be left out: en; not to be")
 
 
 def test_languages_of_which_it_is_not_told_whether_they_can_be_left_out_are_named():
     left_out = pd.DataFrame(
         {"train_language": ["de", "en", "sw"], "verdict": ["keep", "unclear", "unclear"]}
     )
-    assert recommend._leave_out_sentence(left_out) == (
-        "Not to be left out: de. Not told: en and sw."
+    assert recommend._leave_out_sentence(left_out, "de") == (
+        "For de, not to be left out: de; not told: en and sw."
     )
-    assert "Of no language can it be told" in recommend._leave_out_sentence(left_out[1:])
+    assert "Of no language can it be told" in recommend._leave_out_sentence(left_out[1:], "de")
 
 
 def test_which_languages_might_bring_as_much_is_told_by_the_difference_not_by_intervals_apart():

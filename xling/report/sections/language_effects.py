@@ -22,7 +22,7 @@ PAIRED = 15
 RANGE = "–"
 """Between the ends of several rates."""
 
-NO_OTHER = "no other is told to add to it"
+NO_OTHER = "no other’s rate is told from 0"
 """Of the law `own`, where no rate of another language is told from 0."""
 
 MOST_DRAWN = 12
@@ -390,9 +390,9 @@ def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
         return f"whose data it is does not matter, only how much there is{how}."
     across = rates[rates["test_language"] != rates["train_language"]]
     if law == "own":
-        told = across["law"].isin(["each", "one"]) & (across["q_none"] < SIGNIFICANT)
-        others = "what others add hardly helps to predict it" if told.any() else NO_OTHER
-        return f"only a language’s own data counts; {others}{how}."
+        told = (across["q_none"] < SIGNIFICANT).any()
+        others = "what others add hardly helps to predict it" if told else NO_OTHER
+        return f"only a language’s own data counts{f'; {others}' if len(across) else ''}{how}."
     if law == "separate":
         return (
             "the languages’ data do not stand in for one another: each has an effect of its own"

@@ -220,7 +220,7 @@ def sentences(run: RunTables) -> list[str]:
         told = [
             _gain_sentence(run.tables["recommend_gains"], target, measure),
             *_left_aside_sentence(run.tables.get(TARGET)),
-            _leave_out_sentence(run.tables["recommend_leave_out"]),
+            _leave_out_sentence(run.tables["recommend_leave_out"], target),
             _mixture_sentence(run.tables["recommend_mixtures"], target),
         ]
     else:
@@ -342,18 +342,23 @@ def _gain_sentence(gains: pd.DataFrame, target: str, measure: str) -> str:
     return f"{text}; as far as can be told, {listed(near)} might bring as much."
 
 
-def _leave_out_sentence(left_out: pd.DataFrame) -> str:
-    """Say what can be left out: that one language can says nothing of several at once."""
+def _leave_out_sentence(left_out: pd.DataFrame, target: str) -> str:
+    """Say what can be left out: that one language can says nothing of several at once.
+
+    Nor anything of other test languages than the target.
+    """
     parts = []
-    for verdict, start in (("leave out", "Can be left out"), ("keep", "Not to be left out")):
+    for verdict, start in (("leave out", "can be left out"), ("keep", "not to be left out")):
         names = left_out.loc[left_out["verdict"] == verdict, "train_language"]
         if len(names):
             single = ", each by itself" if verdict == "leave out" and len(names) > 1 else ""
-            parts.append(f"{start}{single}: {listed(names)}.")
+            parts.append(f"{start}{single}: {listed(names)}")
     unclear = left_out.loc[left_out["verdict"] == "unclear", "train_language"]
     if parts and len(unclear):
-        parts.append(f"Not told: {listed(unclear)}.")
-    return " ".join(parts) or "Of no language can it be told whether it can be left out."
+        parts.append(f"not told: {listed(unclear)}")
+    if not parts:
+        return f"Of no language can it be told whether it can be left out for {target}."
+    return f"For {target}, {'; '.join(parts)}."
 
 
 def _mixture_sentence(mixtures: pd.DataFrame, target: str) -> str:
