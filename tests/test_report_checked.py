@@ -9,7 +9,7 @@ import pandas as pd
 from conftest import config
 
 from xling.cli.messages import closing
-from xling.report.sections.checked import measured, not_checked, scored_by, unmeasured
+from xling.report.sections.checked import measured, not_checked, scored_by, sketched_by, unmeasured
 from xling.report.tables import Run
 
 
@@ -64,3 +64,23 @@ def test_the_terminal_promises_no_check_of_what_the_page_gives_no_command_for(tm
         (tmp_path / "results.json").write_text(json.dumps(about))
         assert ("Nobody has checked" in closing(tmp_path)) is told
         assert len(unmeasured(Run(tmp_path, about, {}))) == told
+
+
+def test_scores_of_other_sketches_are_not_taken_for_those_that_were_compared(tmp_path):
+    own = config()
+    method = scored_by(dataclasses.asdict(own.influence))
+    check = {"name": "a", "evaluate": "faithfulness", "findings": ["bm25 is best."]}
+    check |= {
+        "methods": {method: "Its own."},
+        "sketch": sketched_by(dataclasses.asdict(own.sketch)),
+    }
+
+    def quoted(*switches: str, recorded=check) -> bool:
+        values = json.loads(json.dumps(dataclasses.asdict(config(*switches))))
+        (text,) = measured(Run(tmp_path, {"config": values, "evaluations": [recorded]}, {}))
+        return text.endswith("Its own.")
+
+    assert quoted() and quoted("sketch.combine=parts") and quoted("sketch.twin=true")
+    assert not quoted("sketch=paper") and not quoted("sketch.store=int8")
+    earlier = {key: value for key, value in check.items() if key != "sketch"}
+    assert quoted("sketch=paper", recorded=earlier)  # of which it is not known

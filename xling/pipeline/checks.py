@@ -21,8 +21,9 @@ def record_check(paths: RunPaths, check: dict[str, Any]) -> None:
     Args:
         paths: of the run that was evaluated.
         check: `name` (of the evaluation's folder), `evaluate`, `findings` (sentences), `quoted`
-            (those for a run's page), `equal_steps` (whether all fine-tunings took as many) and
-            `methods` (settings of influence, as JSON → a sentence on these scores).
+            (those for a run's page), `equal_steps` (whether all fine-tunings took as many),
+            `sketch` (its settings) and `methods` (settings of influence, as JSON → a sentence on
+            these scores).
     """
     folder = paths.tuning / "evaluations"
     folder.mkdir(exist_ok=True)

@@ -28,7 +28,7 @@ from xling.pipeline.retrain import retrain, retraining_tables
 from xling.report.export import write_tables
 from xling.report.order import SWEEP_SCHEMAS
 from xling.report.sections import faithfulness, language_effects, recommend
-from xling.report.sections.checked import scored_by
+from xling.report.sections.checked import scored_by, sketched_by
 from xling.report.tables import RunTables
 from xling.stage import stage
 from xling.training.bank import Outcomes
@@ -112,6 +112,7 @@ def _evaluate(
     check = {"name": paths.run.name, "evaluate": config.evaluate, "findings": sentences}
     check |= {"quoted": section.quoted(told), "equal_steps": config.mixture.steps == "equal"}
     check |= {"warnings": [doubt["sentence"] for doubt in doubts]}
+    check |= {"sketch": sketched_by(asdict(config.sketch))}
     record_check(base, check | {"methods": method_findings(config, tables)})
     if tracked:
         numbers, drawn = section.numbers(told), section.figures(told)

@@ -30,12 +30,12 @@ def measured(run: Run) -> list[str]:
     They are of the model with all heads; scores through subnetworks are others.
     """
     checks, whole = run.results.get("evaluations", []), _whole(run.results)
-    method = scored_by(run.results["config"]["influence"]) if checks and whole else ""
+    own = run.results["config"] if checks and whole else None
     return [
         f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}"
         + ("" if whole else ", of the model with all heads")
         + (", as many steps each): " if check.get("equal_steps") else "): ")
-        + " ".join([*check.get("warnings", []), _quoted(check, method)])
+        + " ".join([*check.get("warnings", []), _quoted(check, own)])
         for check in sorted(checks, key=lambda check: [*KINDS].index(check["evaluate"]))
     ]
 
@@ -57,13 +57,18 @@ def _whole(results: dict[str, Any]) -> bool:
     return results.get("subnetwork", {}).get("name", "full") == "full"
 
 
-def _quoted(check: dict[str, Any], method: str) -> str:
+def _quoted(check: dict[str, Any], own: dict[str, Any] | None) -> str:
     """Return what an evaluation says of the run's own method; else that it says nothing of it.
 
-    Evaluations of earlier versions did not say what to quote of them.
+    Evaluations of earlier versions did not say what to quote of them, nor by which sketches.
+
+    Args:
+        own: the run's configuration; None if its scores are none of the model's with all heads.
     """
-    if method in check["methods"]:
-        return check["methods"][method]
+    if own and (method := scored_by(own["influence"])) in check["methods"]:
+        sketched = own["influence"]["gradients"] and "sketch" in check
+        if not sketched or check["sketch"] == sketched_by(own["sketch"]):
+            return check["methods"][method]
     others = ["This run’s own scores are not among those compared."] if check["methods"] else []
     return " ".join([*check.get("quoted", check["findings"][:1]), *others])
 
@@ -81,6 +86,13 @@ def scored_by(influence: dict[str, Any]) -> str:
         if influence.get(key, default) != default
     }
     return json.dumps({key: influence.get(key) for key in keys} | fitted)
+
+
+def sketched_by(sketch: dict[str, Any]) -> dict[str, Any]:
+    """Return those settings of sketches on which the scores of gradients depend."""
+    keys = ("side", "stack", "seed", "method", "precision", "store")
+    combine = "concat" if sketch["combine"] == "concat" else "sum"  # parts stand beside the sum
+    return {key: sketch[key] for key in keys} | {"combine": combine, "skip": [*sketch["skip"]]}
 
 
 def not_checked(run: Run) -> Markup:
