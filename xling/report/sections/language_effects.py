@@ -322,8 +322,9 @@ def _small_rates(run: RunTables) -> list[str]:
         told = others[others["q_none"] < SIGNIFICANT]
         if len(told):
             texts.append(
-                f"Yet by {measure}, {len(told)} of {len(others)} rates of other languages are told "
-                f"from 0; the largest is {number(told['rate'].max(), 2)}."
+                f"Yet by {measure}, {len(told)} of {len(others)} rates of other languages "
+                f"{'is' if len(told) == 1 else 'are'} told from 0; the largest is "
+                f"{number(told['rate'].max(), 2)}."
             )
     return texts
 
