@@ -41,6 +41,16 @@ def test_shares_are_means_over_seeds_of_means_over_test_examples():
     assert (row["seeds"], row["test_examples"], row["base_rate"]) == (2, 2, 0.5)
 
 
+def test_a_run_states_of_a_share_what_its_own_page_tells():
+    runs = [tables({"de": [[8, 2], [9, 1]]}, PAIR, ids=name) for name in "ab"]
+    assert seed_shares(runs)["above"].iloc[0] == 2  # of an earlier version, by the interval alone
+    for run, q in zip(runs, (0.01, 0.3), strict=True):
+        run["shares"] = run["shares"].assign(q=q)  # that of many shares is not told
+    shares = seed_shares(runs).query("sign == '+'")
+    assert shares[["above", "below"]].to_numpy().tolist() == [[1, 0], [0, 1]]
+    assert seed_statements(shares)["runs"].tolist() == [1, 1]
+
+
 def test_without_a_spread_of_test_examples_intervals_and_p_are_those_of_the_t_test():
     values = np.array([[0.3, 0.5], [0.35, 0.9], [0.5, 0.2], [0.41, 0.7]])
     over = over_seeds(values, 0.0, 25, np.array([0.25, 0.4]))

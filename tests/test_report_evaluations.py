@@ -129,6 +129,22 @@ def test_where_only_a_language_without_own_data_is_predicted_no_other_law_is_bet
     assert alone == "Taken alone, a law predicts sw (alike)."
 
 
+def test_where_nothing_predicts_either_measure_both_are_named():
+    run = effects(dict.fromkeys(LANGUAGES, "nothing"), RATES)
+    alone, _ = language_effects.sentences(run)
+    assert alone.startswith("In 3 fine-tunings on parts of the data, judged by accuracy: no law")
+    run.tables["effect_overall"] = pd.concat([overall("nothing"), overall("nothing", "loss")])
+    both, _ = language_effects.sentences(run)
+    assert "judged by loss or accuracy: no law predicts the languages together" in both
+
+
+def test_where_influence_is_compared_with_nothing_there_is_no_table_of_it():
+    run = effects(dict.fromkeys(LANGUAGES, "each"), RATES)
+    assert len(language_effects.of_run(run)["agreement"]["rows"]) == 2
+    run.tables["effect_agreement"] = run.tables["effect_agreement"].assign(rho=None)
+    assert not language_effects.of_run(run)["agreement"]["rows"]
+
+
 def test_another_law_by_the_other_measure_is_told_too():
     run = effects(dict.fromkeys(LANGUAGES, "own"), RATES)
     assert not any("another law" in text for text in language_effects.sentences(run))

@@ -23,13 +23,13 @@ from xling.analysis.doubts import (
     size_doubts,
     subnetwork_doubts,
 )
+from xling.analysis.shares import told_side
 from xling.errors import UserError
 from xling.report.doubts import TITLES
 from xling.report.section import filled
 from xling.report.sections import accuracy
 from xling.report.sections.readings import readings
 from xling.report.sections.shares import findings
-from xling.report.sections.shares import side as told_side
 from xling.report.sections.what_was_run import summary
 from xling.report.sweep_page import write_sweep
 from xling.tracker import headline_metrics

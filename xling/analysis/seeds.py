@@ -13,7 +13,7 @@ from scipy import stats
 
 from xling.analysis.rate_units import with_unit
 from xling.analysis.seed_intervals import example_variance, over_seeds, overlap, shared_variance
-from xling.analysis.shares import SIGNS
+from xling.analysis.shares import SIGNS, told_side
 from xling.analysis.statistics import SIGNIFICANT, q_values
 
 Tables = Mapping[str, pd.DataFrame]
@@ -74,8 +74,9 @@ def seed_shares(runs: Sequence[Tables], seed: int = 0) -> pd.DataFrame:
 
     Returns:
         Columns sign, test_language, train_language, share, low, high, between, base_rate, p, q,
-        above, below (in how many runs the interval excludes the base rate on that side),
-        same_side (that of the two on the side of `share`), seeds, test_examples (fewest of a run).
+        above, below (in how many runs the share is told to be on that side of the base rate, as on
+        their pages: see `told_side`), same_side (that of the two on the side of `share`), seeds,
+        test_examples (fewest of a run).
     """
     parts = []
     for sign in SIGNS:
@@ -90,10 +91,8 @@ def seed_shares(runs: Sequence[Tables], seed: int = 0) -> pd.DataFrame:
             tests = len(set(np.concatenate(ids)))
             variance = example_variance([shares.to_numpy(float) for shares in own], ids, seed)
             over = over_seeds(values, variance, tests, base.mean(0))
-            sides = {
-                ABOVE: sum((table["low"] > table["base_rate"]).to_numpy(int) for table in at),
-                BELOW: sum((table["high"] < table["base_rate"]).to_numpy(int) for table in at),
-            }
+            told = np.array([[told_side(row) for row in of.to_dict("records")] for of in at])
+            sides = {ABOVE: (told > 0).sum(0), BELOW: (told < 0).sum(0)}
             parts.append(
                 pd.DataFrame(
                     {

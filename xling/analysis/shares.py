@@ -1,12 +1,13 @@
 """The languages of the most influential examples (Choenni et al. 2023, §7, Fig. 2 and 3)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from xling.analysis.example_metadata import Examples
-from xling.analysis.statistics import bootstrap_interval
+from xling.analysis.statistics import SIGNIFICANT, bootstrap_interval
 from xling.attribution import Ranking, Traces
 
 SIGNS = {"+": "positive", "-": "negative"}
@@ -94,3 +95,17 @@ def own_language_share(table: pd.DataFrame) -> dict[str, float]:
         (table.epoch == 0) & (table.sign == "+") & (table.test_language == table.train_language)
     ]
     return dict(zip(own.test_language, own.share.astype(float), strict=True))
+
+
+def told_side(row: Mapping[Any, Any]) -> int:
+    """Tell on which side of its base rate a share is, if that is told among all shares, too.
+
+    Args:
+        row: of the table of shares; those of earlier versions have no q.
+
+    Returns:
+        1 above it, -1 below it, 0 if neither is told: the interval, or q, does not tell it.
+    """
+    if row.get("q", 0.0) >= SIGNIFICANT:
+        return 0
+    return int(row["low"] > row["base_rate"]) - int(row["high"] < row["base_rate"])

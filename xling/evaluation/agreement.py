@@ -20,7 +20,8 @@ def agreement(exchange_rates: pd.DataFrame, matrices: Mapping[str, pd.DataFrame]
     Returns:
         Columns measure, influence (name of the matrix), pairs ("other languages", or "all": with
         each language's own data, of rate 1), rho (Spearman), p (two-sided, of permuted languages,
-        see `xling.analysis.statistics`; own data stay own), points.
+        see `xling.analysis.statistics`; own data stay own), points, least_p (that p can be of so
+        many languages).
     """
     rates = exchange_rates[exchange_rates["law"] == "each"].dropna(subset="rate")
     rows = []
@@ -30,5 +31,6 @@ def agreement(exchange_rates: pd.DataFrame, matrices: Mapping[str, pd.DataFrame]
             other = both["test_language"] != both["train_language"]
             for pairs, table in (("other languages", both[other]), ("all", both)):
                 result = pair_correlation(table, "value", "rate")
-                rows.append((measure, name, pairs, result.rho, result.rho_p, result.points))
-    return pd.DataFrame(rows, columns="measure influence pairs rho p points".split())
+                told = (result.rho, result.rho_p, result.points, result.least_p)
+                rows.append((measure, name, pairs, *told))
+    return pd.DataFrame(rows, columns="measure influence pairs rho p points least_p".split())

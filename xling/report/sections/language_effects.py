@@ -130,6 +130,7 @@ SCHEMAS = {
             "p": "its p-value, two-sided, by permuting the languages of one of the two (Mantel), "
             "as pairs that share a language are not independent; own data stay own",
             "points": "number of pairs",
+            "least_p": "the least p that so many languages can have",
         },
     ),
     "retrainings": across_runs(
@@ -184,7 +185,7 @@ def of_run(run: RunTables) -> dict[str, Any]:
         ],
         "overall": printed_rows(_of(run.tables["effect_overall"], lead(run))),
         "laws": printed_rows(run.tables["effect_laws"]),
-        "agreement": printed_rows(run.tables["effect_agreement"]),
+        "agreement": printed_rows(run.tables["effect_agreement"].dropna(subset="rho")),
         "gains": printed_rows(run.tables["effect_gains"]),
         "harms": printed_rows(harmful(run)) if len(harmful(run)) else None,
         "changes": printed_rows(run.tables.get("effect_changes", run.tables["effect_gains"][:0])),
@@ -273,10 +274,11 @@ def sentences(run: RunTables) -> list[str]:
     said = [*_law_sentences(overall, rates), *told_rates(chosen["law"], rates)]
     known = by_language.index.difference(nothing, sort=False)
     few = 2 * len(known) <= len(by_language) and chosen["law"] != "nothing"
+    every = run.tables["effect_overall"].query("chosen")["law"]
+    by = " or ".join(MEASURES) if len(every) > 1 and (every == "nothing").all() else measure
     whose = f", of {listed(known)} alone" if few else ""
     texts = [
-        f"In {count} fine-tunings on parts of the data, judged by {measure}{whose}: "
-        + " ".join(said)
+        f"In {count} fine-tunings on parts of the data, judged by {by}{whose}: " + " ".join(said)
     ]
     texts.extend(_other_measure(run, measure, chosen["law"]))
     if len(nothing) and chosen["law"] != "nothing":

@@ -5,9 +5,10 @@ from typing import Any
 import pandas as pd
 
 from xling.analysis.doubts import NEGATIVE_TIES
+from xling.analysis.shares import told_side
 from xling.report.doubts import headline, own
 from xling.report.section import Section
-from xling.report.sections.shares import own_shares, side
+from xling.report.sections.shares import own_shares
 from xling.report.tables import Run
 from xling.report.words import FEW, listed, number, percent
 
@@ -47,9 +48,9 @@ def _verdict_of(run: Run, language: str) -> str:
     if positive is None or negative is None:
         return ""
     if own(run.results, (NEGATIVE_TIES,)):
-        out = "stands out" if side(positive) > 0 else "does not stand out"
+        out = "stands out" if told_side(positive) > 0 else "does not stand out"
         return f"{out} on the positive side, and the negative one is ties"
-    return _verdict(side(positive), side(negative))
+    return _verdict(told_side(positive), told_side(negative))
 
 
 def _verdict(positive: int, negative: int) -> str:

@@ -87,8 +87,9 @@ SCHEMAS = {
             "p": "of the t-test of the share against the base rate, with the variances between "
             "seeds and between test examples that the interval has",
             "q": "p with the false discovery rate controlled over the sweep's runs of one setting",
-            "above": "seeds whose own interval lies above the base rate",
-            "below": "seeds whose own interval lies below it",
+            "above": "seeds whose own page tells it from the base rate: its interval is above, and "
+            "q below 0.05",
+            "below": "the same of an interval below it",
             "same_side": "of these, those on the side of the base rate that the share is on",
             "seeds": SEEDS,
             "test_examples": "traced test examples of a seed, the fewest",
@@ -102,7 +103,8 @@ SCHEMAS = {
             "test_language": TEST,
             "train_language": TRAIN,
             "side": "what is stated: that the share is above, or below, its base rate",
-            "runs": "seeds whose run states it: its interval lies wholly on that side",
+            "runs": "seeds whose run states it: its interval lies wholly on that side, and q is "
+            "below 0.05",
             "opposite": "seeds whose run states the opposite",
             "verdict": "holds: the interval over seeds lies on that side, too; reversed: on the "
             "other side; contradicted: on none, and another seed states the opposite; open: on "

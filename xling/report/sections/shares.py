@@ -1,13 +1,13 @@
 """The section on whose data matters to whom: shares of the most influential training examples."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
 import numpy as np
 import pandas as pd
 
-from xling.analysis.shares import SIGNS
+from xling.analysis.shares import SIGNS, told_side
 from xling.report.charts.matrix import cell_width, matrix
 from xling.report.doubts import headline, unlearnt_languages
 from xling.report.methods import method
@@ -261,7 +261,7 @@ def finding(shares: pd.DataFrame, top_k: int, most: str) -> str:
     own = own_shares(shares, "+")
     if own.empty:
         return "No test language has training data of its own in this run."
-    sides = [side(row) for row in own.to_dict("records")]
+    sides = [told_side(row) for row in own.to_dict("records")]
     above, below = sides.count(1), sides.count(-1)
     subject = (
         "Each language’s own data" if len(own) > 1 else f"The {own.iloc[0].test_language} data"
@@ -271,17 +271,6 @@ def finding(shares: pd.DataFrame, top_k: int, most: str) -> str:
         f"{most}; by its size alone it would hold {percent_range(own['base_rate'])}."
     )
     return f"{sentence} {_verdict(above, below, len(own))}"
-
-
-def side(row: Mapping[Any, Any]) -> int:
-    """Tell on which side of its base rate a share is, if that is told among all shares, too.
-
-    Returns:
-        1 above it, -1 below it, 0 if neither is told: the interval, or q, does not tell it.
-    """
-    if row.get("q", 0.0) >= SIGNIFICANT:
-        return 0
-    return int(row["low"] > row["base_rate"]) - int(row["high"] < row["base_rate"])
 
 
 def _traced(shares: pd.DataFrame) -> str:
@@ -337,7 +326,7 @@ def _zero_shot(positive: pd.DataFrame) -> list[str]:
 
 def _standing_out(shares: pd.DataFrame) -> pd.DataFrame:
     """Return the shares that are told from their base rates, above them, the farthest first."""
-    told = shares[np.array([side(row) > 0 for row in shares.to_dict("records")], bool)]
+    told = shares[np.array([told_side(row) > 0 for row in shares.to_dict("records")], bool)]
     order = (told["base_rate"] - told["share"]).to_numpy().argsort(kind="stable")
     return told.iloc[order]
 
