@@ -84,3 +84,17 @@ def test_scores_of_other_sketches_are_not_taken_for_those_that_were_compared(tmp
     assert not quoted("sketch=paper") and not quoted("sketch.store=int8")
     earlier = {key: value for key, value in check.items() if key != "sketch"}
     assert quoted("sketch=paper", recorded=earlier)  # of which it is not known
+
+
+def test_what_is_warned_of_comes_after_other_evaluations_of_its_kind(tmp_path):
+    influence = dataclasses.asdict(config().influence)
+    check = {"evaluate": "language_effects", "methods": {}, "findings": ["A law."]}
+    checks = [
+        check | {"name": "a", "evaluate": "recommend"},
+        check | {"name": "b", "warnings": ["Nothing was learnt."]},
+        check | {"name": "c", "equal_steps": True},
+    ]
+    results = {"config": {"influence": influence}, "evaluations": checks}
+    texts = measured(Run(tmp_path, results, {}))
+    assert [text.split("(")[1][0] for text in texts] == ["c", "b", "a"]
+    assert "Nothing was learnt. A law." in texts[1]

@@ -131,7 +131,8 @@ def test_a_score_that_is_not_told_from_nothing_or_below_a_control_is_not_the_bes
     example, _ = faithfulness.sentences(scores(dot=0.04))
     assert example.startswith(
         "In 40 fine-tunings on random halves, no method is shown to predict each test example’s "
-        "loss; the highest is dot’s linear datamodelling score 0.04 (−0.01 to 0.09; noise ceiling"
+        "loss; the highest is dot’s linear datamodelling score 0.04 (−0.01 to 0.09, q = 0.300 "
+        "among the methods; noise ceiling"
     )
     run = scores(dot=0.3, count=0.35)
     beats = run.tables["faithfulness_beats"]

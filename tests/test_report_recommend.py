@@ -35,21 +35,22 @@ def test_languages_that_can_be_left_out_can_be_one_at_a_time():
     left_out = pd.DataFrame(
         {"train_language": ["de", "en", "sw"], "verdict": ["keep", "leave out", "leave out"]}
     )
-    assert recommend._leave_out_sentence(left_out, "de") == (
-        "For de, can be left out, each by itself: en and sw; not to be left out: de."
+    assert recommend._leave_out_sentence(left_out, "de", "loss") == (
+        "For de, by loss, can be left out, each by itself: en and sw; not to be left out: de."
     )
-    told = recommend._leave_out_sentence(left_out[:2], recommend.TARGETS["mean"])
-    assert told.startswith("For the mean of the test languages, can be left out: en; not to be")
+    told = recommend._leave_out_sentence(left_out[:2], recommend.TARGETS["mean"], "loss")
+    assert told.startswith("For the mean of the test languages, by loss, can be left out: en")
 
 
 def test_languages_of_which_it_is_not_told_whether_they_can_be_left_out_are_named():
     left_out = pd.DataFrame(
         {"train_language": ["de", "en", "sw"], "verdict": ["keep", "unclear", "unclear"]}
     )
-    assert recommend._leave_out_sentence(left_out, "de") == (
-        "For de, not to be left out: de; not told: en and sw."
+    assert recommend._leave_out_sentence(left_out, "de", "accuracy") == (
+        "For de, by accuracy, not to be left out: de; not told: en and sw."
     )
-    assert "Of no language can it be told" in recommend._leave_out_sentence(left_out[1:], "de")
+    told = recommend._leave_out_sentence(left_out[1:], "de", "loss")
+    assert told == "For de, by loss, it is told of no language whether it can be left out."
 
 
 def test_which_languages_might_bring_as_much_is_told_by_the_difference_not_by_intervals_apart():
@@ -102,6 +103,8 @@ def test_a_recommendation_is_better_where_a_difference_is_told_and_no_further():
         "fine-tunings of each can tell large differences only; recommend.seeds=5 would "
         "tell smaller ones."
     )
+    as_bad = said(("balanced", "de", -0.1, 0.3, "no difference", -0.12), fits=5)
+    assert as_bad.endswith("q = 0.030); predicted was worse by 0.120, inside that interval.")
     alone = said(("balanced", "de", -0.1, 0.09, "no difference", 0.1))  # by p, not by q
     assert (
         "No difference from the balanced mixture is told, though by itself it would be: " in alone
@@ -116,7 +119,7 @@ def test_the_same_examples_are_not_compared():
     )
     assert "The recommended one is the balanced mixture itself, so that there is nothing" in text
     assert "from the mixture with most of the target’s own data: better by 0.100" in text
-    assert text.endswith("predicted was better by −0.010, outside of that interval.")
+    assert text.endswith("predicted was worse by 0.010, outside of that interval.")
 
 
 def test_what_it_does_to_other_languages_is_said_where_it_is_told():

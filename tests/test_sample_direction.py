@@ -5,6 +5,8 @@ another language is below 0.01 by accuracy; this is a smaller case of the same (
 cores). TracIn puts most of the most positive examples into other languages there.
 """
 
+import re
+
 import pandas as pd
 import pytest
 from conftest import run_xling
@@ -35,4 +37,4 @@ def test_on_the_sample_corpus_only_the_own_language_helps(tmp_path):
         "measure == 'accuracy' and test_language != train_language"
     )
     assert len(rates) == 2 * 6 and (rates["rate"] < 0.15).all(), rates
-    assert "only a language’s own data counts; " in done.stdout
+    assert re.search("(only|than) a language’s own data", done.stdout)

@@ -102,26 +102,31 @@ def test_what_verifies_a_recommendation_is_judged_by_itself():
     assert told([SOME] * 9) == []
 
 
-def test_epochs_until_something_is_learnt_are_counted():
-    labels = np.array([0, 1] * 50)
-    assert epochs_at_chance([0.5, 0.55, 0.8, 0.5], labels, 2) == 2
-    assert epochs_at_chance([0.9, 0.5], labels, 2) == 0
-    assert epochs_at_chance([0.5, 0.4], labels, 2) == 2
-    assert epochs_at_chance([0.8], np.array([0] * 80 + [1] * 20), 2) == 1  # the most frequent class
-    assert epochs_at_chance([0.5], np.array([], dtype=int), 2) == 0
-    contents = [f"{number}" for number in range(20)] * 5  # in five languages
-    assert epochs_at_chance([0.65, 0.8], labels, 2) == 0
-    assert epochs_at_chance([0.65, 0.8], labels, 2, contents) == 1
+def test_epochs_until_something_is_learnt_in_any_language_are_counted():
+    labels, languages = np.array([0, 1] * 100), np.repeat(["de", "en"], 100)
+
+    def counted(*accuracies: tuple[float, float], labels: np.ndarray = labels) -> int:
+        by_language = [dict(zip(("de", "en"), pair, strict=True)) for pair in accuracies]
+        return epochs_at_chance(by_language, languages, labels, 2)
+
+    assert counted((0.5, 0.5), (0.5, 0.55), (0.5, 0.8), (0.5, 0.5)) == 2
+    assert counted((0.9, 0.9), (0.5, 0.5)) == 0
+    assert counted((0.5, 0.4), (0.4, 0.5)) == 2
+    # p of 59 of 100 is 0.044 by itself, and of 62 it is 0.010: times two languages.
+    assert counted((0.59, 0.5), (0.62, 0.5)) == 1
+    most = np.array(([0] * 80 + [1] * 20) * 2)
+    assert counted((0.8, 0.8), labels=most) == 1  # the most frequent class
+    assert epochs_at_chance([{}], [], np.array([], dtype=int), 2) == 0
 
 
 @pytest.mark.parametrize("mixtures", [True, False])
 @pytest.mark.parametrize(("steps", "few"), [([6, 12, 12, 48], 3), ([13, 48] * 8, 0)])
 def test_too_few_steps_are_warned_of_before_the_first_of_them(steps, few, mixtures):
-    corpus = {"dev": {"label": [0, 1] * 50}}
+    corpus = {"dev": {"label": [0, 1] * 50, "language": ["de"] * 100}}
     inputs = SimpleNamespace(corpus=corpus, encoded={"train": range(90)})
     tuning = SimpleNamespace(batch_size=16)
     task = SimpleNamespace(classes=("a", "b"), parallel=False)
-    history = [{"dev_accuracy": 0.5}, {"dev_accuracy": 0.56}, {"dev_accuracy": 0.9}]
+    history = [{"languages": {"de": accuracy}} for accuracy in (0.5, 0.56, 0.9)]
     model = SimpleNamespace(
         inputs=inputs,
         config=SimpleNamespace(tuning=tuning, task=task),

@@ -1,6 +1,6 @@
 """Have fine-tunings on parts of the data learnt anything? Small parts take few steps."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -126,22 +126,31 @@ def _checks(retrainings: pd.DataFrame, none: list[int]) -> str:
 
 
 def epochs_at_chance(
-    accuracies: Sequence[float],
+    accuracies: Sequence[Mapping[str, float]],
+    languages: Sequence[str],
     labels: np.ndarray,
     classes: int,
-    contents: Sequence[str] | None = None,
 ) -> int:
-    """Return after how many epochs, from the first on, a model was not told from chance.
+    """Return after how many epochs, from the first on, a model was told from chance in no language.
+
+    As of fine-tunings, see `at_chance`.
 
     Args:
-        accuracies: on the development examples, after each epoch.
-        labels: of these.
+        accuracies: of each language's development examples, after each epoch.
+        languages, labels: of these.
         classes: how many there are.
-        contents: what development examples share with their translations, which count once.
     """
-    if not len(labels):
-        return 0
-    count = len(labels) if contents is None else len(set(contents))
-    bar = max(1 / classes, float(np.bincount(labels).max() / len(labels)))
-    told = [above_p(accuracy, count, bar) < SIGNIFICANT for accuracy in accuracies]
-    return told.index(True) if True in told else len(told)
+    none = [
+        at_chance(
+            beside_chance(
+                pd.DataFrame({"test_language": [*of_epoch], "accuracy": [*of_epoch.values()]}),
+                languages,
+                labels,
+                classes,
+            ).assign(retraining=0)
+        )
+        for of_epoch in accuracies
+        if of_epoch  # without development examples nothing is told
+    ]
+    learnt = [not numbers for numbers in none]
+    return learnt.index(True) if True in learnt else len(learnt)

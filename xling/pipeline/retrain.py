@@ -99,22 +99,23 @@ def outcomes_of(config: Config, model: FineTuned, parts: Sequence[Retraining]) -
     folder = bank_folder(config, model.paths, model.kept, len(inputs.encoded["train"]))
     bank = Bank(base, inputs.classifier, inputs.encoded, inputs.collate, model.kept, steps)
     at_once = processes(config)
-    names = {part_of(part).name for part in parts}  # some may be on the same, under the same seed
-    there = sum((folder / f"{name}.npz").exists() for name in names)
+    # Some may be on the same examples, under the same seed.
+    different = {part_of(part).name: len(part.rows) for part in parts}
+    taken = [steps or model.kept * updates(config, size) for size in different.values()]
+    there = sum((folder / f"{name}.npz").exists() for name in different)
     lasts = "1 epoch" if folder.name == "1-epochs" else folder.name.replace("-", " ")
-    taken = [steps or model.kept * updates(config, len(part.rows)) for part in parts]
     if steps is None:
         least, most = min(taken), max(taken)
         many = f"{most:,} {'step' if most == 1 else 'steps'}"
         lasts += f" ({many})" if least == most else f" ({least:,} to {many})"
     say(
-        f"Fine-tuning again on {len(names)} parts of the training data, {lasts} each, "
+        f"Fine-tuning again on {len(different)} parts of the training data, {lasts} each, "
         f"{at_once} at a time" + (f"; {there} are done" if there else "")
     )
     if steps is None:
         for warning in few_steps(model, taken, {part.kind for part in parts}):
             say(warning)
-    progress = partial(reported, missing=len(names) - there)
+    progress = partial(reported, missing=len(different) - there)
     return bank.outcomes([part_of(part) for part in parts], folder, at_once, progress)
 
 
@@ -144,16 +145,15 @@ def few_steps(model: FineTuned, steps: Sequence[int], kinds: set[str]) -> list[s
         kinds: of them; mixtures can take as many steps as all data.
     """
     config, dev = model.config, model.inputs.corpus["dev"]
-    accuracies = [record["dev_accuracy"] for record in model.history]
-    contents = dev["parallel_id"] if config.task.parallel else None
+    accuracies = [record["languages"] for record in model.history]
     classes = len(config.task.classes)
-    epochs = epochs_at_chance(accuracies, np.array(dev["label"]), classes, contents)
+    epochs = epochs_at_chance(accuracies, dev["language"], np.array(dev["label"]), classes)
     after = epochs * updates(config, len(model.inputs.encoded["train"]))
     few = sum(taken <= after for taken in steps)
     if few < MANY * len(steps) or epochs >= model.kept:  # or it learnt nothing itself, and said so
         return []
     size = "recommend.total" if kinds <= {*VERIFYING} else "data.train_per_language"
-    advice = f"little can be told from them: raise tuning.epochs or {size}."
+    advice = f"then little can be told from them: raise tuning.epochs or {size}."
     if "mixture" in kinds:
         advice = (
             "then any language's data seem to help, by their steps. mixture.steps=equal gives each "
@@ -161,7 +161,7 @@ def few_steps(model: FineTuned, steps: Sequence[int], kinds: set[str]) -> list[s
         )
     return [
         f"WARNING: {few} of {len(steps)} take {after:,} steps or fewer, after which the model on "
-        f"all data was not told from chance: they will hardly learn anything, and {advice}"
+        f"all data was not told from chance in any language: they may learn little, and {advice}"
     ]
 
 

@@ -36,8 +36,8 @@ def cost_lines(jobs: Sequence[PlannedJob], runs_here: bool, details: bool = Fals
         serially = " one after the other" if len(jobs) > 1 else ""
         time = f"about {format_duration(cost.seconds)}{serially}, less if training stops early"
     if cost.fine_tunings:
-        count = "1 fine-tuning" if cost.fine_tunings == 1 else f"{cost.fine_tunings:,} fine-tunings"
-        time += f"; {count} on parts of the data"
+        many = "fine-tuning" if cost.fine_tunings == 1 else "fine-tunings"
+        time += f"; up to {cost.fine_tunings:,} {many} on parts of the data"
     yield f"Time: {time}"
     yield f"Disk: at most {format_bytes(cost.bytes)}; {format_bytes(free)} are free"
     if cost.bytes > free:

@@ -12,7 +12,7 @@ from xling.report.charts.panels import TEST_EXAMPLES, Panels, panels
 from xling.report.style import HEADS, HUES, rgba
 from xling.report.words import SIGNIFICANT, number, p_value
 
-LAWS = ("alike", "own", "one", "separate", "each")
+LAWS = ("nothing", "alike", "own", "one", "separate", "each")
 """The laws that are shown, in this order; `nothing` is the mean, to compare with."""
 
 LAW = Side("law", "law", "law")

@@ -36,8 +36,13 @@ def measured(run: Run) -> list[str]:
         + ("" if whole else ", of the model with all heads")
         + (", as many steps each): " if check.get("equal_steps") else "): ")
         + " ".join([*check.get("warnings", []), _quoted(check, own)])
-        for check in sorted(checks, key=lambda check: [*KINDS].index(check["evaluate"]))
+        for check in sorted(checks, key=_place)
     ]
+
+
+def _place(check: dict[str, Any]) -> tuple[int, bool]:
+    """Return by what evaluations are ordered: of one kind, those that are warned of come last."""
+    return [*KINDS].index(check["evaluate"]), bool(check.get("warnings"))
 
 
 def unmeasured(run: Run) -> list[str]:

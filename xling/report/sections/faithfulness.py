@@ -413,10 +413,12 @@ def _sentence(run: RunTables, level: str) -> str:
     beyond = ""
     if pd.notna(row["beyond"]):
         beyond = f", and {number(row['beyond'], 2)} beyond counts of labels and languages"
+    unshown = not len(shown) and pd.notna(row.get("q"))
+    against_nothing = f", {p_equals(row['q'], 'q')} among the methods" if unshown else ""
     text = (
         f"In {row['subsets']} fine-tunings on random halves, {_ahead(run, level)}"
         f"linear datamodelling score {number(row['lds'], 2)} "
-        f"({_interval(row['low'], row['high'], 2)}{noise}){beyond}."
+        f"({_interval(row['low'], row['high'], 2)}{against_nothing}{noise}){beyond}."
     )
     if 0 < len(shown) < len(methods):
         text += f" Shown to predict at all: {listed(shown)}."

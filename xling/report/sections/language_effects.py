@@ -2,9 +2,11 @@
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from xling.analysis.rate_units import with_unit, without_unit
+from xling.analysis.unlearnt import at_chance
 from xling.report.charts.effects import curve_panels, laws_matrix, rates_matrix
 from xling.report.doubts import unlearnt_sentences
 from xling.report.section import Figure, FilledSection, Section, filled
@@ -24,6 +26,9 @@ RANGE = "–"
 
 NO_OTHER = "no other’s rate is told from 0"
 """Of the law `own`, where no rate of another language is told from 0."""
+
+UNSTABLE = 0.1
+"""From this difference of the mean accuracy on, fine-tunings depend on the seed."""
 
 MOST_DRAWN = 12
 """Languages whose curves are drawn; those of more are in the tables alone."""
@@ -188,7 +193,11 @@ def of_run(run: RunTables) -> dict[str, Any]:
         "agreement": printed_rows(run.tables["effect_agreement"].dropna(subset="rho")),
         "gains": printed_rows(run.tables["effect_gains"]),
         "harms": printed_rows(harmful(run)) if len(harmful(run)) else None,
-        "changes": printed_rows(run.tables.get("effect_changes", run.tables["effect_gains"][:0])),
+        "changes": printed_rows(
+            run.tables.get("effect_changes", run.tables["effect_gains"][:0]).rename(
+                columns={"q": "q of harm"}
+            )
+        ),
         "wide": len(run.languages) > PAIRED,
         "untrained": _untrained(run),
     }
@@ -264,10 +273,12 @@ def sentences(run: RunTables) -> list[str]:
     laws, overall = (_of(run.tables[f"effect_{name}"], measure) for name in ("laws", "overall"))
     (chosen,) = overall[overall["chosen"]].to_dict("records")
     rates = _of(run.tables["exchange_rates"], measure).dropna(subset="rate")
-    count = run.tables["retrainings"]["retraining"].nunique()
+    retrainings = run.tables["retrainings"]
+    count = retrainings["retraining"].nunique()
+    unlearnt = "p" in retrainings and 2 * len(at_chance(retrainings)) >= count
+    which = ", most of which have learnt nothing," if unlearnt else ","
     by_language = laws[laws["chosen"]].set_index("test_language")["law"]
     nothing = by_language.index[by_language == "nothing"]
-    others = by_language[~by_language.isin([chosen["law"], "nothing"])]
     gains = _of(run.tables["effect_gains"], measure)
     useless = useless_owns(gains[~gains["test_language"].isin(nothing)])
     rates = with_unit(rates[~rates["test_language"].isin(nothing)], gains)
@@ -278,9 +289,11 @@ def sentences(run: RunTables) -> list[str]:
     by = " or ".join(MEASURES) if len(every) > 1 and (every == "nothing").all() else measure
     whose = f", of {listed(known)} alone" if few else ""
     texts = [
-        f"In {count} fine-tunings on parts of the data, judged by {by}{whose}: " + " ".join(said)
+        f"In {count} fine-tunings on parts of the data{which} judged by {by}{whose}: "
+        + " ".join(said)
     ]
     texts.extend(_other_measure(run, measure, chosen["law"]))
+    texts.extend(_seed_sentence(retrainings))
     if len(nothing) and chosen["law"] != "nothing":
         texts.append(f"No law predicts {listed(nothing)}: neither how much data nor whose.")
     if len(useless) == 1:
@@ -294,10 +307,7 @@ def sentences(run: RunTables) -> list[str]:
         texts.append(f"No good of own data is told, so no rates in units of it: {listed(bare)}.")
     texts.extend(harm_sentences(run))
     texts.extend(_untried_sentence(laws))
-    if len(others):
-        named = listed(f"{language} ({law})" for language, law in others.items())
-        better = "a law predicts" if chosen["law"] == "nothing" else "another law does better for"
-        texts.append(f"Taken alone, {better} {named}.")
+    texts.extend(_alone_sentence(by_language, chosen["law"]))
     if chosen["law"] == "own":
         texts.extend(_small_rates(run))
     if chosen["law"] in UNORDERED:
@@ -310,7 +320,25 @@ def quoted(run: RunTables) -> list[str]:
     overall = _of(run.tables["effect_overall"], lead(run))
     (law,) = overall.loc[overall["chosen"], "law"]
     small = _small_rates(run) if law == "own" else []
-    return [sentences(run)[0], *harm_sentences(run), *small]
+    laws = _of(run.tables["effect_laws"], lead(run)).query("chosen")
+    alone = _alone_sentence(laws.set_index("test_language")["law"], law)
+    seeds = _seed_sentence(run.tables["retrainings"])
+    return [sentences(run)[0], *harm_sentences(run), *alone, *small, *seeds]
+
+
+def _alone_sentence(by_language: pd.Series, law: str) -> list[str]:
+    """Say which test languages have another law than all together.
+
+    Args:
+        by_language: the law of each test language.
+        law: that of all together.
+    """
+    others = by_language[~by_language.isin([law, "nothing"])]
+    if others.empty:
+        return []
+    named = listed(f"{language} ({own})" for language, own in others.items())
+    chosen = "a law predicts" if law == "nothing" else "another law is chosen for"
+    return [f"Taken alone, {chosen} {named}."]
 
 
 def _small_rates(run: RunTables) -> list[str]:
@@ -323,12 +351,28 @@ def _small_rates(run: RunTables) -> list[str]:
         others = own[own["test_language"] != own["train_language"]]
         told = others[others["q_none"] < SIGNIFICANT]
         if len(told):
+            most = told.loc[told["rate"].idxmax()]
             texts.append(
                 f"Yet by {measure}, {len(told)} of {len(others)} rates of other languages "
-                f"{'is' if len(told) == 1 else 'are'} told from 0; the largest is "
-                f"{number(told['rate'].max(), 2)}."
+                f"{'is' if len(told) == 1 else 'are'} told from 0; the largest, that of "
+                f"{most['train_language']} for {most['test_language']}, is "
+                f"{number(most['rate'], 2)}."
             )
     return texts
+
+
+def _seed_sentence(retrainings: pd.DataFrame) -> list[str]:
+    """Say how far the mean accuracy of fine-tuning on all data depends on the seed, if it does."""
+    if "kind" not in retrainings:  # of an earlier version
+        return []
+    means = retrainings[retrainings["kind"] == "full"].groupby("seed")["accuracy"].mean()
+    if len(means) < 2 or np.ptp(means) < UNSTABLE:
+        return []
+    return [
+        f"Accuracy depends on the seed: on all data, {len(means)} seeds reach "
+        f"{number(means.min(), 2)} to {number(means.max(), 2)}, on the mean of the languages. One "
+        "run tells of its own seed."
+    ]
 
 
 def _other_measure(run: RunTables, lead_measure: str, law: str) -> list[str]:
@@ -343,17 +387,14 @@ def _other_measure(run: RunTables, lead_measure: str, law: str) -> list[str]:
         rates = _of(run.tables["exchange_rates"], measure).dropna(subset="rate")
         rates = with_unit(rates, gains)
         how = f" (law {chosen[0]['law']}, R² {number(chosen[0]['r2'], 2)})"
-        texts.append(
-            f"By {measure} it is another law: {_law_sentence(chosen[0]['law'], how, rates)}"
-        )
+        another = "" if chosen[0]["law"] == "nothing" else " it is another law:"
+        texts.append(f"By {measure}{another} {_law_sentence(chosen[0]['law'], how, rates)}")
     return texts
 
 
 UNORDERED = {
-    "own": "Where only a language’s own data counts, the others’ have no order that influence "
-    "could show.",
-    "alike": "Where all data counts alike, languages’ data have no order that influence could "
-    "show.",
+    "own": "By this law, the others’ data have no order that influence could show.",
+    "alike": "By this law, languages’ data have no order that influence could show.",
     "nothing": "As nothing predicts these fine-tunings, they show no order that influence could "
     "have.",
 }
@@ -393,9 +434,9 @@ def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
         return f"whose data it is does not matter, only how much there is{how}."
     across = rates[rates["test_language"] != rates["train_language"]]
     if law == "own":
-        told = (across["q_none"] < SIGNIFICANT).any()
-        others = "what others add hardly helps to predict it" if told else NO_OTHER
-        return f"only a language’s own data counts{f'; {others}' if len(across) else ''}{how}."
+        if (across["q_none"] < SIGNIFICANT).any():
+            return f"no law does better than a language’s own data alone{how}."
+        return f"only a language’s own data counts{f'; {NO_OTHER}' if len(across) else ''}{how}."
     if law == "separate":
         return (
             "the languages’ data do not stand in for one another: each has an effect of its own"

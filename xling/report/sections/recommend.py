@@ -220,7 +220,7 @@ def sentences(run: RunTables) -> list[str]:
         told = [
             _gain_sentence(run.tables["recommend_gains"], target, measure),
             *_left_aside_sentence(run.tables.get(TARGET)),
-            _leave_out_sentence(run.tables["recommend_leave_out"], target),
+            _leave_out_sentence(run.tables["recommend_leave_out"], target, measure),
             _mixture_sentence(run.tables["recommend_mixtures"], target),
         ]
     else:
@@ -342,7 +342,7 @@ def _gain_sentence(gains: pd.DataFrame, target: str, measure: str) -> str:
     return f"{text}; as far as can be told, {listed(near)} might bring as much."
 
 
-def _leave_out_sentence(left_out: pd.DataFrame, target: str) -> str:
+def _leave_out_sentence(left_out: pd.DataFrame, target: str, measure: str) -> str:
     """Say what can be left out: that one language can says nothing of several at once.
 
     Nor anything of other test languages than the target.
@@ -357,8 +357,8 @@ def _leave_out_sentence(left_out: pd.DataFrame, target: str) -> str:
     if parts and len(unclear):
         parts.append(f"not told: {listed(unclear)}")
     if not parts:
-        return f"Of no language can it be told whether it can be left out for {target}."
-    return f"For {target}, {'; '.join(parts)}."
+        return f"For {target}, by {measure}, it is told of no language whether it can be left out."
+    return f"For {target}, by {measure}, {'; '.join(parts)}."
 
 
 def _mixture_sentence(mixtures: pd.DataFrame, target: str) -> str:
@@ -423,8 +423,10 @@ def _difference_sentence(row: dict[str, Any]) -> str:
     if pd.isna(row.get("predicted")):
         return f"{text}."
     inside = row["low"] <= row["predicted"] <= row["high"]
+    promised = row["predicted"] if side == BETTER else -row["predicted"]  # on the same side
+    other = {BETTER: WORSE, WORSE: BETTER}[side]
     return (
-        f"{text}; predicted was better by {number(row['predicted'], 3)}, "
+        f"{text}; predicted was {side if promised >= 0 else other} by {number(abs(promised), 3)}, "
         f"{'inside' if inside else 'outside of'} that interval."
     )
 
