@@ -69,6 +69,16 @@ def test_grids_are_expanded_and_jobs_named_by_what_differs():
         requested_sweep(["-m", "seed=0,1", "hydra/sweeper=optuna"])
 
 
+def test_methods_are_compared_in_one_job():
+    command = ["experiment=faithfulness", "faithfulness.methods={}", "task=xnli"]
+    apart, together = (
+        [word.format(methods) for word in command] for methods in ("tracin,bm25", "[tracin,bm25]")
+    )
+    with pytest.raises(UserError, match=r"Write 'faithfulness.methods=\[tracin,bm25\]', in quotes"):
+        requested_sweep(apart)
+    assert len(requested_sweep(together).jobs) == 1
+
+
 def test_a_sweep_is_named_by_what_it_sweeps():
     one = requested_sweep(["-m", "seed=0,1", "task=xnli"])
     assert one.folder.parts[:2] == ("multirun", "sweeps") and one.folder.name.startswith("seed-")

@@ -270,7 +270,8 @@ def _check_recommend(config: Config) -> None:
     if wanted.target not in targets:
         raise UserError(
             f"recommend.target={wanted.target}: write mean or worst (of the test languages), or "
-            f"one of {', '.join(config.languages)}.{nearest(wanted.target, targets)}"
+            f"one of {', '.join(config.languages)}, as the run calls them."
+            f"{nearest(wanted.target, targets)}"
         )
     if wanted.by == "example" and wanted.candidates:
         raise UserError(

@@ -5,7 +5,7 @@ Hydra's parser is imported inside a function: a command that is no sweep does no
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +64,7 @@ def requested_sweep(arguments: Sequence[str]) -> Sweep | None:
         return None
     _refuse_other_sweepers(command)
     overrides = {o.key_or_group: o for o in _parse_overrides(command.overrides)}
+    _refuse_methods_apart(overrides)
     hydra = [o.input_line for key, o in overrides.items() if key.startswith("hydra")]
     if command.config_dir:  # the user's own files, in the same groups
         hydra.append(f"hydra.searchpath=[file://{Path(command.config_dir).resolve()}]")
@@ -133,6 +134,17 @@ def _refuse_other_sweepers(command: Any) -> None:
         raise UserError(
             "A sweep composes conf/config.yaml: put your own files into a folder with the same "
             "groups and write --config-dir DIR."
+        )
+
+
+def _refuse_methods_apart(overrides: Mapping[str, Any]) -> None:
+    """Refuse a job for each method: only those of one evaluation are compared with each other."""
+    methods = overrides.get("faithfulness.methods")
+    if methods is not None and methods.is_sweep_override():
+        values = ",".join(methods.sweep_string_iterator())
+        raise UserError(
+            f"{methods.input_line}: that is a job for each method, and no comparison of them. "
+            f"Write 'faithfulness.methods=[{values}]', in quotes, for one job that compares them."
         )
 
 
