@@ -40,6 +40,7 @@ from xling.sweep.records import (
 )
 from xling.sweep.terminal import (
     event_line,
+    findings_lines,
     plan_lines,
     results_lines,
     unfinished_lines,
@@ -104,7 +105,8 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
 
         with FileLock(sweep.folder / ".report.lock"):
             report = write_sweep(sweep.folder, sweep_jobs(sweep.folder))
-        for line in results_lines(sweep.folder):
+        repeated = [] if remaining else findings_lines(planned)
+        for line in [*repeated, *results_lines(sweep.folder)]:
             say(line)
         say(f"\nReport of the sweep: {report}")
     return done
