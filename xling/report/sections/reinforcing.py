@@ -75,16 +75,16 @@ def reinforcing_bars(
         "y": alt.Y("test_language:N", sort=order, title="test language").scale(paddingInner=0.35),
         "yOffset": alt.YOffset("influence:N", sort=list(SIGNS.values())),
     }
-    base = alt.Chart(table).encode(
-        **place,
-        tooltip=[
-            alt.Tooltip("test_language:N", title="test language"),
-            alt.Tooltip("influence:N"),
-            alt.Tooltip("reinforcing:Q", format=".1%"),
-            alt.Tooltip("interval:N", title="95% interval"),
-            alt.Tooltip("members:Q", title="from other languages"),
-        ],
-    )
+    tooltip = [
+        alt.Tooltip("test_language:N", title="test language"),
+        alt.Tooltip("influence:N"),
+        alt.Tooltip("reinforcing:Q", format=".1%"),
+        alt.Tooltip("interval:N", title="95% interval"),
+        alt.Tooltip("members:Q", title="from other languages"),
+    ]
+    if "expected" in table:
+        tooltip.append(alt.Tooltip("expected:Q", title="random examples", format=".1%"))
+    base = alt.Chart(table).encode(**place, tooltip=tooltip)
     color = alt.Color("influence:N", title=None, sort=list(SIGNS.values()), scale=sign_hues())
     axis = alt.Axis(format=".0%", tickCount=5)
     bars = base.mark_bar(opacity=0.75, cornerRadiusEnd=2).encode(
@@ -95,10 +95,7 @@ def reinforcing_bars(
     )
     chart = bars + whiskers
     if "expected" in table:
-        at_random = alt.Tooltip("expected:Q", title="random examples", format=".1%")
-        chart += base.mark_tick(color=INK, thickness=2, size=11).encode(
-            x=alt.X("expected:Q"), tooltip=at_random
-        )
+        chart += base.mark_tick(color=INK, thickness=2, size=11).encode(x=alt.X("expected:Q"))
     if paper is not None:
         paper = paper[paper["test_language"].isin(table["test_language"])]
         chart = chart if paper.empty else chart + _diamonds(paper, place)
