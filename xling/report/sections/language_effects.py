@@ -188,7 +188,11 @@ def of_run(run: RunTables) -> dict[str, Any]:
         "measures": [
             name for name in MEASURES if name in set(run.tables["effect_laws"]["measure"])
         ],
-        "overall": printed_rows(_of(run.tables["effect_overall"], lead(run))),
+        "overall": printed_rows(
+            _of(run.tables["effect_overall"], lead(run)).rename(
+                columns={"r2": "R²", "as_good": "as good and no larger"}
+            )
+        ),
         "laws": printed_rows(run.tables["effect_laws"]),
         "agreement": printed_rows(run.tables["effect_agreement"].dropna(subset="rho")),
         "gains": printed_rows(run.tables["effect_gains"]),
