@@ -264,7 +264,7 @@ def test_laws_that_predict_practically_as_well_are_said_in_the_same_breath():
     )
     run.tables["effect_overall"] = known
     assert language_effects.sentences(run)[0] == clear
-    assert "as_good" in language_effects.of_run(run)["overall"]["columns"]
+    assert "as good and no larger" in language_effects.of_run(run)["overall"]["columns"]
 
 
 def test_rates_in_own_examples_that_help_nothing_are_not_told():
