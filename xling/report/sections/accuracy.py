@@ -74,9 +74,9 @@ def sentence(learnt: pd.DataFrame) -> str:
     told = f"q < {SIGNIFICANT} over the languages" if "q" in learnt else f"p < {SIGNIFICANT}"
     return (
         f"The test accuracy is above both chance and the most frequent class in {above} of "
-        f"{len(by_language)} languages (exact binomial test, {told}), and "
-        f"{'also' if every['learnt'] and above else 'but' if every['learnt'] else 'not'} in all "
-        "languages together."
+        f"{len(by_language)} languages (exact binomial test, {told}), "
+        f"{'and also' if every['learnt'] and above else 'but' if every['learnt'] else 'and not'} "
+        "in all languages together."
     )
 
 
