@@ -77,6 +77,8 @@ def test_methods_are_compared_in_one_job():
     with pytest.raises(UserError, match=r"Write 'faithfulness.methods=\[tracin,bm25\]', in quotes"):
         requested_sweep(apart)
     assert len(requested_sweep(together).jobs) == 1
+    two_comparisons = [word.format("[tracin],[tracin,bm25]") for word in command]
+    assert len(requested_sweep(two_comparisons).jobs) == 2
 
 
 def test_a_sweep_is_named_by_what_it_sweeps():

@@ -160,11 +160,14 @@ def test_fine_tunings_most_of_which_are_at_chance_are_said_to_be():
     run.tables["retrainings"] = pd.DataFrame({"retraining": [1, 2, 3], "p": [0.2, 0.001, 0.3]})
     first, *_ = language_effects.sentences(run)
     assert first.startswith(
-        "In 3 fine-tunings on parts of the data, most of which have learnt nothing, judged by"
+        "In 3 fine-tunings on parts of the data, most of which have learnt nothing that shows, "
+        "judged by"
     )
-    run.tables["retrainings"]["p"] = [0.2, 0.001, 0.001]
-    first, *_ = language_effects.sentences(run)
-    assert first.startswith("In 3 fine-tunings on parts of the data, judged by accuracy")
+    half = pd.DataFrame({"retraining": [1, 2, 3, 4], "p": [0.2, 0.001, 0.001, 0.3]})
+    for some, count in ((half, 4), (half[:3], 3)):
+        run.tables["retrainings"] = some
+        first, *_ = language_effects.sentences(run)
+        assert first.startswith(f"In {count} fine-tunings on parts of the data, judged by accuracy")
 
 
 def test_that_seeds_differ_is_told_where_they_do():

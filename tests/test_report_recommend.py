@@ -36,10 +36,10 @@ def test_languages_that_can_be_left_out_can_be_one_at_a_time():
         {"train_language": ["de", "en", "sw"], "verdict": ["keep", "leave out", "leave out"]}
     )
     assert recommend._leave_out_sentence(left_out, "de", "loss") == (
-        "For de, by loss, can be left out, each by itself: en and sw; not to be left out: de."
+        "For de, by loss, en and sw can be left out, each by itself; de cannot be left out."
     )
     told = recommend._leave_out_sentence(left_out[:2], recommend.TARGETS["mean"], "loss")
-    assert told.startswith("For the mean of the test languages, by loss, can be left out: en")
+    assert told.startswith("For the mean of the test languages, by loss, en can be left out; de ")
 
 
 def test_languages_of_which_it_is_not_told_whether_they_can_be_left_out_are_named():
@@ -47,7 +47,7 @@ def test_languages_of_which_it_is_not_told_whether_they_can_be_left_out_are_name
         {"train_language": ["de", "en", "sw"], "verdict": ["keep", "unclear", "unclear"]}
     )
     assert recommend._leave_out_sentence(left_out, "de", "accuracy") == (
-        "For de, by accuracy, not to be left out: de; not told: en and sw."
+        "For de, by accuracy, de cannot be left out; of en and sw it is not told."
     )
     told = recommend._leave_out_sentence(left_out[1:], "de", "loss")
     assert told == "For de, by loss, it is told of no language whether it can be left out."

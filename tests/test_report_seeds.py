@@ -248,3 +248,20 @@ def test_what_single_evaluations_tell_is_said_with_what_holds_over_seeds():
         "In 1 of 3 seeds many fine-tunings have learnt nothing that shows (seed 1: see the warning "
         "of each), and what the seeds have in common may come of that."
     )
+
+
+@pytest.mark.parametrize(
+    ("languages", "reverse", "rest"),
+    [
+        ("abcd", "and 1 is reversed", "; likewise 1 more pair."),
+        ("abcde", "and 2 are reversed", "; likewise 2 more pairs."),
+    ],
+)
+def test_what_is_reversed_or_contradicted_is_counted_in_grammar(languages, reverse, rest):
+    verdicts = ["holds"] * 3 + ["reversed"] * (len(languages) - 3)
+    made = pd.DataFrame({"test_language": [*languages], "verdict": verdicts}).assign(
+        sign="+", train_language="x", side="above", runs=2, opposite=1
+    )
+    assert reverse in seeds._statements_sentence(made, 3)
+    (said,) = seeds._contradictions(made)
+    assert said.endswith(rest)

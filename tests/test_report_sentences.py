@@ -94,7 +94,17 @@ def test_sentences_beside_the_shares_are_computed(run_folder):
     assert ("most scores rise" in sentence) == (row["effect"] > 0)
     none = epoch_tests.sentence(tests.assign(p_holm=0.9))
     assert none.endswith("none differs (p < 0.05 after Holm’s correction).")
-    assert "go most with geography: closer languages" in distances.sentence(tables["distances"])
+    told = distances.sentence(tables["distances"])
+    assert told.startswith("The shares of the most positive training examples go most with geogr")
+    assert "geography: closer languages hold larger shares (ρ = −0.70, p < 0.001 after" in told
+    chance = distances.sentence(tables["distances"].assign(p=0.03))
+    assert chance == (
+        "Of no distance is it told that the shares of the most positive training examples go with "
+        "it; the nearest is geography (ρ = −0.70, p = 0.060 after Holm’s correction for 2 "
+        "distances, 6 pairs of different languages)."
+    )
+    lower = tables["distances"].assign(p=[0.001, 0.2, 0.2, 0.2])  # of the lower correlation alone
+    assert "go most with syntax: closer" in distances.sentence(lower)
     assert distances.whose_p(tables["distances"]).endswith("of permuted languages (Mantel).")
     earlier = tables["distances"].drop(columns="least_p")
     assert distances.whose_p(earlier).endswith("so p is too small: read it as a hint.")

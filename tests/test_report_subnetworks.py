@@ -134,6 +134,8 @@ def test_p_values_are_said_to_be_of_permuted_languages(subnetwork_folder, subnet
     assert "Of so few languages none could be: p is 0.667 at least then." in (
         similarity.layers_sentence(table)
     )
+    many = pd.concat([table.assign(layer=table["layer"] + 10 * more) for more in range(2)])
+    assert "p is 1.000 at least then." in similarity.layers_sentence(many)
     seven = similarity.layers_sentence(table.assign(least_p=1 / 5040))
     assert "none could be" not in seven
     # Of earlier versions, which took pairs as independent.

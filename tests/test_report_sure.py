@@ -23,6 +23,7 @@ from xling.analysis.doubts import (
     size_doubts,
     subnetwork_doubts,
 )
+from xling.analysis.learnt import ALL
 from xling.analysis.shares import told_side
 from xling.errors import UserError
 from xling.report.doubts import TITLES
@@ -271,6 +272,16 @@ def test_languages_are_told_by_q_and_those_of_earlier_versions_by_p(tmp_path):
     table.drop(columns="majority").to_parquet(file)
     with pytest.raises(UserError, match="no column majority"):
         report.load(folder)
+
+
+def test_accuracy_above_chance_only_in_all_languages_together_is_a_sentence():
+    table = pd.DataFrame({"language": ["de", "en", ALL], "learnt": [False, False, True]})
+    assert accuracy.sentence(table).endswith(
+        "in 0 of 2 languages (exact binomial test, p < 0.05), but in all languages together."
+    )
+    for learnt, end in ((True, "and also in all languages"), (False, "and not in all languages")):
+        table["learnt"] = [True, True, learnt]
+        assert f"(exact binomial test, p < 0.05), {end} together." in accuracy.sentence(table)
 
 
 def test_trackers_get_every_flag_as_a_number():

@@ -49,7 +49,7 @@ def test_mixtures_are_fine_tuned_once_by_whatever_job_and_become_one_page(tmp_pa
     warning = f"WARNING: {FITS} of {FITS} fine-tunings on parts of the data have learnt nothing "
     assert warning in done.stdout and retrained["steps"].max() <= 2 * 8
     again = run_xling(*command, folder=tmp_path)  # all is done: what was found is said again
-    law = f"In {FITS} fine-tunings on parts of the data, most of which have learnt nothing, "
+    law = f"In {FITS} fine-tunings on parts of the data, most of which have learnt nothing that "
     for told in (warning, law):
         assert done.stdout.count(told) == again.stdout.count(told) == 1, again.stdout
     (evaluated,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-language_effects-????????")

@@ -1,9 +1,10 @@
 """Has the model learnt the task? Its accuracy beside chance and beside the majority class.
 
 A language counts as learnt unless chance could do as well. With each of thirty languages tested for
-itself at 0.05, 1.5 that a model has not learnt would count as learnt, and their shares as findings.
-So the false discovery rate is controlled over the languages: of those that count as learnt, 5 % are
-expected not to be. Where most are learnt, that asks hardly more of the others than a single test.
+itself at 0.05, up to 1.5 that a model has not learnt would count as learnt, and their shares as
+findings. So the false discovery rate is controlled over the languages: of those that count as
+learnt, 5 % at most are expected not to be. Where most are learnt, that asks hardly more of the
+others than a single test.
 """
 
 from collections.abc import Sequence

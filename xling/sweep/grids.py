@@ -138,9 +138,14 @@ def _refuse_other_sweepers(command: Any) -> None:
 
 
 def _refuse_methods_apart(overrides: Mapping[str, Any]) -> None:
-    """Refuse a job for each method: only those of one evaluation are compared with each other."""
+    """Refuse a job for each method: only those of one evaluation are compared with each other.
+
+    A job for each of several lists is none.
+    """
     methods = overrides.get("faithfulness.methods")
-    if methods is not None and methods.is_sweep_override():
+    if methods is None or not methods.is_choice_sweep():
+        return
+    if not any(isinstance(method, list) for method in methods.value().list):
         values = ",".join(methods.sweep_string_iterator())
         raise UserError(
             f"{methods.input_line}: that is a job for each method, and no comparison of them. "

@@ -73,10 +73,10 @@ def sentence(learnt: pd.DataFrame) -> str:
     every = learnt[learnt["language"] == ALL].iloc[0]
     told = f"q < {SIGNIFICANT} over the languages" if "q" in learnt else f"p < {SIGNIFICANT}"
     return (
-        f"The test accuracy is above both chance and the most frequent class in {above} of "
-        f"{len(by_language)} languages (exact binomial test, {told}), and "
-        f"{'also' if every['learnt'] and above else 'but' if every['learnt'] else 'not'} in all "
-        "languages together."
+        "The test accuracy is told to be above both chance and the most frequent class in "
+        f"{above} of {len(by_language)} languages (exact binomial test, {told}), "
+        f"{'and also' if every['learnt'] and above else 'but' if every['learnt'] else 'and not'} "
+        "in all languages together."
     )
 
 

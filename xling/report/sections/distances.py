@@ -5,9 +5,10 @@ from typing import Any
 import pandas as pd
 
 from xling.analysis.shares import SIGNS
+from xling.analysis.statistics import holm
 from xling.report.section import SIGN, Schema, Section
 from xling.report.tables import Run, records, there
-from xling.report.words import number, p_value
+from xling.report.words import SIGNIFICANT, number, p_equals, p_value
 
 SCHEMAS = {
     "distances": Schema(
@@ -68,15 +69,30 @@ def distance_rows(distances: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def sentence(distances: pd.DataFrame) -> str:
-    """Say which distance goes with the shares most; most positive examples, if there are any."""
+    """Say which distance goes with the shares most, if that is told of any.
+
+    Of the most positive examples, if there are any.
+    """
     positive = distances.query("sign == '+'")
     rows = positive if len(positive) else distances
-    row = rows.loc[rows["rho"].abs().idxmax()]
+    rows = rows.assign(p_holm=holm(rows["p"].to_numpy(float)))
+    told = rows[rows["p_holm"] < SIGNIFICANT]
+    row = rows.loc[(told if len(told) else rows)["rho"].abs().idxmax()]
+    shares = f"the shares of the most {SIGNS[row['sign']]} training examples"
+    over = f" after Holm’s correction for {len(rows)} distances" if len(rows) > 1 else ""
+    numbers = (
+        f"(ρ = {number(row['rho'], 2)}, {p_equals(row['p_holm'])}{over}, {number(row['pairs'])} "
+        "pairs of different languages)"
+    )
+    if told.empty:
+        return (
+            f"Of no distance is it told that {shares} go with it; the nearest is "
+            f"{row['distance']} {numbers}."
+        )
     which = "closer" if row["rho"] < 0 else "more distant"
     return (
-        f"The shares of the most {SIGNS[row['sign']]} training examples go most with "
-        f"{row['distance']}: {which} languages hold larger shares "
-        f"(ρ = {number(row['rho'], 2)}, {number(row['pairs'])} pairs of different languages)."
+        f"{shares.capitalize()} go most with {row['distance']}: {which} languages hold larger "
+        f"shares {numbers}."
     )
 
 

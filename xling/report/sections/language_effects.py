@@ -279,8 +279,8 @@ def sentences(run: RunTables) -> list[str]:
     rates = _of(run.tables["exchange_rates"], measure).dropna(subset="rate")
     retrainings = run.tables["retrainings"]
     count = retrainings["retraining"].nunique()
-    unlearnt = "p" in retrainings and 2 * len(at_chance(retrainings)) >= count
-    which = ", most of which have learnt nothing," if unlearnt else ","
+    unlearnt = "p" in retrainings and 2 * len(at_chance(retrainings)) > count
+    which = ", most of which have learnt nothing that shows," if unlearnt else ","
     by_language = laws[laws["chosen"]].set_index("test_language")["law"]
     nothing = by_language.index[by_language == "nothing"]
     gains = _of(run.tables["effect_gains"], measure)

@@ -347,17 +347,20 @@ def _leave_out_sentence(left_out: pd.DataFrame, target: str, measure: str) -> st
 
     Nor anything of other test languages than the target.
     """
-    parts = []
-    for verdict, start in (("leave out", "can be left out"), ("keep", "not to be left out")):
-        names = left_out.loc[left_out["verdict"] == verdict, "train_language"]
-        if len(names):
-            single = ", each by itself" if verdict == "leave out" and len(names) > 1 else ""
-            parts.append(f"{start}{single}: {listed(names)}")
-    unclear = left_out.loc[left_out["verdict"] == "unclear", "train_language"]
-    if parts and len(unclear):
-        parts.append(f"not told: {listed(unclear)}")
-    if not parts:
+    out, keep, unclear = (
+        left_out.loc[left_out["verdict"] == verdict, "train_language"].tolist()
+        for verdict in ("leave out", "keep", "unclear")
+    )
+    if not out and not keep:
         return f"For {target}, by {measure}, it is told of no language whether it can be left out."
+    single = ", each by itself" if len(out) > 1 else ""
+    parts = [
+        f"{listed(names)} {says}"
+        for names, says in ((out, f"can be left out{single}"), (keep, "cannot be left out"))
+        if names
+    ]
+    if unclear:
+        parts.append(f"of {listed(unclear)} it is not told")
     return f"For {target}, by {measure}, {'; '.join(parts)}."
 
 

@@ -391,12 +391,12 @@ def _statements_sentence(made: pd.DataFrame, seeds: int) -> str:
     holds = made[made["verdict"] == HOLDS]
     reversed_ones = int((made["verdict"] == REVERSED).sum())
     kept = holds["runs"].sum() / made["runs"].sum()
-    verb = "holds" if len(holds) == 1 else "hold"
+    verb, are = "holds" if len(holds) == 1 else "hold", "is" if reversed_ones == 1 else "are"
     return (
         f"Of {number(len(made))} statements of single runs, that a language’s share is above or "
         f"below its base rate, {number(len(holds)) if len(holds) else 'none'} {verb} over "
         f"{seeds} seeds"
-        + (f", and {number(reversed_ones)} are reversed" if reversed_ones else "")
+        + (f", and {number(reversed_ones)} {are} reversed" if reversed_ones else "")
         + f"; of those that one run makes, {percent(kept, 0)} hold on average."
     )
 
@@ -414,7 +414,7 @@ def _contradictions(made: pd.DataFrame) -> list[str]:
         for row in named.to_dict("records")
     ]
     more = len(both) - len(named)
-    rest = f", and so do {number(more)} more pairs" if more else ""
+    rest = f"; likewise {number(more)} more {'pair' if more == 1 else 'pairs'}" if more else ""
     return [f"Single runs contradict each other: {listed(parts)}{rest}."]
 
 

@@ -238,7 +238,7 @@ def layers_sentence(similarity_correlation: pd.DataFrame, measure: str = "cosine
     )
     if "least_p" in table:
         tested = table.dropna(subset="least_p").groupby("sign")["least_p"]
-        least = (tested.max() * tested.size()).min()
+        least = (tested.max() * tested.size()).clip(upper=1).min()
         if least >= SIGNIFICANT:
             sentence += f" Of so few languages none could be: p is {p_value(least)} at least then."
     missing = sorted(set(table.loc[table["rho"].isna(), "layer"]))
