@@ -106,7 +106,7 @@ def findings_lines(steps: Sequence[PlannedJob]) -> list[str]:
             continue
         if len(steps) > 1:
             lines += ["", f"── Job {step.job.number} of {len(steps)} · {step.job.label}"]
-        lines += [f"WARNING: {doubt['sentence']}" for doubt in results["warnings"]]
+        lines += [f"WARNING: {doubt['sentence']}" for doubt in results.get("warnings", [])]
         lines += results["findings"]
     return lines
 
