@@ -100,8 +100,8 @@ def test_sentences_beside_the_shares_are_computed(run_folder):
     chance = distances.sentence(tables["distances"].assign(p=0.03))
     assert chance == (
         "Of no distance is it told that the shares of the most positive training examples go with "
-        "it; the nearest is geography (ρ = −0.70, p = 0.060 after Holm’s correction for 2 "
-        "distances, 6 pairs of different languages)."
+        "it; the highest correlation is with geography (ρ = −0.70, p = 0.060 after "
+        "Holm’s correction for 2 distances, 6 pairs of different languages)."
     )
     lower = tables["distances"].assign(p=[0.001, 0.2, 0.2, 0.2])  # of the lower correlation alone
     assert "go most with syntax: closer" in distances.sentence(lower)

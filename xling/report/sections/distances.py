@@ -86,7 +86,7 @@ def sentence(distances: pd.DataFrame) -> str:
     )
     if told.empty:
         return (
-            f"Of no distance is it told that {shares} go with it; the nearest is "
+            f"Of no distance is it told that {shares} go with it; the highest correlation is with "
             f"{row['distance']} {numbers}."
         )
     which = "closer" if row["rho"] < 0 else "more distant"
