@@ -150,7 +150,7 @@ def own_share_epochs(runs: Runs, tables: RunTables) -> pd.DataFrame:
         Columns run, variant, tuning, language, epoch (from 1), sign, share, low, high, base_rate.
     """
     columns = "run variant tuning language epoch sign share low high base_rate".split()
-    if not any(map(_subnetwork, runs.values())):
+    if not any(map(subnetwork_kind, runs.values())):
         return pd.DataFrame(columns=columns)
     parts = []
     for name, results in runs.items():
@@ -175,7 +175,7 @@ def composed(runs: Runs, tables: RunTables) -> pd.DataFrame:
             languages=" ".join(results["subnetwork"]["languages"]),
         )
         for name, results in runs.items()
-        if _subnetwork(results) == "composed" and "subnetwork_change" in tables[name]
+        if subnetwork_kind(results) == "composed" and "subnetwork_change" in tables[name]
     ]
     return _together(parts, ["run", "variant", "compose", "languages", *CHANGE_COLUMNS])
 
@@ -218,7 +218,7 @@ def head_use(masks: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     return _together(parts, "task layer head languages".split())
 
 
-def _subnetwork(results: dict[str, Any]) -> str | None:
+def subnetwork_kind(results: dict[str, Any]) -> str | None:
     """Return the kind of subnetwork that a run has, if any; runs of earlier versions have none."""
     name = results.get("subnetwork", {}).get("name", "full")
     return None if name == "full" else name
@@ -242,7 +242,7 @@ def _by_setting(runs: Runs, switches: Sequence[str]) -> Iterator[tuple[dict[str,
     """
     values = {}
     for name, results in runs.items():
-        if _subnetwork(results):
+        if subnetwork_kind(results):
             known = {"apply": results["subnetwork"]["apply"], **results}
             values[name] = [switch(known, key) for key in switches]
     differ = [len(set(column)) > 1 for column in zip(*values.values(), strict=True)]
@@ -269,10 +269,10 @@ def _against_random(
             others = [
                 other
                 for other in having
-                if _subnetwork(runs[other]) == "random"
+                if subnetwork_kind(runs[other]) == "random"
                 and runs[other]["tuning"] == runs[name]["tuning"]
             ]
-            if _subnetwork(runs[name]) == "identified" and others:
+            if subnetwork_kind(runs[name]) == "identified" and others:
                 yield switches, name, others
 
 

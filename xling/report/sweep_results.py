@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 
 from xling.analysis import subnetwork_sweeps
+from xling.analysis.subnetwork_sweeps import subnetwork_kind
 from xling.analysis.sweeps import (
     SWITCHES,
     confidence_changes,
@@ -179,7 +180,7 @@ def gather(folder: Path, jobs: Sequence[SweepJob]) -> SweepResults:
     tables = run_tables(runs, paths, left_out) | evaluation_tables(evaluated) | group_tables(seeds)
     links = {name: f"../../{path.parent.name}/{name}/report.html" for name, path in paths.items()}
     results = SweepResults(folder, runs | alone, links, tables, evaluations=evaluated, seeds=seeds)
-    if any(kind(of_run) != "full" for of_run in results.runs.values()):
+    if any(subnetwork_kind(of_run) for of_run in results.runs.values()):
         results = with_subnetworks(results, runs, alone, paths | masks)
     if "runs" in tables:
         labels = {job.folder.name: job.label for job in done}
@@ -291,7 +292,7 @@ def with_subnetworks(
                 titles[name],
             )
             for name, own in runs.items()
-            if kind(own) in ("identified", "file")
+            if subnetwork_kind(own) in ("identified", "file")
             and all(table in tables[name] for table in SIMILARITY)
         ],
         others=_suboptimal(runs, made["random_masks"], made["sweep_change"]),
@@ -324,7 +325,7 @@ def identified(
     """
     heads: dict[str, RunTables] = {}
     for name, results in runs.items():
-        if kind(results) not in ("identified", "file") or "masks" not in tables[name]:
+        if subnetwork_kind(results) not in ("identified", "file") or "masks" not in tables[name]:
             continue
         masks, task = tables[name]["masks"], results["task"]
         same_task = (other for other in heads.values() if other.task == task)
@@ -347,13 +348,8 @@ def _suboptimal(
     tunings = set(random_masks["tuning"])
     if len(tunings) != 1 or random_masks.columns[0] != "tuning":
         return None
-    names = [name for name, results in runs.items() if kind(results) == "suboptimal"]
+    names = [name for name, results in runs.items() if subnetwork_kind(results) == "suboptimal"]
     return changes[changes["run"].isin(names) & changes["tuning"].isin(tunings)]
-
-
-def kind(results: dict[str, Any]) -> str:
-    """Name the kind of a run's subnetwork: "full" is none."""
-    return results.get("subnetwork", {}).get("name", "full")
 
 
 def jobs_table(jobs: Sequence[SweepJob]) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from xling.analysis.learnt import ALL
 from xling.analysis.statistics import SIGNIFICANT, wilson_interval
+from xling.analysis.subnetwork_sweeps import subnetwork_kind
 from xling.report.charts.lines import by_language, epochs_axis
 from xling.report.papers import paper
 from xling.report.section import Figure, KeyFigure, Schema, Section
@@ -54,7 +55,7 @@ def content(run: Run) -> dict[str, Any]:
     """Return what the template prints."""
     return {
         "kept_epoch": run.results["kept_epoch"],
-        "through_subnetworks": run.results.get("subnetwork", {}).get("name", "full") != "full",
+        "through_subnetworks": subnetwork_kind(run.results) is not None,
         "rows": final_accuracy(run),
         "beside_chance": "learnt" in run.tables,
         "corrected": "learnt" in run.tables and "q" in run.tables["learnt"],
@@ -165,8 +166,7 @@ def _test_accuracy(run: Run) -> list[KeyFigure]:
 
 def _kept(results: dict[str, Any]) -> str:
     """Say what the development accuracy of the fine-tuning is of."""
-    whole = results.get("subnetwork", {}).get("name", "full") != "full"
-    whole = whole and results["tuning"] == "full"
+    whole = subnetwork_kind(results) is not None and results["tuning"] == "full"
     return "with all heads, at the kept epoch" if whole else "at the kept epoch"
 
 

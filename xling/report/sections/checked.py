@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from xling.analysis.subnetwork_sweeps import subnetwork_kind
 from xling.report.tables import Run
 
 KINDS = {
@@ -29,7 +30,7 @@ def measured(run: Run) -> list[str]:
 
     They are of the model with all heads; scores through subnetworks are others.
     """
-    checks, whole = run.results.get("evaluations", []), _whole(run.results)
+    checks, whole = run.results.get("evaluations", []), not subnetwork_kind(run.results)
     own = run.results["config"] if checks and whole else None
     return [
         f"{KINDS[check['evaluate']]} by fine-tuning again ({check['name']}"
@@ -55,11 +56,7 @@ def is_unmeasured(results: dict[str, Any]) -> bool:
 
     Of runs of an earlier version it is not known.
     """
-    return _whole(results) and results.get("evaluations") == []
-
-
-def _whole(results: dict[str, Any]) -> bool:
-    return results.get("subnetwork", {}).get("name", "full") == "full"
+    return not subnetwork_kind(results) and results.get("evaluations") == []
 
 
 def _quoted(check: dict[str, Any], own: dict[str, Any] | None) -> str:

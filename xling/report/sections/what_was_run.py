@@ -5,6 +5,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from xling.analysis.subnetwork_sweeps import subnetwork_kind
 from xling.report.methods import SIMILARITIES, TRACIN, method
 from xling.report.section import Section
 from xling.report.tables import Run
@@ -78,7 +79,7 @@ def classifier(results: dict[str, Any]) -> str:
 
 def _subnetworks(results: dict[str, Any]) -> dict[str, str]:
     """Return the rows of the table of what was run that are of subnetworks."""
-    if results.get("subnetwork", {}).get("name", "full") == "full":
+    if not subnetwork_kind(results):
         return {}
     apply = {"both": "test and training examples", "test": "test examples alone"}
     strict = results.get("config", {}).get("tuning", {}).get("strict")
