@@ -13,7 +13,7 @@ from scipy import stats
 
 from xling.analysis.rate_units import with_unit
 from xling.analysis.seed_intervals import example_variance, over_seeds, overlap, shared_variance
-from xling.analysis.shares import SIGNS, told_side
+from xling.analysis.shares import SIGNS, told_sides
 from xling.analysis.statistics import SIGNIFICANT, q_values
 
 Tables = Mapping[str, pd.DataFrame]
@@ -91,7 +91,7 @@ def seed_shares(runs: Sequence[Tables], seed: int = 0) -> pd.DataFrame:
             tests = len(set(np.concatenate(ids)))
             variance = example_variance([shares.to_numpy(float) for shares in own], ids, seed)
             over = over_seeds(values, variance, tests, base.mean(0))
-            told = np.array([[told_side(row) for row in of.to_dict("records")] for of in at])
+            told = np.stack([told_sides(table) for table in at])
             sides = {ABOVE: (told > 0).sum(0), BELOW: (told < 0).sum(0)}
             parts.append(
                 pd.DataFrame(

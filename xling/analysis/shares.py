@@ -109,3 +109,8 @@ def told_side(row: Mapping[Any, Any]) -> int:
     if row.get("q", 0.0) >= SIGNIFICANT:
         return 0
     return int(row["low"] > row["base_rate"]) - int(row["high"] < row["base_rate"])
+
+
+def told_sides(shares: pd.DataFrame) -> np.ndarray:
+    """Return `told_side` of each row."""
+    return np.array([told_side(row) for row in shares.to_dict("records")], dtype=int)

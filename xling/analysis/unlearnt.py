@@ -1,5 +1,6 @@
 """Have fine-tunings on parts of the data learnt anything? Small parts take few steps."""
 
+import itertools
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
@@ -140,17 +141,11 @@ def epochs_at_chance(
         languages, labels: of these.
         classes: how many there are.
     """
-    none = [
-        at_chance(
-            beside_chance(
-                pd.DataFrame({"test_language": [*of_epoch], "accuracy": [*of_epoch.values()]}),
-                languages,
-                labels,
-                classes,
-            ).assign(retraining=0)
-        )
-        for of_epoch in accuracies
-        if of_epoch  # without development examples nothing is told
+    rows = [
+        (epoch, *of_language)
+        for epoch, of_epoch in enumerate(accuracies)
+        for of_language in of_epoch.items()
     ]
-    learnt = [not numbers for numbers in none]
-    return learnt.index(True) if True in learnt else len(learnt)
+    table = pd.DataFrame(rows, columns=["retraining", "test_language", "accuracy"])
+    none = at_chance(beside_chance(table, languages, labels, classes))
+    return next(epoch for epoch in itertools.count() if epoch not in none)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from xling.evaluation.choice import ROUNDING
+from xling.evaluation.choice import by_part, is_constant
 from xling.evaluation.laws import Fit, fit
 
 
@@ -29,16 +29,15 @@ def changes(
     Returns:
         Columns change, low, high (95% t interval), p (of harm: one-sided against a change of 0 or
         more, so that many languages' gains lend no harm their weight), a row per training language;
-        missing where there were always as many examples, or too few parts.
+        missing where there were always as many examples, all outcomes are the same, or parts are
+        too few.
     """
-    times = np.bincount(parts)
-    y = np.bincount(parts, outcomes) / times
+    y = by_part(outcomes, parts)
     numbers = counts[np.unique(parts, return_index=True)[1]].astype(float)
     rows = np.full((counts.shape[1], 4), np.nan)
-    same = np.ptp(y) <= ROUNDING * np.abs(y).max()  # means of the same differ in the last digit
-    for language in range(len(rows)) if not same else ():
+    for language in range(len(rows)):
         share = numbers[:, language] / max(1.0, numbers[:, language].max())
-        if not np.ptp(share):
+        if not np.ptp(share) or is_constant(y):
             continue
         others = _others(law, fit(law, counts, outcomes, own, without=language), numbers, language)
         terms = np.column_stack([np.ones(len(y)), others])

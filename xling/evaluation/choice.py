@@ -99,7 +99,12 @@ def _difference(left: np.ndarray, right: np.ndarray) -> tuple[float, float]:
     return float(difference.mean()), float(difference.std(ddof=1) / np.sqrt(len(difference)))
 
 
-def _by_part(values: np.ndarray, parts: np.ndarray) -> np.ndarray:
+def is_constant(outcomes: np.ndarray) -> bool:
+    """Tell whether outcomes are all the same, but for the last digit, as means of the same are."""
+    return bool(np.ptp(outcomes) <= ROUNDING * np.abs(outcomes).max())
+
+
+def by_part(values: np.ndarray, parts: np.ndarray) -> np.ndarray:
     """Return the (parts,) means of (fits,) values."""
     return np.bincount(parts, values) / np.bincount(parts)
 
@@ -118,17 +123,15 @@ def try_laws(
 ) -> tuple[pd.DataFrame, dict[str, np.ndarray]]:
     """Try each law on one test language; also its errors by part, in units of the variance."""
     number = int(parts.max()) + 1
-    # Means of the same predictions differ in the last digit: that is no variance to explain.
-    constant = np.ptp(y) <= ROUNDING * np.abs(y).max()
-    middle = _by_part(y, parts).mean()  # parts count alike, under however many seeds they are
-    spread = 0.0 if constant else float(_by_part((y - middle) ** 2, parts).mean())
+    middle = by_part(y, parts).mean()  # parts count alike, under however many seeds they are
+    spread = 0.0 if is_constant(y) else float(by_part((y - middle) ** 2, parts).mean())
     rows, errors = [], {}
     for law in LAWS:
         why = _why_not(law, counts, own, languages, number)
         r2 = rho = np.nan
         if not why:
             predicted = cross_validated(law, counts, y, own, parts, seed)
-            errors[law] = _by_part((y - predicted) ** 2, parts)
+            errors[law] = by_part((y - predicted) ** 2, parts)
             r2 = _r2(errors[law], spread)
             # The mean of the others falls as the one left out rises, whatever there is to predict.
             rho = np.nan if law == "nothing" else correlation(predicted, y).rho

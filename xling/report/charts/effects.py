@@ -13,7 +13,7 @@ from xling.report.style import HEADS, HUES, rgba
 from xling.report.words import SIGNIFICANT, number, p_value
 
 LAWS = ("nothing", "alike", "own", "one", "separate", "each")
-"""The laws that are shown, in this order; `nothing` is the mean, to compare with."""
+"""The order of the laws; `nothing` is the mean, to compare with."""
 
 LAW = Side("law", "law", "law")
 
@@ -62,7 +62,7 @@ def _printed_q(values: pd.Series) -> list[str]:
 
 def laws_matrix(laws: pd.DataFrame, languages: Sequence[str]) -> alt.LayerChart:
     """Draw the cross-validated R² of each law for each test language; the chosen one is bold."""
-    known = laws[laws["law"].isin(LAWS)].dropna(subset="r2")
+    known = laws.dropna(subset="r2")
     table = known[["test_language", "law"]].assign(
         r2=known["r2"].round(4),
         shade=known["r2"].clip(lower=0).round(4),

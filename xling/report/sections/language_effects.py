@@ -21,12 +21,6 @@ MEASURES = {"loss": "loss", "accuracy": "accuracy"}
 PAIRED = 15
 """Languages whose two matrices stand side by side; those of more have the page's whole width."""
 
-RANGE = "–"
-"""Between the ends of several rates."""
-
-NO_OTHER = "no other’s rate is told from 0"
-"""Of the law `own`, where no rate of another language is told from 0."""
-
 UNSTABLE = 0.1
 """From this difference of the mean accuracy on, fine-tunings depend on the seed."""
 
@@ -440,7 +434,8 @@ def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
     if law == "own":
         if (across["q_none"] < SIGNIFICANT).any():
             return f"no law does better than a language’s own data alone{how}."
-        return f"only a language’s own data counts{f'; {NO_OTHER}' if len(across) else ''}{how}."
+        others = "; no other’s rate is told from 0" if len(across) else ""
+        return f"only a language’s own data counts{others}{how}."
     if law == "separate":
         return (
             "the languages’ data do not stand in for one another: each has an effect of its own"
@@ -450,10 +445,11 @@ def _law_sentence(law: str, how: str, rates: pd.DataFrame) -> str:
     if others.empty:
         return f"it matters whose data it is{how}."
     if law == "one":
-        worth = _span(others.groupby("test_language")["rate"].first())
+        worth = others.groupby("test_language")["rate"].first()
+        differ = worth.map(lambda rate: number(rate, 2)).nunique() > 1
         return (
-            f"an example of any other language is worth {worth} of an own one"
-            + (", depending on the test language" if RANGE in worth else "")
+            f"an example of any other language is worth {_span(worth)} of an own one"
+            + (", depending on the test language" if differ else "")
             + f"{how}."
         )
     means = others.groupby("train_language")["rate"].mean().sort_values()
@@ -481,7 +477,7 @@ def _untried_sentence(laws: pd.DataFrame) -> list[str]:
 
 def _span(values: pd.Series) -> str:
     low, high = number(values.min(), 2), number(values.max(), 2)
-    return low if low == high else f"{low}{RANGE}{high}"
+    return low if low == high else f"{low}–{high}"
 
 
 def _agreement_sentence(agreement: pd.DataFrame) -> list[str]:

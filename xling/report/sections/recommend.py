@@ -236,9 +236,11 @@ def quoted(run: RunTables) -> list[str]:
     better than others, as they are chosen by the scores that the page is about.
     """
     told = sentences(run)
-    if by_language(run) or DIFFERENCES not in run.tables:
-        return [told[0], *(_left_aside_sentence(run.tables.get(TARGET)) if told[1:] else [])]
-    return [told[0], told[-1]]
+    if not recommended(run):
+        return told
+    if by_language(run):
+        return [told[0], *_left_aside_sentence(run.tables.get(TARGET))]
+    return [told[0], told[-1]] if DIFFERENCES in run.tables else told
 
 
 def by_language(run: RunTables) -> bool:

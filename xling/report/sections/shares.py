@@ -4,10 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import altair as alt
-import numpy as np
 import pandas as pd
 
-from xling.analysis.shares import SIGNS, told_side
+from xling.analysis.shares import SIGNS, told_sides
 from xling.report.charts.matrix import cell_width, matrix
 from xling.report.doubts import headline, unlearnt_languages
 from xling.report.methods import method
@@ -261,8 +260,8 @@ def finding(shares: pd.DataFrame, top_k: int, most: str) -> str:
     own = own_shares(shares, "+")
     if own.empty:
         return "No test language has training data of its own in this run."
-    sides = [told_side(row) for row in own.to_dict("records")]
-    above, below = sides.count(1), sides.count(-1)
+    sides = told_sides(own)
+    above, below = int((sides > 0).sum()), int((sides < 0).sum())
     subject = (
         "Each language’s own data" if len(own) > 1 else f"The {own.iloc[0].test_language} data"
     )
@@ -326,7 +325,7 @@ def _zero_shot(positive: pd.DataFrame) -> list[str]:
 
 def _standing_out(shares: pd.DataFrame) -> pd.DataFrame:
     """Return the shares that are told from their base rates, above them, the farthest first."""
-    told = shares[np.array([told_side(row) > 0 for row in shares.to_dict("records")], bool)]
+    told = shares[told_sides(shares) > 0]
     order = (told["base_rate"] - told["share"]).to_numpy().argsort(kind="stable")
     return told.iloc[order]
 
