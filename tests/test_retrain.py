@@ -52,6 +52,8 @@ def test_mixtures_are_fine_tuned_once_by_whatever_job_and_become_one_page(tmp_pa
     law = f"In {FITS} fine-tunings on parts of the data, most of which have learnt nothing that "
     for told in (warning, law):
         assert done.stdout.count(told) == again.stdout.count(told) == 1, again.stdout
+    shares = run_xling(*command, "retrain.worker=range(2)", folder=tmp_path)
+    assert shares.returncode == 0 and shares.stdout.count(law) == 1, shares.stderr
     (evaluated,) = tmp_path.glob("multirun/xnli/tiny-de+en+fr-language_effects-????????")
     about = json.loads((evaluated / "results.json").read_text("utf-8"))
     assert [doubt["code"] for doubt in about["warnings"]] == ["fine_tunings_at_chance"]

@@ -1,6 +1,8 @@
 """What a run cannot be sure of: ties in its rankings, and examples that the label alone tells."""
 
+import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -66,6 +68,18 @@ def say_doubts(doubts: list[Doubt]) -> list[Doubt]:
         )
         say(f"WARNING: {doubt['sentence']}{advice if doubt['code'] in LEARNING else ''}")
     return doubts
+
+
+def say_again(finished: Path) -> None:
+    """Print what a finished run or evaluation warned of, and what an evaluation found.
+
+    Args:
+        finished: its folder.
+    """
+    results = json.loads((finished / "results.json").read_text("utf-8"))
+    say_doubts(results.get("warnings", []))
+    for sentence in results.get("findings", []):
+        say(sentence)
 
 
 def noise_of(

@@ -1,6 +1,5 @@
 """Evaluations: what fine-tuning again on parts of the training data says of influence."""
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,7 +14,7 @@ from xling.cli.console import say
 from xling.cli.methods import influences
 from xling.config import Config, base_run, plain, settings
 from xling.evaluation.mixtures import Retraining
-from xling.pipeline.certainty import say_doubts
+from xling.pipeline.certainty import say_again, say_doubts
 from xling.pipeline.checks import record_check
 from xling.pipeline.faithfulness import faithfulness_tables
 from xling.pipeline.fine_tune import FineTuned
@@ -72,10 +71,7 @@ def evaluate(config: Config, paths: RunPaths, base: RunPaths) -> None:
                 _evaluate(config, paths, base, folder, tracked)
         else:
             say("This evaluation is already finished.")
-            results = json.loads((paths.run / "results.json").read_text("utf-8"))
-            say_doubts(results["warnings"])
-            for sentence in results["findings"]:
-                say(sentence)
+            say_again(paths.run)
     if (exported := paths.run / "recommended").is_dir():
         say(f"The recommended examples, for other trainers: {exported}")
     say(f"Tables: {paths.run / 'tables'}")

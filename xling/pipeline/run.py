@@ -1,7 +1,6 @@
 """A run, from the text to the report: the stages in their order."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -17,7 +16,7 @@ from xling.cli.messages import closing, disabled_line, opening
 from xling.config import Config, base_run, settings, whole_model
 from xling.data import load_corpus
 from xling.pipeline.artifacts import run_artifacts
-from xling.pipeline.certainty import say_doubts
+from xling.pipeline.certainty import say_again
 from xling.pipeline.checks import recorded_checks, seconds_to_check
 from xling.pipeline.evaluate import evaluate, retrain
 from xling.pipeline.fine_tune import FineTuned, sketch_train, tune
@@ -126,8 +125,7 @@ def run(config: Config, command: str) -> None:
                 complete(config, paths, folder, tracked, origin)
         else:
             say("This run is already finished.")
-            results = json.loads((paths.run / "results.json").read_text("utf-8"))
-            say_doubts(results.get("warnings", []))
+            say_again(paths.run)
     say(closing(paths.run))
 
 

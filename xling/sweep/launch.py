@@ -21,7 +21,7 @@ from xling.cli.console import say
 from xling.cli.preflight import preflight
 from xling.config import Config, checked
 from xling.errors import UserError
-from xling.pipeline.paths import is_finished
+from xling.pipeline.paths import is_finished, run_paths
 from xling.pipeline.start import start
 from xling.sweep import feasibility
 from xling.sweep.grids import Sweep
@@ -40,7 +40,6 @@ from xling.sweep.records import (
 )
 from xling.sweep.terminal import (
     event_line,
-    findings_lines,
     plan_lines,
     results_lines,
     unfinished_lines,
@@ -105,11 +104,24 @@ def run_sweep(sweep: Sweep, arguments: Sequence[str]) -> bool:
 
         with FileLock(sweep.folder / ".report.lock"):
             report = write_sweep(sweep.folder, sweep_jobs(sweep.folder))
-        repeated = [] if remaining else findings_lines(planned)
-        for line in [*repeated, *results_lines(sweep.folder)]:
+        if not remaining:
+            say_findings_again(planned)
+        for line in results_lines(sweep.folder):
             say(line)
         say(f"\nReport of the sweep: {report}")
     return done
+
+
+def say_findings_again(planned: Sequence[PlannedJob]) -> None:
+    """Repeat what the evaluations among finished jobs have found, as they said when they ran."""
+    from xling.pipeline.certainty import say_again  # imports torch: after the plan is printed
+
+    for step in planned:
+        if not step.config.evaluate or step.config.retrain.worker:
+            continue
+        if len(planned) > 1:
+            say(f"\n── Job {step.job.number} of {len(planned)} · {step.job.label}")
+        say_again(run_paths(step.config).run)
 
 
 def dry_run(config: Config) -> None:

@@ -3,7 +3,6 @@
 pandas is imported inside a function: the plan of a sweep is printed before it.
 """
 
-import json
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -11,7 +10,6 @@ from pathlib import Path
 from statistics import mean
 
 from xling.cli.console import format_duration, sample_lines
-from xling.pipeline.paths import run_paths
 from xling.sweep.plan import PlannedJob, stage_counts
 from xling.sweep.records import STATES, Job, State
 
@@ -95,20 +93,6 @@ def results_lines(sweep: Path) -> list[str]:
         index=False, float_format="{:.3f}".format, na_rep="–", max_rows=SHOWN_JOBS
     )
     return ["", *text.splitlines()]
-
-
-def findings_lines(steps: Sequence[PlannedJob]) -> list[str]:
-    """Repeat what the evaluations among finished jobs have found, as they said when they ran."""
-    lines = []
-    for step in steps:
-        results = json.loads((run_paths(step.config).run / "results.json").read_text("utf-8"))
-        if "findings" not in results:
-            continue
-        if len(steps) > 1:
-            lines += ["", f"── Job {step.job.number} of {len(steps)} · {step.job.label}"]
-        lines += [f"WARNING: {doubt['sentence']}" for doubt in results.get("warnings", [])]
-        lines += results["findings"]
-    return lines
 
 
 def has_duration(state: State) -> bool:
